@@ -1,0 +1,38 @@
+"""What names an object of a cluster."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+Manifest = dict[str, Any]
+
+
+class Ref(NamedTuple):
+    """One object of a cluster. `namespace` is "" for objects of the whole cluster."""
+
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+
+    @property
+    def group(self) -> str:
+        """The API group, "" for the core group."""
+        return self.api_version.rpartition("/")[0]
+
+    @property
+    def key(self) -> str:
+        """The object's identity whatever version names it: "apps/Deployment/nova-dev/user-service"."""
+        return f"{self.group}/{self.kind}/{self.namespace}/{self.name}"
+
+    @property
+    def text(self) -> str:
+        """The object as a person reads it: "Deployment nova-dev/user-service"."""
+        where = f"{self.namespace}/" if self.namespace else ""
+        return f"{self.kind} {where}{self.name}"
+
+
+def ref_of(manifest: Mapping[str, Any], default_namespace: str = "") -> Ref:
+    """The Ref of a manifest that has apiVersion, kind and metadata.name; a KeyError names what is missing."""
+    metadata = manifest["metadata"]
+    namespace = metadata.get("namespace") or default_namespace
+    return Ref(manifest["apiVersion"], manifest["kind"], namespace, metadata["name"])
