@@ -1,0 +1,7 @@
+"""The environments app."""
+
+from django.apps import AppConfig
+
+
+class EnvironmentsConfig(AppConfig):
+    name = "environments"

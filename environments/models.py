@@ -1,0 +1,185 @@
+"""Where releases go: clusters, environments, who may do what there, and what runs there."""
+
+from django.conf import settings
+from django.contrib.auth.models import Group
+from django.core.validators import RegexValidator
+from django.db import models
+
+from portal.encryption import EncryptedTextField
+from portal.roles import Role
+
+NAMESPACE_PATTERN = RegexValidator(
+    r"^[a-z0-9*?{]([-a-z0-9*?{}]*[a-z0-9*?}])?$",
+    "A namespace has lower-case letters, digits and dashes; {application} stands for the application's name.",
+)
+
+
+class Cluster(models.Model):
+    """A Kubernetes API and the way to speak to it. `access` is an Access as JSON, encrypted."""
+
+    name = models.SlugField(unique=True)
+    server = models.CharField(max_length=300, editable=False, blank=True)
+    access = EncryptedTextField(editable=False, null=True)
+    in_cluster = models.BooleanField(
+        default=False, help_text="Use the service account of the pod that the portal runs in."
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    breaker = models.CharField(max_length=10, default="closed", editable=False)
+    watch = models.CharField(max_length=12, default="", editable=False)
+    trouble = models.TextField(blank=True, default="", editable=False)
+    state_since = models.DateTimeField(null=True, editable=False)
+    watched_by = models.CharField(max_length=100, blank=True, default="", editable=False)
+    watched_until = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Environment(models.Model):
+    """A place that releases go to, and its rules."""
+
+    class Access(models.TextChoices):
+        OPEN = "open", "Open"
+        ALLOW_LIST = "allow-list", "Allow-list"
+        PRIVATE = "private", "Private endpoint"
+
+    name = models.SlugField(unique=True, max_length=40)
+    title = models.CharField(max_length=100, blank=True)
+    order = models.PositiveSmallIntegerField(
+        default=0, help_text="Order of promotion: releases go from low to high."
+    )
+    purpose = models.CharField(max_length=200, blank=True)
+    data_policy = models.CharField(max_length=200, blank=True)
+    monitoring = models.CharField(max_length=200, blank=True)
+    access_policy = models.CharField(max_length=12, choices=Access, default=Access.OPEN)
+    resources = models.CharField(max_length=200, blank=True)
+    cluster = models.ForeignKey(Cluster, on_delete=models.PROTECT, related_name="environments")
+    namespace = models.CharField(
+        max_length=100,
+        default="{application}-{environment}",
+        validators=[NAMESPACE_PATTERN],
+        help_text="Where objects without a namespace go; {application} and {environment} are replaced.",
+    )
+    more_namespaces = models.TextField(
+        blank=True,
+        help_text="Other namespaces that a bundle may name, one a line; * stands for any characters.",
+    )
+    allowed_kinds = models.TextField(
+        blank=True, help_text="Kinds that a bundle may have, one a line; empty: the usual namespaced kinds."
+    )
+    required_approvals = models.PositiveSmallIntegerField(default=0)
+    approval_hours = models.PositiveSmallIntegerField(
+        default=24, help_text="A request that nobody approves expires after these."
+    )
+    start_when_approved = models.BooleanField(default=True)
+    rollback_needs_approval = models.BooleanField(default=False)
+    create_namespaces = models.BooleanField(
+        default=True, help_text="Create a namespace that is missing, as part of the plan."
+    )
+    progress_seconds = models.PositiveIntegerField(
+        default=600, help_text="A wave that is not ready after these has failed."
+    )
+    roll_back_on_failure = models.BooleanField(
+        default=False, help_text="Roll back by itself when a rollout fails."
+    )
+
+    class Meta:
+        ordering = ["order", "name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def namespace_for(self, application: str) -> str:
+        """The namespace of an application's objects that name none."""
+        return self.namespace.replace("{application}", application).replace("{environment}", self.name)
+
+    def namespaces_for(self, application: str) -> tuple[str, ...]:
+        """Patterns of every namespace that the application's bundle may name."""
+        lines = [self.namespace, *self.more_namespaces.split()]
+        return tuple(
+            line.replace("{application}", application).replace("{environment}", self.name) for line in lines
+        )
+
+    def kinds(self) -> tuple[str, ...] | None:
+        """The kinds that a bundle may have; None for the usual ones."""
+        return tuple(self.allowed_kinds.split()) or None
+
+
+class Grant(models.Model):
+    """A role in an environment, to a person or a group."""
+
+    environment = models.ForeignKey(Environment, on_delete=models.CASCADE, related_name="grants")
+    role = models.CharField(max_length=10, choices=Role)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE, related_name="grants"
+    )
+    group = models.ForeignKey(Group, null=True, blank=True, on_delete=models.CASCADE, related_name="grants")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(user__isnull=False, group__isnull=True)
+                | models.Q(user__isnull=True, group__isnull=False),
+                name="grant_to_user_or_group",
+                violation_error_message="A grant is to a user or to a group, not to both and not to neither.",
+            ),
+            models.UniqueConstraint(
+                fields=["environment", "role", "user", "group"], name="grant_once", nulls_distinct=False
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.role} in {self.environment} for {self.user or self.group}"
+
+
+class ConfigurationEntry(models.Model):
+    """One value of an environment's own layer: an entry of a ConfigMap, or what a placeholder stands for."""
+
+    environment = models.ForeignKey(Environment, on_delete=models.CASCADE, related_name="configuration")
+    application = models.SlugField(max_length=60, blank=True, help_text="Empty: every application.")
+    config_map = models.CharField(
+        max_length=253, blank=True, help_text="Empty: the value of the placeholder ${KEY}."
+    )
+    key = models.CharField(max_length=253)
+    value = EncryptedTextField()
+    sensitive = models.BooleanField(default=False, help_text="Never shown, not even to administrators.")
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["environment", "application", "config_map", "key"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["environment", "application", "config_map", "key"], name="configuration_entry_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.environment}: {self.config_map or '$'}/{self.key}"
+
+
+class Workload(models.Model):
+    """What a cluster last told of one object that runs something; watches keep it, rollouts and screens read it."""
+
+    cluster = models.ForeignKey(Cluster, on_delete=models.CASCADE, related_name="workloads")
+    kind = models.CharField(max_length=60)
+    namespace = models.CharField(max_length=63)
+    name = models.CharField(max_length=253)
+    uid = models.CharField(max_length=40)
+    resource_version = models.CharField(max_length=40)
+    generation = models.BigIntegerField(default=0)
+    deleted = models.BooleanField(default=False)
+    object = models.JSONField(
+        help_text="What deciding reads of the object: environments.kube.observe.relevant."
+    )
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["cluster", "kind", "namespace", "name"], name="workload_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}"

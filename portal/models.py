@@ -1,0 +1,98 @@
+"""The kernel's tables: content by digest, the audit chain, API tokens, outgoing calls."""
+
+from django.conf import settings
+from django.db import models
+
+from portal.encryption import EncryptedTextField
+
+
+class Blob(models.Model):
+    """Content stored once by its digest, compressed, then encrypted. `portal.blobs` reads and writes it."""
+
+    digest = models.CharField(max_length=80, primary_key=True)
+    content = models.BinaryField()
+    size = models.PositiveIntegerField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.digest
+
+
+class AuditEntry(models.Model):
+    """One line of the history. The database refuses to change or remove it; `hash` covers it and the one before."""
+
+    number = models.BigIntegerField(primary_key=True)
+    at = models.DateTimeField()
+    actor = models.CharField(max_length=200)
+    actor_kind = models.CharField(max_length=12)
+    verb = models.CharField(max_length=60)
+    target_type = models.CharField(max_length=40)
+    target_id = models.CharField(max_length=80)
+    target = models.CharField(max_length=300)
+    environment = models.CharField(max_length=40, blank=True)
+    application = models.CharField(max_length=60, blank=True)
+    data = models.JSONField(default=dict)
+    previous_hash = models.CharField(max_length=64)
+    hash = models.CharField(max_length=64)
+
+    class Meta:
+        ordering = ["-number"]
+        verbose_name_plural = "audit entries"
+        indexes = [
+            models.Index(fields=["target_type", "target_id"]),
+            models.Index(fields=["environment", "application"]),
+            models.Index(fields=["verb"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.verb}"
+
+
+class ApiToken(models.Model):
+    """A bearer token of the API: only its hash is kept; scoped to environments and verbs, and it expires."""
+
+    name = models.CharField(max_length=100)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_tokens")
+    prefix = models.CharField(
+        max_length=12, help_text="The token's first characters, to tell it from others."
+    )
+    hash = models.CharField(max_length=64, unique=True)
+    environments = models.JSONField(
+        default=list, blank=True, help_text="Names; empty: all that the person may."
+    )
+    verbs = models.JSONField(
+        default=list, blank=True, help_text="Verbs of portal.roles; empty: all that the person may."
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+
+class OutgoingCall(models.Model):
+    """A call to somebody else's API that is retried until it is done or given up; nothing waits for it."""
+
+    class State(models.TextChoices):
+        PENDING = "pending", "Pending"
+        DONE = "done", "Done"
+        GIVEN_UP = "given up", "Given up"
+
+    key = models.CharField(
+        max_length=200, unique=True, help_text="What it tells of, so that it is sent once."
+    )
+    method = models.CharField(max_length=6, default="POST")
+    url = models.URLField(max_length=500)
+    headers = EncryptedTextField(help_text="JSON object; encrypted, since it can carry credentials.")
+    body = models.TextField(blank=True)
+    signer = EncryptedTextField(null=True, help_text="Secret of Standard Webhooks to sign each attempt with.")
+    state = models.CharField(max_length=8, choices=State, default=State.PENDING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    due_at = models.DateTimeField(db_index=True)
+    answer = models.TextField(blank=True, help_text="The last answer or error, in short.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.url}"

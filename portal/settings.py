@@ -1,0 +1,142 @@
+"""Slipway's settings, all from SLIPWAY_* variables; docs/how-to/operate.md lists them."""
+
+from pathlib import Path
+
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+from portal import env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR = Path(env.text("SLIPWAY_VAR", str(BASE_DIR / "var")))
+VAR.mkdir(parents=True, exist_ok=True)
+
+DEBUG = env.flag("SLIPWAY_DEBUG", default=False)
+DEVELOPMENT_KEY = "development-only-key-never-use-it-where-others-can-reach-the-portal"
+SECRET_KEY = env.text("SLIPWAY_SECRET_KEY", DEVELOPMENT_KEY)
+# Newest first: the first encrypts, all decrypt. Each is a Fernet key (32 bytes, url-safe base64).
+ENCRYPTION_KEYS = env.words("SLIPWAY_ENCRYPTION_KEYS")
+AUDIT_SIGNING_KEY = env.text("SLIPWAY_AUDIT_SIGNING_KEY", "")
+URL = env.text("SLIPWAY_URL", "http://127.0.0.1:8000").rstrip("/")
+SECURE = URL.startswith("https://")
+ALLOWED_HOSTS = env.words("SLIPWAY_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
+CSRF_TRUSTED_ORIGINS = [URL] if SECURE else []
+# Networks that outgoing calls may reach beside public addresses, and registries spoken to without TLS.
+OUTBOUND_NETWORKS = env.words("SLIPWAY_OUTBOUND_NETWORKS")
+PLAIN_HTTP_REGISTRIES = frozenset(env.words("SLIPWAY_PLAIN_HTTP_REGISTRIES"))
+
+if SECURE and SECRET_KEY == DEVELOPMENT_KEY:
+    raise ImproperlyConfigured(
+        "SLIPWAY_SECRET_KEY is not set though SLIPWAY_URL is https. Set a long random value."
+    )
+if SECURE and not ENCRYPTION_KEYS:
+    raise ImproperlyConfigured(
+        "SLIPWAY_ENCRYPTION_KEYS is not set though SLIPWAY_URL is https. Set one Fernet key."
+    )
+
+INSTALLED_APPS = [
+    "portal",
+    "environments",
+    "releases",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_q",
+    "csp",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "portal.urls"
+WSGI_APPLICATION = "portal.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    }
+]
+
+DATABASES = {"default": env.database("SLIPWAY_DATABASE_URL", VAR)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+ON_POSTGRES = DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql"
+
+# facts: retry counts from the prefetch, so queue_limit x step / workers + timeout has to stay below it.
+Q_CLUSTER = {
+    "name": "rollouts",
+    "orm": "default",
+    "workers": env.number("SLIPWAY_WORKERS", 4 if ON_POSTGRES else 2),
+    "poll": 0.1,
+    "bulk": 4,
+    "queue_limit": 8,
+    "timeout": 30,
+    "retry": 180,
+    "max_attempts": 1,
+    "ack_failures": True,
+    "save_limit": -1,
+    "catch_up": False,
+    "scheduler": False,
+    "label": "Queue",
+}
+
+LOGIN_URL = "/admin/login/"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "/"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
+SECURE_PROXY_SSL_HEADER = (
+    ("HTTP_X_FORWARDED_PROTO", "https") if env.flag("SLIPWAY_BEHIND_PROXY", default=False) else None
+)
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+    }
+}
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_I18N = False
+USE_TZ = True
+STATIC_URL = "/static/"
+STATIC_ROOT = VAR / "static"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+WHITENOISE_USE_FINDERS = DEBUG
+DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024 * 1024

@@ -1,0 +1,266 @@
+"""What is released, and each way of a release into an environment."""
+
+from django.conf import settings
+from django.db import models
+
+from environments.models import Environment
+from portal.encryption import EncryptedTextField
+from releases.states import ENDED, LIVE, Phase
+
+
+class Application(models.Model):
+    """What is released as one: its services go together."""
+
+    name = models.SlugField(unique=True, max_length=60)
+    title = models.CharField(max_length=100, blank=True)
+    description = models.TextField(blank=True)
+    repository = models.CharField(
+        max_length=200, blank=True, help_text="owner/name, for links and commit statuses."
+    )
+    strategy = models.CharField(max_length=20, default="rolling")
+    parameters = models.JSONField(
+        default=dict, blank=True, help_text='The strategy\'s parameters, e.g. {"maxSurge": 1}.'
+    )
+    bundle = models.ForeignKey(
+        "Bundle",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="The current bundle.",
+    )
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Bundle(models.Model):
+    """The manifests of an application, by the digest of their content; the content is the blob of that digest."""
+
+    digest = models.CharField(max_length=80, primary_key=True)
+    application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="bundles")
+    files = models.JSONField(default=list, help_text="[{path, size}]")
+    size = models.PositiveIntegerField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.digest[:19]
+
+
+class Release(models.Model):
+    """An application at a version. It never changes."""
+
+    application = models.ForeignKey(Application, on_delete=models.PROTECT, related_name="releases")
+    version = models.CharField(max_length=128)
+    images = models.JSONField(default=dict, help_text="{name: reference}")
+    bundle = models.ForeignKey(Bundle, on_delete=models.PROTECT, related_name="releases")
+    changelog = models.TextField(blank=True)
+    commit = models.CharField(max_length=64, blank=True)
+    commit_author = models.CharField(
+        max_length=200, blank=True, help_text="Login or address of who wrote the commit."
+    )
+    source = models.CharField(
+        max_length=200, blank=True, help_text="Where it came from: a webhook's source, api, cli."
+    )
+    created_by = models.CharField(max_length=200)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [models.UniqueConstraint(fields=["application", "version"], name="release_once")]
+
+    def __str__(self) -> str:
+        return f"{self.application} {self.version}"
+
+
+class Rollout(models.Model):
+    """One release going into one environment. Only releases.actions and the reconciler write it."""
+
+    class Kind(models.TextChoices):
+        RELEASE = "release", "Release"
+        UNDO = "undo", "Undo to an earlier release"
+
+    release = models.ForeignKey(Release, on_delete=models.PROTECT, related_name="rollouts")
+    # Of the release, repeated here for the constraint below.
+    application = models.ForeignKey(Application, on_delete=models.PROTECT, related_name="rollouts")
+    environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="rollouts")
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.RELEASE)
+    strategy = models.CharField(max_length=20, default="rolling")
+    parameters = models.JSONField(default=dict)
+    phase = models.CharField(
+        max_length=20, choices=[(phase.value, phase.value) for phase in Phase], default=Phase.PLANNING
+    )
+    why = models.TextField(blank=True, help_text="What it waits for or why it ended, in plain words.")
+    intent = models.CharField(
+        max_length=20,
+        blank=True,
+        help_text="What a person has asked for and the reconciler has not done yet.",
+    )
+    intent_by = models.CharField(max_length=200, blank=True)
+
+    plan_digest = models.CharField(
+        max_length=80, blank=True, help_text="Blob of the canonical plan; approvals are bound to it."
+    )
+    sealed_digest = models.CharField(
+        max_length=80, blank=True, help_text="Blob of the secret values that the plan only has hashes of."
+    )
+    source_plan = models.CharField(
+        max_length=80, blank=True, help_text="For an undo: the plan whose objects come back."
+    )
+    previous = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="followers",
+        help_text="What ran here before: the way back.",
+    )
+    cursor = models.JSONField(default=dict, help_text="The engine's state: releases.rollout.engine.State.")
+
+    requested_by = models.CharField(max_length=200)
+    requester = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    planned_at = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField(null=True)
+    superseded_by = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+
+    # The claim: whoever holds the lease works on it; each save compares and raises `version`.
+    version = models.BigIntegerField(
+        default=0, help_text="Raised by every write; a stale worker's save touches no row."
+    )
+    sequence = models.BigIntegerField(
+        default=0, help_text="Written into the cluster's objects; a lower one is refused there."
+    )
+    due_at = models.DateTimeField(null=True, db_index=True)
+    lease_until = models.DateTimeField(null=True)
+    lease_owner = models.CharField(max_length=100, blank=True)
+    attempts = models.PositiveIntegerField(default=0, help_text="Passes that failed in a row.")
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["application", "environment"],
+                condition=models.Q(phase__in=sorted(LIVE)),
+                name="one_live_rollout",
+            )
+        ]
+        indexes = [
+            models.Index(fields=["phase", "due_at"]),
+            models.Index(fields=["environment", "application", "-id"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.release} → {self.environment}"
+
+    @property
+    def ended(self) -> bool:
+        return Phase(self.phase) in ENDED
+
+
+class Step(models.Model):
+    """One step of a rollout as it went; the plan says which there are."""
+
+    class State(models.TextChoices):
+        PENDING = "pending", "Pending"
+        RUNNING = "running", "Running"
+        DONE = "done", "Done"
+        FAILED = "failed", "Failed"
+        SKIPPED = "skipped", "Skipped"
+
+    rollout = models.ForeignKey(Rollout, on_delete=models.CASCADE, related_name="steps")
+    track = models.CharField(max_length=8, default="forward", help_text="forward, or back: the way back.")
+    index = models.PositiveSmallIntegerField()
+    label = models.CharField(max_length=200)
+    state = models.CharField(max_length=8, choices=State, default=State.PENDING)
+    why = models.TextField(blank=True)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["rollout", "track", "index"]
+        constraints = [models.UniqueConstraint(fields=["rollout", "track", "index"], name="step_once")]
+
+    def __str__(self) -> str:
+        return f"{self.index}. {self.label}"
+
+
+class Approval(models.Model):
+    """One person's word on one plan."""
+
+    class Decision(models.TextChoices):
+        APPROVED = "approved", "Approved"
+        REJECTED = "rejected", "Rejected"
+
+    rollout = models.ForeignKey(Rollout, on_delete=models.CASCADE, related_name="approvals")
+    digest = models.CharField(max_length=80)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    name = models.CharField(max_length=200)
+    decision = models.CharField(max_length=8, choices=Decision)
+    comment = models.TextField(blank=True)
+    revoked_at = models.DateTimeField(null=True, help_text="A new plan voids what was said of the old one.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["rollout", "digest", "user"], name="one_vote_a_person")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.decision} {self.rollout}"
+
+
+class WebhookSource(models.Model):
+    """Where webhooks come from, and what their events lead to. The provider checks `mapping`."""
+
+    name = models.SlugField(unique=True, max_length=60)
+    provider = models.CharField(max_length=20)
+    application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="webhook_sources")
+    secret = EncryptedTextField(editable=False)
+    mapping = models.JSONField(default=dict, blank=True)
+    rollout_to = models.ManyToManyField(Environment, blank=True, related_name="+")
+    callback_url = models.URLField(blank=True)
+    active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return f"{self.provider}/{self.name}"
+
+
+class Delivery(models.Model):
+    """A webhook as it came in, once, and what it led to."""
+
+    source = models.ForeignKey(WebhookSource, on_delete=models.CASCADE, related_name="deliveries")
+    delivery_id = models.CharField(max_length=200)
+    event = models.CharField(max_length=60)
+    body_hash = models.CharField(max_length=64)
+    business_key = models.CharField(max_length=300, blank=True)
+    body = models.JSONField()
+    outcome = models.CharField(max_length=20, default="received")
+    detail = models.TextField(blank=True)
+    release = models.ForeignKey(
+        Release, null=True, blank=True, on_delete=models.SET_NULL, related_name="deliveries"
+    )
+    rollouts = models.ManyToManyField(Rollout, blank=True, related_name="deliveries")
+    received_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name_plural = "deliveries"
+        constraints = [models.UniqueConstraint(fields=["source", "body_hash"], name="delivery_once_by_body")]
+
+    def __str__(self) -> str:
+        return f"{self.source} {self.delivery_id}"
