@@ -4,7 +4,10 @@
 """
 
 import os
+import re
 import shutil
+from collections import Counter
+from collections.abc import Iterable
 
 import pytest
 
@@ -14,36 +17,36 @@ VARIABLES = {
     "prometheus": "SLIPWAY_TEST_PROMETHEUS",
     "registry": "SLIPWAY_TEST_REGISTRY",
     "chromium": "SLIPWAY_TEST_CHROMIUM",
+    "kubectl": "kubectl on the PATH",
 }
-MISSING: dict[str, int] = {}
+REASON = re.compile(r"lane (\w+) is not there")
 
 
 def available(lane: str) -> bool:
     """Whether this machine has what the lane needs; kubectl is looked for on the PATH."""
-    if lane == "kubectl":
-        return shutil.which("kubectl") is not None
-    return bool(os.environ.get(VARIABLES[lane]))
+    return shutil.which("kubectl") is not None if lane == "kubectl" else bool(os.environ.get(VARIABLES[lane]))
 
 
 def required() -> set[str]:
+    """The lanes that have to be there."""
     words = os.environ.get("SLIPWAY_TEST_REQUIRE", "")
-    return {*VARIABLES, "kubectl"} if words == "all" else {word for word in words.split(",") if word}
+    return set(VARIABLES) if words == "all" else {word for word in words.split(",") if word}
 
 
-def skip_missing(items: list[pytest.Item]) -> None:
-    """Marks the tests of lanes that are not there, and counts them for the summary."""
+def skip_missing(items: Iterable[pytest.Item]) -> None:
+    """Skips the tests of lanes that are not there."""
     for item in items:
         for marker in item.iter_markers("lane"):
-            lane = marker.args[0]
-            if not available(lane):
-                MISSING[lane] = MISSING.get(lane, 0) + 1
-                item.add_marker(
-                    pytest.mark.skip(reason=f"lane {lane}: {VARIABLES.get(lane, lane)} is not there")
-                )
+            if not available(marker.args[0]):
+                item.add_marker(pytest.mark.skip(reason=f"lane {marker.args[0]} is not there"))
 
 
-def summary() -> list[str]:
-    return [
-        f"lane {lane} did not run: {count} tests need {VARIABLES.get(lane, lane + ' on the PATH')}"
-        for lane, count in sorted(MISSING.items())
-    ]
+def missing(skipped: Iterable[pytest.TestReport]) -> Counter[str]:
+    """How many tests of which lane were skipped, from the run's reports (so it works under xdist too)."""
+    reasons = (REASON.search(str(report.longrepr)) for report in skipped)
+    return Counter(match[1] for match in reasons if match)
+
+
+def unmet() -> set[str]:
+    """Lanes that have to be there and are not, whether or not a test asked for them."""
+    return {lane for lane in required() if not available(lane)}
