@@ -1,0 +1,1 @@
+"""An embedded cluster: a small Kubernetes API over HTTP, controllers, nodes, a registry. Knows nothing of Django."""

@@ -1,0 +1,136 @@
+"""Records how the usual kinds' fields are typed and merge, from a real API server's OpenAPI.
+
+    python scripts/record_merge_table.py KUBECONFIG
+
+writes environments/schema/merge_table.json.gz. Descriptions, paths and kinds beyond the list below stay out, so that
+the table is small enough to be read at every start. Which structs are part of their parent even when they are empty
+stands only in OpenAPI v3 (`default: {}`); everything else comes from v2.
+"""
+
+import argparse
+import gzip
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+TABLE = Path(__file__).parents[1] / "environments" / "schema" / "merge_table.json.gz"
+KINDS = {
+    "v1": (
+        "ConfigMap Endpoints Event LimitRange Namespace Node PersistentVolume PersistentVolumeClaim Pod PodTemplate "
+        "ReplicationController ResourceQuota Secret Service ServiceAccount"
+    ),
+    "apps/v1": "ControllerRevision DaemonSet Deployment ReplicaSet StatefulSet",
+    "batch/v1": "CronJob Job",
+    "autoscaling/v1": "HorizontalPodAutoscaler Scale",
+    "autoscaling/v2": "HorizontalPodAutoscaler",
+    "networking.k8s.io/v1": "Ingress IngressClass NetworkPolicy",
+    "policy/v1": "PodDisruptionBudget Eviction",
+    "discovery.k8s.io/v1": "EndpointSlice",
+    "rbac.authorization.k8s.io/v1": "ClusterRole ClusterRoleBinding Role RoleBinding",
+    "coordination.k8s.io/v1": "Lease",
+    "events.k8s.io/v1": "Event",
+    "storage.k8s.io/v1": "StorageClass",
+    "scheduling.k8s.io/v1": "PriorityClass",
+    "apiextensions.k8s.io/v1": "CustomResourceDefinition",
+    "admissionregistration.k8s.io/v1": (
+        "MutatingWebhookConfiguration ValidatingAdmissionPolicy ValidatingAdmissionPolicyBinding "
+        "ValidatingWebhookConfiguration"
+    ),
+}
+KEPT = (
+    "$ref",
+    "type",
+    "format",
+    "required",
+    "x-kubernetes-list-type",
+    "x-kubernetes-list-map-keys",
+    "x-kubernetes-map-type",
+    "x-kubernetes-patch-strategy",
+    "x-kubernetes-patch-merge-key",
+    "x-kubernetes-group-version-kind",
+)
+REF = "#/definitions/"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("kubeconfig", help="of a cluster of the version to record")
+    kubeconfig = parser.parse_args().kubeconfig
+    table = record(ask(kubeconfig, "/openapi/v2")["definitions"], embedded_fields(kubeconfig))
+    text = json.dumps(table, sort_keys=True, separators=(",", ":")).encode()
+    TABLE.write_bytes(gzip.compress(text, 9, mtime=0))
+    print(f"{len(table['kinds'])} kinds, {len(table['definitions'])} definitions, {len(text)} bytes as JSON")
+
+
+def ask(kubeconfig: str, path: str) -> Any:
+    command = ["kubectl", "--kubeconfig", kubeconfig, "get", "--raw", path]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, timeout=60).stdout)
+
+
+def embedded_fields(kubeconfig: str) -> set[tuple[str, str]]:
+    """(definition, field) of every struct that is never absent."""
+    found = set()
+    paths = ask(kubeconfig, "/openapi/v3")["paths"]
+    for api_version in KINDS:
+        place = f"apis/{api_version}" if "/" in api_version else f"api/{api_version}"
+        document = ask(kubeconfig, paths[place]["serverRelativeURL"])
+        for name, definition in document["components"]["schemas"].items():
+            properties = definition.get("properties", {}).items()
+            found |= {(name, field) for field, raw in properties if raw.get("default") == {}}
+    return found
+
+
+def record(definitions: dict[str, Any], embedded: set[tuple[str, str]]) -> dict[str, Any]:
+    kinds = named_kinds(definitions)
+    wanted, waiting = {}, list(kinds.values())
+    while waiting:
+        name = waiting.pop()
+        if name not in wanted:
+            wanted[name] = trimmed(definitions[name], name, embedded)
+            waiting += references(wanted[name])
+    return {"kinds": kinds, "definitions": wanted}
+
+
+def named_kinds(definitions: dict[str, Any]) -> dict[str, str]:
+    """ "apps/v1/Deployment" to the name of its definition."""
+    found = {}
+    for name, definition in definitions.items():
+        for gvk in definition.get("x-kubernetes-group-version-kind", ()):
+            api_version = f"{gvk['group']}/{gvk['version']}" if gvk["group"] else gvk["version"]
+            if gvk["kind"] in KINDS.get(api_version, "").split():
+                found[f"{api_version}/{gvk['kind']}"] = name
+    missing = [f"{version}/{kind}" for version in KINDS for kind in KINDS[version].split()]
+    missing = [kind for kind in missing if kind not in found]
+    if missing:
+        raise SystemExit(f"the server does not know {', '.join(missing)}")
+    return found
+
+
+def trimmed(raw: dict[str, Any], name: str, embedded: set[tuple[str, str]]) -> dict[str, Any]:
+    kept = {key: raw[key] for key in KEPT if key in raw}
+    if raw.get("default") not in (None, {}, "", 0):
+        kept["default"] = raw["default"]
+    for key in ("items", "additionalProperties"):
+        if isinstance(raw.get(key), dict):
+            kept[key] = trimmed(raw[key], "", embedded)
+    if "properties" in raw:
+        fields = {field: trimmed(value, "", embedded) for field, value in raw["properties"].items()}
+        for field, value in fields.items():
+            if (name, field) in embedded:
+                value["x-embedded"] = True
+        kept["properties"] = fields
+    return kept
+
+
+def references(raw: dict[str, Any]) -> list[str]:
+    """The definitions that a trimmed one refers to."""
+    found = [raw["$ref"].removeprefix(REF)] if "$ref" in raw else []
+    inner = [raw[key] for key in ("items", "additionalProperties") if key in raw]
+    for each in [*inner, *raw.get("properties", {}).values()]:
+        found += references(each)
+    return found
+
+
+if __name__ == "__main__":
+    main()
