@@ -1,7 +1,7 @@
 """Whether a workload has arrived: kubectl's `rollout status`, with what kubectl leaves out.
 
-Pure. The order of the questions is kubectl's. It also tells of no replicas, no fitting node, paused, OnDelete,
-a quota, a StatefulSet that stands on a broken pod, and changes for which Kubernetes keeps no deadline.
+Pure. The order of the questions is kubectl's. It also tells of no replicas, no fitting node, paused,
+OnDelete, a quota, a StatefulSet that stands on a broken pod, and changes for which Kubernetes keeps no deadline.
 """
 
 import re
@@ -153,7 +153,7 @@ def _before_our_write(obj: Json, progressing: Json) -> bool:
     """
     entries = section(obj, "metadata").get("managedFields") or ()
     written = max((e.get("time", "") for e in entries if e.get("manager") == MANAGER), default="")
-    return bool(progressing.get("lastUpdateTime", "") <= written)
+    return bool(written) and progressing.get("lastUpdateTime", "") <= written
 
 
 def _refused(status: Json) -> str:
