@@ -1,4 +1,4 @@
-"""Why pods do not come up, in words that say what to do. Pure: it reads pods, their events and their last log lines."""
+"""Why pods do not come up, in words. Pure: it reads pods, their events and their last log lines."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,8 +19,9 @@ LINE = 200
 MESSAGE = 400
 
 PASSING_PULL = re.compile(
-    r"toomanyrequests|too many requests|429|timeout|timed out|deadline exceeded|connection refused|reset by peer|"
-    r"no such host|temporary failure|unexpected EOF|5\d\d |Internal Server Error|service unavailable|bad gateway|QPS",
+    r"toomanyrequests|too many requests|429|timeout|timed out|deadline exceeded|connection refused|"
+    r"reset by peer|no such host|temporary failure|unexpected EOF|5\d\d |Internal Server Error|"
+    r"service unavailable|bad gateway|QPS",
     re.IGNORECASE,
 )
 ABSENT = re.compile(
@@ -40,9 +41,8 @@ KIND_WORDS = {
     "configmap": "ConfigMap", "secret": "Secret", "persistentvolumeclaim": "PersistentVolumeClaim",
     "serviceaccount": "ServiceAccount",
 }  # fmt: skip
-PULLING = frozenset({"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "ImageInspectError",
-                     "RegistryUnavailable", "SignatureValidationFailed"})  # fmt: skip
 HOPELESS_PULL = frozenset({"ErrImageNeverPull", "InvalidImageName", "SignatureValidationFailed"})
+PULLING = HOPELESS_PULL | {"ErrImagePull", "ImagePullBackOff", "ImageInspectError", "RegistryUnavailable"}
 EXIT_WORDS = {126: "its command cannot be executed", 127: "its command was not found", 137: "it was killed",
               139: "it crashed in memory", 143: "it was told to stop"}  # fmt: skip
 
@@ -50,8 +50,8 @@ EXIT_WORDS = {126: "its command cannot be executed", 127: "its command was not f
 class Problem(NamedTuple):
     """One thing that keeps a pod from coming up.
 
-    `pod` is "" where the pod could not even be created, `container` "" where it concerns the whole pod. `fatal`:
-    waiting will not help without a change, so a rollout may fail at once.
+    `pod` is "" where the pod could not even be created, `container` "" where it concerns the whole pod.
+    `fatal`: waiting will not help without a change, so a rollout may fail at once.
     """
 
     pod: str
@@ -64,10 +64,10 @@ class Problem(NamedTuple):
 def pod_problems(
     pods: Sequence[Json], events: Sequence[Json] = (), logs: Mapping[str, str] | None = None
 ) -> tuple[Problem, ...]:
-    """The problems of these pods, those first that waiting will not cure; empty where all are well or still starting.
+    """The problems of these pods, those first that waiting will not cure; empty where all are well or starting.
 
-    `events`: of the pods and of what creates them, core/v1 or events.k8s.io. `logs`: "pod/container" to the last
-    lines of its log, best of the run that ended.
+    `events`: of the pods and of what creates them, core/v1 or events.k8s.io. `logs`: "pod/container" to the
+    last lines of its log, best of the run that ended.
     """
     problems = [*_refusals(pods, events)]
     for pod in pods:
@@ -254,7 +254,7 @@ def _configuration(message: str) -> str:
 
 
 def _ended_badly(one: Json) -> Json:
-    """The end of the container's last run where it ended with an error and does not run well again; else empty."""
+    """The end of the container's last run where that was an error and it does not run well again; else {}."""
     state = section(one, "state")
     now = section(state, "terminated")
     last = now or section(section(one, "lastState"), "terminated")

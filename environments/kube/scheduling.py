@@ -67,11 +67,8 @@ def explain(message: str) -> Unschedulable:
 
 
 def _reasons(text: str) -> list[tuple[int, str]]:
-    parts = re.split(r", (?=\d+ )", text.strip().rstrip(". "))
-    found = [REASON.match(part) for part in parts if part]
-    return [
-        (int(m[1]), m[2]) if m else (0, part) for m, part in zip(found, (p for p in parts if p), strict=True)
-    ]
+    parts = [part for part in re.split(r", (?=\d+ )", text.strip().rstrip(". ")) if part]
+    return [(int(m[1]), m[2]) if (m := REASON.match(part)) else (0, part) for part in parts]
 
 
 def _plain(text: str) -> str:

@@ -1,7 +1,7 @@
 """Whether a workload has arrived: kubectl's `rollout status`, with what kubectl leaves out.
 
 Pure. The order of the questions is kubectl's. It also tells of no replicas, no fitting node, paused,
-OnDelete, a quota, a StatefulSet that stands on a broken pod, and changes for which Kubernetes keeps no deadline.
+OnDelete, a quota, a StatefulSet that stands on a broken pod, and of changes without a deadline.
 """
 
 import re
