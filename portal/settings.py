@@ -97,7 +97,7 @@ Q_CLUSTER = {
     "label": "Queue",
 }
 
-LOGIN_URL = "/admin/login/"
+LOGIN_URL = "/sign-in"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/"
 SESSION_COOKIE_HTTPONLY = True
