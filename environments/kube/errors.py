@@ -63,6 +63,7 @@ __all__ = [
 
 LONGEST = 600
 LONGEST_VALUE = 60
+UNTRUSTED = "The cluster's certificate is not signed by the authority given: check its CA data."
 KIND_MISSING = "The cluster does not know this kind: its definition (CRD) or version is not there."
 
 Judgement = tuple[type[KubeError], str]
@@ -322,18 +323,15 @@ def classify_exception(error: BaseException) -> KubeError:
     names = {base.__name__ for base in type(error).__mro__}
     text = str(getattr(error, "reason", None) or error)
     for found, error_type, words, ambiguous in OF_EXCEPTION:
-        if found in names or (found in text and "ApiException" in names):
+        if found in names or (found in text and names & WRAPPED):
             return error_type(words, ambiguous=ambiguous)
     return Unreachable(f"The call to the cluster failed ({type(error).__name__}).", ambiguous=True)
 
 
+WRAPPED = frozenset({"ApiException", "SSLError", "MaxRetryError"})
 OF_EXCEPTION: tuple[tuple[str, type[KubeError], str, bool], ...] = (
-    (
-        "SSLError",
-        Untrusted,
-        "The cluster's certificate is not signed by the authority given: check its CA data.",
-        False,
-    ),
+    ("CERTIFICATE_VERIFY_FAILED", Untrusted, UNTRUSTED, False),
+    ("SSLError", Unreachable, "The cluster breaks off the TLS handshake.", False),
     ("NameResolutionError", Unreachable, "The cluster's host name cannot be resolved.", False),
     ("ConnectTimeoutError", Unreachable, "The cluster does not take the connection in time.", False),
     ("NewConnectionError", Unreachable, "The cluster refuses the connection: nothing listens there.", False),

@@ -1,5 +1,4 @@
 """What can go wrong at a cluster, as exceptions. Which answer is which is told by `errors`."""
-# ruff: noqa: N818  (the classes are named for what happened)
 
 from typing import ClassVar, Literal, NamedTuple
 

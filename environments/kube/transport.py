@@ -1,0 +1,235 @@
+"""One call to an API server: its time limits, what is tried again, and the breaker.
+
+Built on the Kubernetes client's ApiClient, whose own retries, redirects, proxies and files are switched off.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from http.client import HTTPException
+from typing import Any, NamedTuple
+from urllib.parse import quote, urlencode
+
+from urllib3 import BaseHTTPResponse
+from urllib3.exceptions import HTTPError
+
+from environments.kube.access import Access, Bearer
+from environments.kube.breaker import Breaker
+from environments.kube.errors import (
+    BreakerOpen,
+    KubeError,
+    NotKubernetes,
+    ServerError,
+    Throttled,
+    Unreachable,
+    Untrusted,
+    classify,
+    classify_exception,
+)
+from environments.kube.tls import api_client, request
+
+Query = Sequence[tuple[str, str]]
+CHUNK = 65536
+FIRST_PAUSE = 0.1
+READS = ("GET", "HEAD")
+FAULTS = (HTTPError, HTTPException, OSError, KubeError)
+
+
+class Limits(NamedTuple):
+    """Seconds: `connect` to connect, `read` from one packet to the next, `total` for all attempts."""
+
+    connect: float
+    read: float
+    total: float
+
+
+class Call(NamedTuple):
+    """What to ask. `repeat`: doing it twice does no harm. `own`: a status of 500 and more is the API server's
+    word, not that of a service behind its proxy. At most `at_most` bytes of the answer are read, 0 is all.
+    """
+
+    method: str
+    path: str
+    query: Query = ()
+    body: Any = None
+    content_type: str = "application/json"
+    repeat: bool = False
+    own: bool = True
+    at_most: int = 0
+    limits: Limits | None = None
+
+
+class Answer(NamedTuple):
+    """What the server said. `headers` ignores case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> dict[str, Any]:
+        """The object in the body. Raises NotKubernetes where there is none."""
+        try:
+            data = json.loads(self.body)
+        except ValueError:
+            data = None
+        if not isinstance(data, dict):
+            words = f"The address answers (status {self.status}), but not with JSON: it is no API server's."
+            raise NotKubernetes(words, status=self.status)
+        return data
+
+    def error(self) -> KubeError | None:
+        """What the status says went wrong, None for success."""
+        return classify(self.status, self.headers, self.body) if self.status >= 300 else None
+
+
+class Outcome(NamedTuple):
+    """The answer, None where there was none, and what is wrong with it."""
+
+    answer: Answer | None
+    error: KubeError | None
+
+
+class Transport:
+    """Calls to one API server. Thread safe."""
+
+    def __init__(self, access: Access, breaker: Breaker, limits: Limits, attempts: int) -> None:
+        self.breaker = breaker
+        self.limits = limits
+        self.attempts = attempts
+        self._server = access.server
+        self._bearer = Bearer(access)
+        self._client = api_client(access)
+
+    def call(self, call: Call) -> Answer:
+        """The answer, whatever its status; KubeError where there is none.
+
+        Transient faults are tried again: all of them if the call may be repeated, else only those of which it
+        is sure that nothing was done.
+        """
+        answer, error = self._ask(call)
+        if answer is None:
+            raise error or Unreachable("The cluster was not called.")
+        return answer
+
+    def checked(self, call: Call) -> Answer:
+        """The answer of a call that succeeded; KubeError for any other. Tried again as call() is."""
+        answer, error = self._ask(call)
+        if answer is None or error:
+            raise error or Unreachable("The cluster was not called.")
+        return answer
+
+    def lines(self, path: str, query: Query, read_timeout: float) -> "Lines":
+        """The lines of a watch, as they come. Raises KubeError where it is refused."""
+        call = Call("GET", path, query, limits=self.limits._replace(read=read_timeout))
+        self._ask_breaker()
+        try:
+            response = self._request(call)
+            deadline = time.monotonic() + self.limits.total
+            refused = _drain(response, deadline, 0) if response.status >= 300 else b""
+        except FAULTS as raised:
+            raise self._told(classify_exception(raised), call) or raised from None
+        answer = Answer(response.status, response.headers, refused)
+        if error := self._told(answer.error(), call):
+            raise error
+        return Lines(response)
+
+    def _ask(self, call: Call) -> Outcome:
+        deadline = time.monotonic() + (call.limits or self.limits).total
+        for attempt in range(1, self.attempts + 1):
+            outcome = self._once(call, deadline)
+            error = outcome.error
+            pause = max(error.retry_after or 0, FIRST_PAUSE * attempt) if error else 0
+            late = time.monotonic() + pause > deadline
+            if error is None or attempt == self.attempts or late or not _may_repeat(call, error):
+                break
+            time.sleep(pause)
+        return outcome
+
+    def _once(self, call: Call, deadline: float) -> Outcome:
+        self._ask_breaker()
+        try:
+            response = self._request(call)
+            answer = Answer(response.status, response.headers, _drain(response, deadline, call.at_most))
+        except FAULTS as raised:
+            return Outcome(None, self._told(classify_exception(raised), call))
+        return Outcome(answer, self._told(answer.error() if call.own else None, call))
+
+    def _ask_breaker(self) -> None:
+        if not self.breaker.allow():
+            words = "Too many of the last calls to the cluster failed: the next is tried in a moment."
+            raise BreakerOpen(words, retry_after=self.breaker.cool_down)
+
+    def _told(self, error: KubeError | None, call: Call) -> KubeError | None:
+        if error and call.method in READS:
+            error.ambiguous = False
+        if error and error.counts:
+            self.breaker.failure()
+        else:
+            self.breaker.success()
+        return error
+
+    def _request(self, call: Call) -> BaseHTTPResponse:
+        headers = {"Accept": "application/json"}
+        if call.body is not None:
+            headers["Content-Type"] = call.content_type
+        if token := self._bearer.token():
+            headers["Authorization"] = f"Bearer {token}"
+        query = f"?{urlencode(call.query)}" if call.query else ""
+        url = f"{self._server}{quote(call.path, safe='/:~%')}{query}"
+        limits = call.limits or self.limits
+        timeout = (limits.connect, limits.read)
+        return request(self._client, call.method, url, headers, call.body, timeout)
+
+
+class Lines:
+    """The lines of an open watch, without their ends. Any thread may close() it, which ends the iteration."""
+
+    def __init__(self, response: BaseHTTPResponse) -> None:
+        self._response = response
+        self._closed = threading.Event()
+        self._lines = self._read()
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        return next(self._lines)
+
+    def close(self) -> None:
+        if not self._closed.is_set():
+            self._closed.set()
+            self._response.shutdown()
+
+    def _read(self) -> Iterator[bytes]:
+        rest = b""
+        try:
+            while chunk := self._response.read1(CHUNK):
+                *lines, rest = (rest + chunk).split(b"\n")
+                yield from lines
+        except FAULTS as raised:
+            if not self._closed.is_set():
+                raise classify_exception(raised) from None
+        finally:
+            self._response.close()
+
+
+def _may_repeat(call: Call, error: KubeError) -> bool:
+    if isinstance(error, BreakerOpen | Untrusted) or error.causes:
+        return False
+    transient = isinstance(error, Unreachable | ServerError | Throttled)
+    return transient and (call.repeat or not error.ambiguous)
+
+
+def _drain(response: BaseHTTPResponse, deadline: float, at_most: int) -> bytes:
+    chunks, size = [], 0
+    while chunk := response.read1(CHUNK):
+        chunks.append(chunk)
+        size += len(chunk)
+        if at_most and size >= at_most:
+            response.close()
+            return b"".join(chunks)[:at_most]
+        if time.monotonic() > deadline:
+            response.close()
+            raise Unreachable("The cluster's answer takes too long to arrive.", ambiguous=True)
+    return b"".join(chunks)
