@@ -14,9 +14,7 @@ from environments.kube.verdict import (
     unseen,
 )
 
-HPA_FAILURES = frozenset(
-    {"FailedGetScale", "FailedUpdateScale", "FailedComputeMetricsReplicas", "InvalidSelector"}
-)
+HPA_FAILURES = frozenset({"FailedGetScale", "FailedUpdateScale", "FailedComputeMetricsReplicas", "InvalidSelector"})
 
 
 def health(obj: Json) -> Verdict:
@@ -60,9 +58,7 @@ def _autoscaler(obj: Json) -> Verdict:
     status = section(obj, "status")
     failed = next((c for c in status.get("conditions") or () if _scaling_failed(c)), None)
     if failed:
-        return Verdict(
-            "fail", f"the autoscaler cannot work: {sentence(failed.get('message') or failed['reason'])}"
-        )
+        return Verdict("fail", f"the autoscaler cannot work: {sentence(failed.get('message') or failed['reason'])}")
     current, desired = count(status, "currentReplicas"), count(status, "desiredReplicas")
     if condition(status, "ScalingActive").get("reason") == "ScalingDisabled":
         return Verdict("suspended", "autoscaling is off while its target has 0 replicas")
@@ -94,9 +90,7 @@ def _namespace(obj: Json) -> Verdict:
     ending = section(obj, "metadata").get("deletionTimestamp") or status.get("phase") == "Terminating"
     if not ending:
         return Verdict("done", "the namespace is active")
-    left = [
-        sentence(c.get("message", "")) for c in status.get("conditions") or () if c.get("status") == "True"
-    ]
+    left = [sentence(c.get("message", "")) for c in status.get("conditions") or () if c.get("status") == "True"]
     return Verdict("wait", "; ".join(["the namespace is being deleted, nothing can be created in it", *left]))
 
 
@@ -143,9 +137,7 @@ def _by_conditions(obj: Json) -> Verdict:
         return Verdict("fail", f"stalled: {sentence(stalled.get('message') or stalled.get('reason', ''))}")
     if ready.get("status", "True") == "True":
         return Verdict("done", "ready" if ready else "stored")
-    return Verdict(
-        "wait", f"not ready: {sentence(ready.get('message') or ready.get('reason') or 'no reason given')}"
-    )
+    return Verdict("wait", f"not ready: {sentence(ready.get('message') or ready.get('reason') or 'no reason given')}")
 
 
 JUDGES: dict[str, Callable[[Json], Verdict]] = {

@@ -27,9 +27,7 @@ PASSING_PULL = re.compile(
 ABSENT = re.compile(
     r"not found|manifest unknown|does not exist|repository .* unknown|no match for platform", re.IGNORECASE
 )
-NO_RIGHT = re.compile(
-    r"unauthorized|denied|forbidden|authorization failed|no basic auth|401|403", re.IGNORECASE
-)
+NO_RIGHT = re.compile(r"unauthorized|denied|forbidden|authorization failed|no basic auth|401|403", re.IGNORECASE)
 BAD_PROGRAM = re.compile(
     r"not found|no such file|permission denied|not a directory|exec format error|no command", re.IGNORECASE
 )
@@ -64,7 +62,7 @@ class Problem(NamedTuple):
 def pod_problems(
     pods: Sequence[Json], events: Sequence[Json] = (), logs: Mapping[str, str] | None = None
 ) -> tuple[Problem, ...]:
-    """The problems of these pods, those first that waiting will not cure; empty where all are well or starting.
+    """The problems of these pods, first those that waiting will not cure; empty where all is well or starting.
 
     `events`: of the pods and of what creates them, core/v1 or events.k8s.io. `logs`: "pod/container" to the
     last lines of its log, best of the run that ended.
@@ -77,13 +75,12 @@ def pod_problems(
 
 
 def summary(problems: Iterable[Problem]) -> str:
-    """The problems as one sentence, those of several pods told once: "image x cannot be pulled: … (3 pods)"."""
+    """The problems as one sentence; one that several pods have is told once, with "(3 pods)" behind it."""
     pods: dict[str, set[str]] = {}
     for problem in problems:
         pods.setdefault(problem.words, set()).add(problem.pod)
     return "; ".join(
-        f"{words} ({counted(len(names), 'pod')})" if len(names) > 1 else words
-        for words, names in pods.items()
+        f"{words} ({counted(len(names), 'pod')})" if len(names) > 1 else words for words, names in pods.items()
     )
 
 
@@ -100,10 +97,7 @@ def _message(event: Json) -> str:
 
 def _time(event: Json) -> str:
     series = event.get("series") or {}
-    times = (
-        event.get(name)
-        for name in ("lastTimestamp", "deprecatedLastTimestamp", "eventTime", "firstTimestamp")
-    )
+    times = (event.get(name) for name in ("lastTimestamp", "deprecatedLastTimestamp", "eventTime", "firstTimestamp"))
     return series.get("lastObservedTime") or next((t for t in times if t), "") or ""
 
 
@@ -130,9 +124,7 @@ def _refusals(pods: Sequence[Json], events: Sequence[Json]) -> Iterator[Problem]
     stopping = any(section(p, "metadata").get("deletionTimestamp") for p in pods)
     words = _cut(message.partition("is forbidden: ")[2] or message.removeprefix("Error creating: "))
     if "exceeded quota" in message:
-        yield Problem(
-            "", "", "quota", f"the namespace's quota leaves no room for another pod: {words}", not stopping
-        )
+        yield Problem("", "", "quota", f"the namespace's quota leaves no room for another pod: {words}", not stopping)
     else:
         yield Problem("", "", "quota", f"the cluster refuses new pods: {words}", "is forbidden: " in message)
 
@@ -156,9 +148,7 @@ def _whole_pod(pod: Json, events: list[Json]) -> Iterator[Problem]:
         yield Problem(name, "", "evicted", f"the node evicted the pod: {message}", False)
     elif reason == "DeadlineExceeded":
         seconds = spec.get("activeDeadlineSeconds", "?")
-        yield Problem(
-            name, "", "deadline", f"the pod ran longer than its {seconds} s (activeDeadlineSeconds)", True
-        )
+        yield Problem(name, "", "deadline", f"the pod ran longer than its {seconds} s (activeDeadlineSeconds)", True)
     elif status.get("phase") == "Failed" and reason:
         yield Problem(name, "", "start", f"the pod was given up: {message or reason}", False)
     elif scheduled.get("status") == "False":
@@ -171,16 +161,8 @@ def _unscheduled(name: str, scheduled: Json, events: list[Json]) -> Problem:
     found = explain(scheduled.get("message", ""))
     growing, not_growing = _newest(events, "TriggeredScaleUp"), _newest(events, "NotTriggerScaleUp")
     hopeless = bool(not_growing) and _time(not_growing) >= _time(growing)
-    note = (
-        "; the cluster cannot grow for it"
-        if hopeless
-        else "; the cluster is adding a node"
-        if growing
-        else ""
-    )
-    return Problem(
-        name, "", "unschedulable", f"{found.words}{note}", found.missing or (found.standing and hopeless)
-    )
+    note = "; the cluster cannot grow for it" if hopeless else "; the cluster is adding a node" if growing else ""
+    return Problem(name, "", "unschedulable", f"{found.words}{note}", found.missing or (found.standing and hopeless))
 
 
 # Its containers
@@ -216,9 +198,7 @@ def _of_container(pod: Json, one: Json, label: str, events: list[Json], log: str
 def _pull(pod: Json, one: Json, reason: str, message: str, events: list[Json]) -> Problem:
     detail = message
     if reason == "ImagePullBackOff" and not (ABSENT.search(detail) or NO_RIGHT.search(detail)):
-        failed = [
-            e for e in events if "Failed to pull image" in _message(e) and one.get("image", "") in _message(e)
-        ]
+        failed = [e for e in events if "Failed to pull image" in _message(e) and one.get("image", "") in _message(e)]
         detail = _message(max(failed, key=_time, default={})) or message
     image = _image_of(pod, one)
     if ABSENT.search(detail):
@@ -302,24 +282,18 @@ def _slow(pod: Json, events: list[Json]) -> Iterator[Problem]:
         return
     if sandbox := _newest(events, "FailedCreatePodSandBox"):
         if not _any_running(pod):
-            yield Problem(
-                name, "", "network", f"the node cannot set the pod up: {_cut(_message(sandbox))}", False
-            )
+            yield Problem(name, "", "network", f"the node cannot set the pod up: {_cut(_message(sandbox))}", False)
         return
     yield from _unready(pod, events)
 
 
 def _any_running(pod: Json) -> bool:
-    return any(
-        "running" in section(c, "state") for c in section(pod, "status").get("containerStatuses") or ()
-    )
+    return any("running" in section(c, "state") for c in section(pod, "status").get("containerStatuses") or ())
 
 
 def _mount(name: str, message: str) -> Problem:
     if missing := MISSING_OBJECT.search(message):
-        words = (
-            f"a volume of the pod needs the {KIND_WORDS[missing[1].lower()]} {missing[2]}, which is not there"
-        )
+        words = f"a volume of the pod needs the {KIND_WORDS[missing[1].lower()]} {missing[2]}, which is not there"
         return Problem(name, "", "volume", words, True)
     return Problem(name, "", "volume", f"a volume of the pod cannot be mounted: {_cut(message)}", False)
 
@@ -334,9 +308,7 @@ def _unready(pod: Json, events: list[Json]) -> Iterator[Problem]:
             words = f"container {one['name']} runs, but is not ready: {_cut(_message(probe))}"
             yield Problem(name, one["name"], "probe", words, False)
         elif _spec_of(pod, one["name"]).get("readinessProbe"):
-            yield Problem(
-                name, one["name"], "not ready", f"container {one['name']} runs, but is not ready yet", False
-            )
+            yield Problem(name, one["name"], "not ready", f"container {one['name']} runs, but is not ready yet", False)
 
 
 def _printable(text: str) -> str:

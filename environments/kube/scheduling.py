@@ -42,7 +42,7 @@ PASSING = re.compile(
 
 
 class Unschedulable(NamedTuple):
-    """`words` for a person. `standing`: no node frees up by itself; `missing`: the pod names what is not there."""
+    """`words` for a person. `standing`: no node frees up by itself; `missing`: what the pod names is absent."""
 
     words: str
     standing: bool
@@ -54,9 +54,7 @@ def explain(message: str) -> Unschedulable:
     main = message.partition(" preemption:")[0].strip()
     nodes = NODES.match(main)
     if not nodes:
-        return Unschedulable(
-            main.rstrip(". ") or "the scheduler gives no reason", False, bool(MISSING.search(main))
-        )
+        return Unschedulable(main.rstrip(". ") or "the scheduler gives no reason", False, bool(MISSING.search(main)))
     reasons = _reasons(main[nodes.end() :])
     words = ", ".join(f"{number} {_plain(text)}" if number else _plain(text) for number, text in reasons)
     total = int(nodes[1])

@@ -101,9 +101,7 @@ def _deployment(obj: Json, unobserved: str) -> Verdict:
     if going and (failure := _deployment_failure(obj)):
         return verdict("fail", f"{failure}: {going}")
     if going:
-        return verdict(
-            "wait", "; ".join(filter(None, (going, _refused(status), _deadline_note(spec, status))))
-        )
+        return verdict("wait", "; ".join(filter(None, (going, _refused(status), _deadline_note(spec, status)))))
     if not wanted:
         return verdict("done", "no pod is wanted (replicas is 0), so nothing runs and nothing was tried")
     note = "; the Deployment is paused, the next change will wait" if spec.get("paused") else ""
