@@ -1,0 +1,40 @@
+"""What people and CI do to rollouts: the only ways, whichever screen, API, webhook or command line they use.
+
+Each is one transaction: lock, guard, change, audit entry, wake. A missing right raises PermissionDenied, a
+wrong state InvalidTransition, what cannot be taken Unacceptable; each says what to do.
+"""
+
+from releases.actions.asking import replan, request, undo
+from releases.actions.guards import Offer, available, offer
+from releases.actions.steering import (
+    abort,
+    cancel,
+    pause,
+    promote,
+    resume,
+    retry,
+    roll_back,
+    start,
+    supersede,
+)
+from releases.actions.voting import approve, reject
+
+__all__ = [
+    "Offer",
+    "abort",
+    "approve",
+    "available",
+    "cancel",
+    "offer",
+    "pause",
+    "promote",
+    "reject",
+    "replan",
+    "request",
+    "resume",
+    "retry",
+    "roll_back",
+    "start",
+    "supersede",
+    "undo",
+]

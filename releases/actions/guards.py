@@ -1,0 +1,252 @@
+"""What has to hold before an action: one table of rules, read by the actions and by what the screens offer."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from email.utils import parseaddr
+
+from django.core.exceptions import PermissionDenied
+from django.utils import timezone
+
+from environments.access import may, require
+from portal.actors import Actor
+from portal.roles import Verb
+from releases.models import Approval, Rollout
+from releases.queueing import PENDING, followers, live_sibling, siblings
+from releases.states import InvalidTransition, Phase
+
+Objection = Exception | None
+Guard = Callable[[Actor, Rollout], Objection]
+
+UNDER_WAY = frozenset({Phase.PROGRESSING, Phase.VERIFYING})
+RUNNING = UNDER_WAY | {Phase.PAUSED}
+OVER = frozenset({Phase.FAILED, Phase.ABORTED, Phase.SUCCEEDED})
+# A stop may take the place of a wish that changes nothing in the cluster; every other wish is done first.
+GIVES_WAY = frozenset({"pause", "resume"})
+STOPS = frozenset({"abort", "rollback"})
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One action: who may, in which phases, what else has to hold, and how a screen offers it."""
+
+    label: str
+    right: Verb
+    phases: frozenset[Phase]
+    guards: tuple[Guard, ...] = ()
+    danger: bool = False
+    needs_comment: bool = False
+
+
+@dataclass(frozen=True)
+class Offer:
+    """An action as it stands for one person and one rollout; `why_not` is "" where it is allowed."""
+
+    verb: str
+    label: str
+    allowed: bool
+    why_not: str
+    danger: bool
+    needs_comment: bool
+
+
+def objection(actor: Actor, rollout: Rollout, verb: str) -> Objection:
+    """Why this person may not do it to this rollout now: the error that the action raises; None where nothing does."""
+    rule = RULES[verb]
+    first = _right(actor, rollout, verb, rule) or _phase(rollout, verb, rule) or _wish(rollout, verb)
+    found = (guard(actor, rollout) for guard in rule.guards)
+    return first or next((each for each in found if each), None)
+
+
+def check(actor: Actor, rollout: Rollout, verb: str) -> None:
+    """Raises the objection."""
+    found = objection(actor, rollout, verb)
+    if found:
+        raise found
+
+
+def offer(actor: Actor, rollout: Rollout, verb: str) -> Offer:
+    """One action for the screens: the very same guards as the action itself."""
+    rule, found = RULES[verb], objection(actor, rollout, verb)
+    label = _with_version(rollout, verb, rule.label)
+    return Offer(verb, label, found is None, str(found or ""), rule.danger, rule.needs_comment)
+
+
+def available(actor: Actor, rollout: Rollout) -> tuple[Offer, ...]:
+    """Every action that the rollout's phase knows, with why the others are not for this person."""
+    fitting = [verb for verb, rule in RULES.items() if rollout.phase in rule.phases]
+    return tuple(offer(actor, rollout, verb) for verb in fitting)
+
+
+def _right(actor: Actor, rollout: Rollout, verb: str, rule: Rule) -> Objection:
+    own = verb == "cancel" and actor.user is not None and actor.user.pk == rollout.requester_id
+    try:
+        require(actor, Verb.REQUEST if own else rule.right, rollout.environment)
+    except PermissionDenied as denied:
+        return denied
+    return None
+
+
+def _phase(rollout: Rollout, verb: str, rule: Rule) -> Objection:
+    if rollout.phase in rule.phases:
+        return None
+    fitting = " or ".join(sorted(rule.phases))
+    why = f" {rollout.why}" if rollout.why else ""
+    return InvalidTransition(
+        f"Rollout {rollout.pk} is {rollout.phase}.{why} {_name(verb)} is for one that is {fitting}."
+    )
+
+
+def _wish(rollout: Rollout, verb: str) -> Objection:
+    if not rollout.intent or (verb in STOPS and rollout.intent in GIVES_WAY):
+        return None
+    return InvalidTransition(
+        f"{rollout.intent_by} has asked for “{rollout.intent}” already, and that comes first. Look again in a moment."
+    )
+
+
+def _person(actor: Actor, _rollout: Rollout) -> Objection:
+    return None if actor.user else PermissionDenied("A vote is a person's: sign in, or use a token of your own.")
+
+
+def _not_requester(actor: Actor, rollout: Rollout) -> Objection:
+    if actor.user and actor.user.pk == rollout.requester_id:
+        return PermissionDenied("You asked for this rollout; somebody else has to approve it.")
+    return None
+
+
+def _not_author(actor: Actor, rollout: Rollout) -> Objection:
+    if is_author(actor, rollout.release.commit_author):
+        return PermissionDenied("You wrote the commit of this release; somebody else has to approve it.")
+    return None
+
+
+def is_author(actor: Actor, author: str) -> bool:
+    """Whether a commit's author (login, address or "Name <address>") is this person, whatever the case."""
+    name, address = parseaddr(author)
+    theirs = {text.strip().casefold() for text in (author, name, address) if text.strip()}
+    user = actor.user
+    mine = {user.get_username(), user.email, user.get_full_name()} if user else set()
+    return not theirs.isdisjoint(text.casefold() for text in mine if text)
+
+
+def _no_vote_yet(actor: Actor, rollout: Rollout) -> Objection:
+    votes = Approval.objects.filter(rollout=rollout, digest=rollout.plan_digest, user=actor.user, revoked_at=None)
+    cast = votes.first()
+    if cast is None:
+        return None
+    return InvalidTransition(f"You have {cast.decision} this plan already; everybody has one vote.")
+
+
+def _not_expired(_actor: Actor, rollout: Rollout) -> Objection:
+    if rollout.expires_at and rollout.expires_at <= timezone.now():
+        return InvalidTransition("The time to approve this plan is over. Plan it anew.")
+    return None
+
+
+def _started(_actor: Actor, rollout: Rollout) -> Objection:
+    if rollout.started_at is None:
+        return InvalidTransition("It ended before anything was applied: there is nothing to take back.")
+    return None
+
+
+def _newest(_actor: Actor, rollout: Rollout) -> Objection:
+    later = followers(rollout).select_related("release").order_by("-sequence").first()
+    if later is None:
+        return None
+    return InvalidTransition(
+        f"Rollout {later.pk} ({later.release.version}) came after it and is {later.phase}: act on that one, "
+        "or undo to an earlier release."
+    )
+
+
+def _alone(_actor: Actor, rollout: Rollout) -> Objection:
+    other = live_sibling(rollout)
+    if other is None:
+        return None
+    return InvalidTransition(f"Rollout {other.pk} ({other.release.version}) is {other.phase} there: end it first.")
+
+
+def _way_back_is_free(_actor: Actor, rollout: Rollout) -> Objection:
+    if not rollout.environment.rollback_needs_approval:
+        return None
+    return InvalidTransition(
+        f"In {rollout.environment} a way back needs approval too: undo to the earlier release, which is planned "
+        "and approved like any other."
+    )
+
+
+def _asked_to_start(_actor: Actor, rollout: Rollout) -> Objection:
+    if not rollout.environment.start_when_approved:
+        return None
+    return InvalidTransition(f"{rollout.environment} starts approved rollouts by itself. {rollout.why}".strip())
+
+
+def _something_ahead(_actor: Actor, rollout: Rollout) -> Objection:
+    return None if overtaken(rollout) else InvalidTransition("Nothing is ahead of it; there is nothing to supersede.")
+
+
+def overtaken(rollout: Rollout) -> list[Rollout]:
+    """What `supersede` ends: older rollouts that wait, and the live one unless it is on its way out."""
+    older = siblings(rollout).filter(phase__in=PENDING, pk__lt=rollout.pk)
+    live = siblings(rollout).filter(phase__in=RUNNING)
+    # The newest first: two people who supersede at once then lock the rows in one order.
+    return list((older | live).order_by("-pk"))
+
+
+RULES: Mapping[str, Rule] = {
+    "approve": Rule(
+        "Approve",
+        Verb.APPROVE,
+        frozenset({Phase.AWAITING_APPROVAL}),
+        (_person, _not_requester, _not_author, _no_vote_yet, _not_expired),
+        needs_comment=True,
+    ),
+    "reject": Rule(
+        "Reject",
+        Verb.APPROVE,
+        frozenset({Phase.AWAITING_APPROVAL}),
+        (_person, _no_vote_yet),
+        danger=True,
+        needs_comment=True,
+    ),
+    "start": Rule("Start", Verb.START, frozenset({Phase.WAITING}), (_asked_to_start,)),
+    "promote": Rule("Promote", Verb.PROMOTE, frozenset({Phase.PROGRESSING, Phase.PAUSED})),
+    "pause": Rule("Pause", Verb.PAUSE, UNDER_WAY),
+    "resume": Rule("Resume", Verb.PAUSE, frozenset({Phase.PAUSED})),
+    "retry": Rule("Try again", Verb.START, frozenset({Phase.FAILED}), (_started, _newest, _alone)),
+    "supersede": Rule("Go first", Verb.ABORT, frozenset({Phase.WAITING}), (_something_ahead,), danger=True),
+    "replan": Rule("Plan anew", Verb.REQUEST, frozenset({Phase.AWAITING_APPROVAL, Phase.WAITING})),
+    "cancel": Rule("Cancel", Verb.ABORT, frozenset(PENDING), danger=True),
+    "abort": Rule("Abort", Verb.ABORT, RUNNING, danger=True),
+    "rollback": Rule(
+        "Roll back",
+        Verb.ROLL_BACK,
+        RUNNING | OVER,
+        (_started, _newest, _alone, _way_back_is_free),
+        danger=True,
+    ),
+}
+
+NAMES = {"approve": "Approving", "reject": "Rejecting", "rollback": "Rolling back", "cancel": "Cancelling"}
+
+
+def _name(verb: str) -> str:
+    return NAMES.get(verb, f"“{verb.capitalize()}”")
+
+
+def _with_version(rollout: Rollout, verb: str, label: str) -> str:
+    if verb in ("approve", "reject"):
+        return f"{label} {rollout.release.version} for {rollout.environment}"
+    if verb == "rollback":
+        return f"{label} to {rollout.previous.release.version}" if rollout.previous else way_back_of_first(rollout)
+    return label
+
+
+def way_back_of_first(rollout: Rollout) -> str:
+    """Where nothing ran before, going back is taking away what this one added."""
+    return f"Roll back: remove what {rollout.release.version} added"
+
+
+def may_see(actor: Actor, rollout: Rollout) -> bool:
+    """Whether this person may look at it at all."""
+    return may(actor, Verb.VIEW, rollout.environment)

@@ -1,0 +1,56 @@
+"""Approve and reject: a person's word on exactly the plan whose digest they saw."""
+
+from django.utils import timezone
+
+from portal.actors import Actor
+from releases.actions.changing import Change, changing
+from releases.models import Approval, Rollout
+from releases.queueing import required_approvals
+from releases.states import InvalidTransition, Phase, check_move
+
+
+def approve(actor: Actor, rollout: Rollout, digest: str, comment: str) -> Rollout:
+    """One vote for the plan; with the environment's number of them the rollout waits for its start."""
+    with changing(actor, rollout, "approve", "rollout.approved", comment) as change:
+        _vote(actor, change, digest, Approval.Decision.APPROVED, comment)
+        votes = Approval.objects.filter(
+            rollout=change.rollout, digest=digest, decision=Approval.Decision.APPROVED, revoked_at=None
+        )
+        names, needed = list(votes.values_list("name", flat=True)), required_approvals(change.rollout)
+        change.rollout.why = f"Approved by {', '.join(names)}."
+        if len(names) < needed:
+            change.rollout.why += f" {needed - len(names)} more needed."
+        else:
+            _move(change.rollout, Phase.WAITING)
+    return rollout
+
+
+def reject(actor: Actor, rollout: Rollout, digest: str, comment: str) -> Rollout:
+    """One vote against the plan ends the rollout."""
+    with changing(actor, rollout, "reject", "rollout.rejected", comment) as change:
+        _vote(actor, change, digest, Approval.Decision.REJECTED, comment)
+        _move(change.rollout, Phase.REJECTED)
+        change.rollout.why = f"Rejected by {actor.name}: {comment.strip()}"
+        change.rollout.finished_at = timezone.now()
+    return rollout
+
+
+def _vote(actor: Actor, change: Change, digest: str, decision: Approval.Decision, comment: str) -> None:
+    if digest != change.rollout.plan_digest:
+        raise InvalidTransition(
+            "The plan is another than the one you looked at: it was planned anew. Look at the new one first."
+        )
+    Approval.objects.create(
+        rollout=change.rollout,
+        digest=digest,
+        user=actor.user,
+        name=actor.name,
+        decision=decision,
+        comment=comment.strip(),
+    )
+    change.data |= {"digest": digest}
+
+
+def _move(rollout: Rollout, phase: Phase) -> None:
+    check_move(Phase(rollout.phase), phase)
+    rollout.phase = phase

@@ -1,0 +1,143 @@
+"""Who goes first: one live rollout an application and environment, the others in the order they were asked for."""
+
+from datetime import datetime
+
+from django.db.models import Max, Q, QuerySet
+from django.utils import timezone
+
+from portal import audit
+from portal.actors import SYSTEM
+from releases.drift import Drift
+from releases.models import Approval, Rollout
+from releases.states import LIVE, Phase, check_move
+
+PENDING = (Phase.PLANNING, Phase.AWAITING_APPROVAL, Phase.WAITING)
+
+
+def siblings(rollout: Rollout) -> QuerySet[Rollout]:
+    """The other rollouts of the same application and environment."""
+    return Rollout.objects.filter(application_id=rollout.application_id, environment_id=rollout.environment_id).exclude(
+        pk=rollout.pk
+    )
+
+
+def live_sibling(rollout: Rollout) -> Rollout | None:
+    """The one that writes to the cluster now."""
+    return siblings(rollout).filter(phase__in=LIVE).select_related("release").first()
+
+
+def blocker(rollout: Rollout) -> Rollout | None:
+    """What has to end before this one starts: the live one, else an older one that waits."""
+    older = siblings(rollout).filter(phase=Phase.WAITING, pk__lt=rollout.pk).order_by("pk")
+    return live_sibling(rollout) or older.select_related("release").first()
+
+
+def why_waiting(rollout: Rollout) -> str:
+    """Why an approved rollout does not start yet; "" where nothing holds it."""
+    ahead = blocker(rollout)
+    if ahead:
+        return f"Waits for rollout {ahead.pk} ({ahead.release.version}), which is {ahead.phase}."
+    if not rollout.environment.start_when_approved and rollout.intent != "start":
+        return "Waits for somebody to start it."
+    return ""
+
+
+def enter_live(rollout: Rollout, phase: Phase) -> None:
+    """Makes it the live one, with the highest sequence number. The caller saves, inside its transaction."""
+    check_move(Phase(rollout.phase), phase)
+    highest = siblings(rollout).aggregate(highest=Max("sequence"))["highest"] or 0
+    rollout.phase = phase
+    rollout.sequence = max(highest, rollout.sequence) + 1
+    rollout.started_at = rollout.started_at or timezone.now()
+    rollout.finished_at = None
+
+
+def followers(rollout: Rollout) -> QuerySet[Rollout]:
+    """Later rollouts whose effect stands, so that this one is not what runs."""
+    return siblings(rollout).filter(
+        ~Q(phase=Phase.ROLLED_BACK), started_at__isnull=False, sequence__gt=rollout.sequence
+    )
+
+
+def running_release(application_id: int, environment_id: int) -> Rollout | None:
+    """The rollout whose release runs there: the newest that succeeded and was not taken back."""
+    succeeded = Rollout.objects.filter(
+        application_id=application_id, environment_id=environment_id, phase=Phase.SUCCEEDED
+    )
+    return succeeded.select_related("release").order_by("-sequence", "-pk").first()
+
+
+def unfinished_since(rollout: Rollout | None, application_id: int, environment_id: int) -> list[Rollout]:
+    """Failed and aborted rollouts after the running one: they left objects that no release has."""
+    started = Rollout.objects.filter(
+        application_id=application_id,
+        environment_id=environment_id,
+        phase__in=(Phase.FAILED, Phase.ABORTED),
+        started_at__isnull=False,
+        sequence__gt=rollout.sequence if rollout else 0,
+    )
+    return list(started.order_by("pk"))
+
+
+def required_approvals(rollout: Rollout) -> int:
+    """How many people have to agree; none for a way back, unless the environment says so."""
+    freely = rollout.kind == Rollout.Kind.UNDO and not rollout.environment.rollback_needs_approval
+    return 0 if freely else rollout.environment.required_approvals
+
+
+def expire(rollout: Rollout, now: datetime) -> bool:
+    """Ends a rollout that was not approved or not started in time; whether it did. The caller's transaction."""
+    if rollout.phase not in (Phase.AWAITING_APPROVAL, Phase.WAITING):
+        return False
+    if rollout.expires_at is None or rollout.expires_at > now:
+        return False
+    missing = "approved" if rollout.phase == Phase.AWAITING_APPROVAL else "started"
+    rollout.phase = Phase.EXPIRED
+    rollout.why = f"It was not {missing} within {rollout.environment.approval_hours} hours. Ask for it again."
+    rollout.finished_at = now
+    save(rollout)
+    _record("rollout.expired", rollout)
+    return True
+
+
+def drifted(rollout: Rollout, drift: Drift) -> None:
+    """Stops a rollout whose plan is not what would happen any more. The caller's transaction.
+
+    Where people approved the plan, one of them plans it anew; where nobody had to, it is planned anew at once
+    if another rollout is what changed the cluster.
+    """
+    rollout.why = f"{drift.words} Plan it anew to see what would happen now."
+    rollout.due_at = None
+    rollout.intent = ""
+    if required_approvals(rollout) == 0 and _another_went_since(rollout):
+        back_to_planning(rollout)
+    save(rollout)
+    _record("rollout.drifted", rollout, {"drift": drift.words})
+
+
+def back_to_planning(rollout: Rollout) -> None:
+    """A new plan: what people said of the old one no longer counts. The caller saves."""
+    check_move(Phase(rollout.phase), Phase.PLANNING)
+    Approval.objects.filter(rollout=rollout, revoked_at=None).update(revoked_at=timezone.now())
+    rollout.steps.all().delete()
+    rollout.phase = Phase.PLANNING
+    rollout.plan_digest = rollout.sealed_digest = rollout.intent = rollout.why = ""
+    rollout.planned_at = rollout.expires_at = None
+    rollout.cursor = {}
+    rollout.attempts = 0
+    rollout.due_at = timezone.now()
+
+
+def save(rollout: Rollout) -> None:
+    """Saves and raises the version, so that whoever read the row before writes nothing."""
+    rollout.version += 1
+    rollout.save()
+
+
+def _another_went_since(rollout: Rollout) -> bool:
+    return siblings(rollout).filter(finished_at__gt=rollout.planned_at).exists()
+
+
+def _record(verb: str, rollout: Rollout, data: dict | None = None) -> None:
+    names = {"environment": rollout.environment.name, "application": rollout.application.name}
+    audit.record(verb, rollout, data or {}, actor=SYSTEM, **names)
