@@ -16,7 +16,9 @@ DEVELOPMENT_KEY = "development-only-key-never-use-it-where-others-can-reach-the-
 SECRET_KEY = env.text("SLIPWAY_SECRET_KEY", DEVELOPMENT_KEY)
 # Newest first: the first encrypts, all decrypt. Each is a Fernet key (32 bytes, url-safe base64).
 ENCRYPTION_KEYS = env.words("SLIPWAY_ENCRYPTION_KEYS")
-AUDIT_SIGNING_KEY = env.text("SLIPWAY_AUDIT_SIGNING_KEY", "")
+# Newest first: the first signs, all verify. Each is an Ed25519 key (32 bytes, base64).
+AUDIT_SIGNING_KEYS = env.words("SLIPWAY_AUDIT_SIGNING_KEY")
+AUDIT_HEADS = VAR / "audit-heads"
 URL = env.text("SLIPWAY_URL", "http://127.0.0.1:8000").rstrip("/")
 SECURE = URL.startswith("https://")
 ALLOWED_HOSTS = env.words("SLIPWAY_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
@@ -83,6 +85,7 @@ ON_POSTGRES = DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql"
 Q_CLUSTER = {
     "name": "rollouts",
     "orm": "default",
+    "broker_class": "portal.queue.broker.Broker",
     "workers": env.number("SLIPWAY_WORKERS", 4 if ON_POSTGRES else 2),
     "poll": 0.1,
     "bulk": 4,

@@ -1,0 +1,60 @@
+"""Who may do what in an environment: roles by grant to a person or a group, narrowed by a token's scope."""
+
+from collections import defaultdict
+
+from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q, QuerySet
+
+from environments.models import Environment, Grant
+from portal.actors import Actor
+from portal.roles import ALLOWED, Role, Verb
+
+
+def roles_of(actor: Actor, environment: Environment) -> frozenset[Role]:
+    """The roles of the person behind an actor in one environment; none for CI and the portal itself."""
+    return roles_everywhere(actor).get(environment.pk, frozenset())
+
+
+def roles_everywhere(actor: Actor) -> dict[int, frozenset[Role]]:
+    """Roles by the environment's primary key, in one query: for pages that show many environments."""
+    user = actor.user
+    if user is None or not user.is_active:
+        return {}
+    if user.is_superuser:
+        return dict.fromkeys(Environment.objects.values_list("pk", flat=True), frozenset(Role))
+    roles = defaultdict(set)
+    for environment, role in _grants(user).values_list("environment", "role"):
+        roles[environment].add(Role(role))
+    return {environment: frozenset(held) for environment, held in roles.items()}
+
+
+def may(actor: Actor, verb: Verb, environment: Environment, *, roles: frozenset[Role] | None = None) -> bool:
+    """Whether a role allows the verb and the scope does not exclude it. `roles`: known already, no query."""
+    if actor.user is None:
+        return actor.scope is not None and actor.scope.names(verb, environment.name)
+    if actor.scope is not None and not actor.scope.covers(verb, environment.name):
+        return False
+    held = roles_of(actor, environment) if roles is None else roles
+    return any(verb in ALLOWED[role] for role in held)
+
+
+def require(actor: Actor, verb: Verb, environment: Environment) -> None:
+    """PermissionDenied, saying what is missing and who can give it, unless the actor may."""
+    if not may(actor, verb, environment):
+        raise PermissionDenied(why_not(actor, verb, environment))
+
+
+def why_not(actor: Actor, verb: Verb, environment: Environment) -> str:
+    """What an actor that may not do something is told."""
+    what = f"{verb.label} in {environment.name}"
+    if actor.scope is not None and not actor.scope.covers(verb, environment.name):
+        return f"{actor.name} may not {what}: its scope leaves that out. Use one that has it."
+    if actor.user is None:
+        return f"{actor.name} may not {what}."
+    roles = " or ".join(role.value for role in Role if verb in ALLOWED[role])
+    return f"{actor.name} may not {what}: that takes the role {roles}. An administrator can grant it."
+
+
+def _grants(user: User) -> QuerySet[Grant]:
+    return Grant.objects.filter(Q(user=user) | Q(group__in=user.groups.all()))

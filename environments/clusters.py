@@ -1,0 +1,148 @@
+"""Clusters as the portal holds them: registering one, and the gateway to it."""
+
+from dataclasses import dataclass
+
+import structlog
+from django.core.exceptions import ValidationError
+from django.db import DatabaseError, transaction
+from django.utils import timezone
+
+from environments.kube.access import Access, AccessError
+from environments.kube.breaker import State
+from environments.kube.client import Gateway, connect_to
+from environments.kube.errors import KubeError
+from environments.models import Cluster
+from portal import audit
+from portal.actors import Actor
+
+log = structlog.get_logger(__name__)
+REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
+VERBS = ("get", "list", "watch", "create", "patch", "delete")
+# What a rollout cannot do without: group, resource, verbs.
+NEEDED = (
+    ("apps", "deployments", VERBS),
+    ("apps", "statefulsets", VERBS),
+    ("", "services", VERBS),
+    ("", "configmaps", VERBS),
+    ("", "secrets", VERBS),
+    ("", "pods", ("list", "create")),
+    ("", "events", ("list",)),
+)
+
+
+class ConnectError(ValueError):
+    """A cluster that cannot be registered; the message says why, without anything secret."""
+
+
+@dataclass(frozen=True)
+class Connected:
+    """A registered cluster, its version, and what its credential may not do cluster-wide."""
+
+    cluster: Cluster
+    version: str
+    missing: tuple[str, ...]
+
+
+def gateway_for(cluster: Cluster) -> Gateway:
+    """The process's gateway to a cluster. ConnectError where its access cannot be used."""
+    gateway = connect_to(_access(cluster))
+    if gateway.breaker.on_change is None:
+        gateway.breaker.on_change = lambda state: _note_breaker(cluster.pk, state)
+    return gateway
+
+
+def connect(name: str, kubeconfig: str, context: str | None = None, *, actor: Actor) -> Connected:
+    """Registers a cluster from a kubeconfig, or gives a registered one a new credential; it is asked first.
+
+    Raises ConnectError where the kubeconfig is refused, nobody answers, or the credential is not accepted.
+    """
+    try:
+        access = Access.from_kubeconfig(kubeconfig, context)
+    except AccessError as error:
+        raise ConnectError(str(error)) from None
+    return _register(Cluster(name=name, server=access.server, access=access.to_json()), access, actor)
+
+
+def connect_in_cluster(name: str, *, actor: Actor) -> Connected:
+    """Registers the cluster that the portal runs in, by its pod's service account. Raises ConnectError."""
+    try:
+        access = Access.in_cluster()
+    except AccessError as error:
+        raise ConnectError(str(error)) from None
+    return _register(Cluster(name=name, server=access.server, in_cluster=True), access, actor)
+
+
+def _register(cluster: Cluster, access: Access, actor: Actor) -> Connected:
+    try:
+        cluster.clean_fields(exclude=["server", "access"])
+    except ValidationError as error:
+        raise ConnectError(f"{cluster.name!r} cannot be a cluster's name: {' '.join(error.messages)}") from None
+    version, missing = _ask(access)
+    with transaction.atomic():
+        existing = Cluster.objects.select_for_update().filter(name=cluster.name).first()
+        cluster.trouble = f"The credential may not: {', '.join(missing)}." if missing else ""
+        cluster.state_since = timezone.now()
+        verb = "cluster.connected"
+        if existing:
+            verb, cluster.pk, cluster.created_at = "cluster.reconnected", existing.pk, existing.created_at
+        cluster.save()
+        data = {"server": cluster.server, "version": version, "missing": missing}
+        audit.record(verb, cluster, data, actor=actor)
+    return Connected(cluster, version, missing)
+
+
+def _ask(access: Access) -> tuple[str, tuple[str, ...]]:
+    gateway = Gateway(access, attempts=1)
+    try:
+        version = str(gateway.version().get("gitVersion", ""))
+        return version, missing_rights(gateway)
+    except KubeError as error:
+        raise ConnectError(f"{access.server} cannot be used: {error.words}") from None
+
+
+def missing_rights(gateway: Gateway) -> tuple[str, ...]:
+    """What of NEEDED the credential may not do in every namespace, such as "patch apps/deployments".
+
+    Nothing where the server knows no access reviews. Raises KubeError.
+    """
+    missing = []
+    for group, resource, verbs in NEEDED:
+        for verb in verbs:
+            allowed = _allowed(gateway, group, resource, verb)
+            if allowed is None:
+                return ()
+            if not allowed:
+                missing.append(f"{verb} {f'{group}/' if group else ''}{resource}")
+    return tuple(missing)
+
+
+def _allowed(gateway: Gateway, group: str, resource: str, verb: str) -> bool | None:
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectAccessReview",
+        "spec": {"resourceAttributes": {"group": group, "resource": resource, "verb": verb}},
+    }
+    answer = gateway.raw("POST", REVIEWS, body=review)
+    if answer.status in (404, 405):
+        return None
+    if error := answer.error():
+        raise error
+    return bool(answer.json().get("status", {}).get("allowed"))
+
+
+def _access(cluster: Cluster) -> Access:
+    try:
+        if cluster.in_cluster:
+            return Access.in_cluster()
+        if not cluster.access:
+            raise ConnectError(f"The cluster {cluster.name} has no credential: connect it again.")
+        return Access.from_json(str(cluster.access))
+    except AccessError as error:
+        raise ConnectError(f"The cluster {cluster.name} cannot be reached: {error}") from None
+
+
+def _note_breaker(pk: int, state: State) -> None:
+    try:
+        Cluster.objects.filter(pk=pk).update(breaker=state, state_since=timezone.now())
+    except DatabaseError:
+        log.exception("A breaker's state could not be saved.", cluster=pk, state=state)

@@ -1,0 +1,8 @@
+"""The history: append-only, hash-chained, written in the transaction of what it tells."""
+
+from portal.audit.export import export_lines, write_export
+from portal.audit.heads import Head, publish_head
+from portal.audit.log import record
+from portal.audit.verify import Verification, verify
+
+__all__ = ["Head", "Verification", "export_lines", "publish_head", "record", "verify", "write_export"]

@@ -1,0 +1,57 @@
+"""Large content, stored once by the digest of its plain bytes: compressed, then encrypted."""
+
+import hashlib
+import json
+from typing import Any
+
+import zstandard
+
+from portal.encryption import decrypt, encrypt
+from portal.models import Blob
+
+
+class BlobError(Exception):
+    """A digest of which nothing is stored, or whose stored content is another than the digest says."""
+
+
+def digest_of(content: bytes) -> str:
+    """sha256: and the hexadecimal digest of the bytes."""
+    return "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+def store(content: bytes) -> str:
+    """Stores the content unless it is there already; its digest. Two may store the same at once."""
+    digest = digest_of(content)
+    if not Blob.objects.filter(pk=digest).exists():
+        packed = encrypt(zstandard.compress(content))
+        Blob.objects.bulk_create(
+            [Blob(digest=digest, content=packed, size=len(content))], ignore_conflicts=True
+        )
+    return digest
+
+
+def load(digest: str) -> bytes:
+    """The content of a digest. BlobError where there is none or it is not what the digest says."""
+    row = Blob.objects.filter(pk=digest).first()
+    if row is None:
+        raise BlobError(f"No content is stored under {digest}.")
+    content = zstandard.decompress(decrypt(bytes(row.content)), max_output_size=row.size)
+    if digest_of(content) != digest:
+        raise BlobError(f"What is stored under {digest} is something else: the database was changed by hand.")
+    return content
+
+
+def canonical(value: Any) -> bytes:
+    """One form for one value: keys sorted, UTF-8, no insignificant space. ValueError for NaN and infinity."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.encode()
+
+
+def store_json(value: Any) -> str:
+    """Stores a value of JSON in its canonical form; the digest."""
+    return store(canonical(value))
+
+
+def load_json(digest: str) -> Any:
+    """The value that store_json stored."""
+    return json.loads(load(digest))

@@ -1,0 +1,59 @@
+"""Prometheus metrics of all parts, and the page that serves them.
+
+Where several processes serve or work, SLIPWAY_METRICS_DIR names a folder that they share, and the page sums them up.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+
+from django.http import HttpRequest, HttpResponse
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+LONG_SECONDS = (1, 5, 15, 30, 60, 120, 300, 600, 1200, 2400)
+
+REQUESTS = Histogram("slipway_http_request_seconds", "Requests served.", ["method", "view", "status"], buckets=SECONDS)
+WEBHOOKS = Counter("slipway_webhooks_total", "Webhooks that came in.", ["provider", "outcome"])
+OUTGOING = Counter("slipway_outgoing_calls_total", "Attempts to call other systems.", ["outcome"])
+ROLLOUTS = Counter("slipway_rollouts_total", "Rollouts that ended.", ["environment", "strategy", "phase"])
+ROLLOUT_SECONDS = Histogram(
+    "slipway_rollout_seconds", "From start to end.", ["environment", "strategy", "phase"], buckets=LONG_SECONDS
+)
+STEP_SECONDS = Histogram("slipway_step_seconds", "From a step's start to its end.", ["label"], buckets=LONG_SECONDS)
+PASSES = Counter("slipway_passes_total", "Passes of the reconciler.", ["outcome"])
+PASS_SECONDS = Histogram("slipway_pass_seconds", "One pass of the reconciler.", buckets=SECONDS)
+LATENESS = Histogram("slipway_lateness_seconds", "From a rollout being due to its pass.", buckets=SECONDS)
+CLUSTER_CALLS = Counter("slipway_cluster_calls_total", "Calls to clusters.", ["cluster", "verb", "outcome"])
+WATCH_EVENTS = Counter("slipway_watch_events_total", "Events of watches.", ["cluster", "kind"])
+
+Source = Callable[[], Iterable[Metric]]
+_sources: list[Source] = []
+
+
+def at_scrape(source: Source) -> Source:
+    """Decorates a function that makes metrics from the database when the page is asked for."""
+    _sources.append(source)
+    return source
+
+
+class _FromDatabase:
+    def collect(self) -> Iterator[Metric]:
+        for source in _sources:
+            yield from source()
+
+
+def exposition() -> bytes:
+    """Everything in the text format: counters of all processes, and what the database says now."""
+    fresh = CollectorRegistry()
+    fresh.register(_FromDatabase())  # type: ignore[arg-type]
+    if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        return generate_latest(REGISTRY) + generate_latest(fresh)
+    MultiProcessCollector(fresh)
+    return generate_latest(fresh)
+
+
+def page(_request: HttpRequest) -> HttpResponse:
+    """GET /metrics."""
+    return HttpResponse(exposition(), content_type=CONTENT_TYPE_LATEST)
