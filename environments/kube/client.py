@@ -40,7 +40,7 @@ class Applied(NamedTuple):
 
 
 class Guard(NamedTuple):
-    """The version of an object that a decision was made on: any other is left alone (Stale)."""
+    """The version of an object that a decision was made on: any other is left alone (Stale). "" is any uid."""
 
     uid: str
     resource_version: str
@@ -222,7 +222,8 @@ class Gateway:
 
 def _guarded(manifest: Manifest, guard: Guard) -> Manifest:
     version = {"uid": guard.uid, "resourceVersion": guard.resource_version}
-    return {**manifest, "metadata": {**manifest["metadata"], **version}}
+    given = {name: value for name, value in version.items() if value}
+    return {**manifest, "metadata": {**manifest["metadata"], **given}}
 
 
 def warnings_of(answer: Answer) -> tuple[str, ...]:

@@ -25,7 +25,6 @@ def api_client(access: Access) -> "ApiClient":
     configuration = Configuration(host=access.server, retries=False)
     configuration.proxy = None
     client = ApiClient(configuration)
-    client.user_agent = USER_AGENT
     client.rest_client.pool_manager = _pool(access)
     return client
 

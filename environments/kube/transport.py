@@ -27,7 +27,7 @@ from environments.kube.errors import (
     classify,
     classify_exception,
 )
-from environments.kube.tls import api_client, request
+from environments.kube.tls import USER_AGENT, api_client, request
 
 Query = Sequence[tuple[str, str]]
 CHUNK = 65536
@@ -170,7 +170,7 @@ class Transport:
         return error
 
     def _request(self, call: Call) -> BaseHTTPResponse:
-        headers = {"Accept": "application/json"}
+        headers = {"Accept": "application/json", "User-Agent": USER_AGENT}
         if call.body is not None:
             headers["Content-Type"] = call.content_type
         if token := self._bearer.token():

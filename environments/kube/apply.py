@@ -1,0 +1,149 @@
+"""Writing an object so that nothing newer is overwritten, with replicas in the hand of slipway-scale."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from environments.kube.client import Applied, Gateway, Guard
+from environments.kube.errors import Fenced, Stale
+from environments.kube.names import MANAGER, SCALE, SEQUENCE
+from environments.kube.objects import Manifest, Ref, ref_of
+from environments.kube.ownership import REPLICAS, SCALED_KINDS, owns
+
+TRIES = 8
+# An object that exists has never this version, so an apply that carries it creates, or is Stale.
+ABSENT = Guard("", "1")
+
+
+def sequence_of(obj: Mapping[str, Any] | None) -> int:
+    """The number of the rollout that wrote the object last, 0 for none."""
+    annotations = (obj or {}).get("metadata", {}).get("annotations") or {}
+    text = annotations.get(SEQUENCE, "")
+    return int(text) if text.isdecimal() else 0
+
+
+def guard_of(obj: Mapping[str, Any] | None) -> Guard:
+    """The guard by which a write reaches only this version of the object, or only its absence for None."""
+    if obj is None:
+        return ABSENT
+    return Guard(obj["metadata"]["uid"], obj["metadata"]["resourceVersion"])
+
+
+def has_replicas(manifest: Mapping[str, Any]) -> bool:
+    return manifest.get("kind") in SCALED_KINDS
+
+
+def with_sequence(manifest: Manifest, sequence: int) -> Manifest:
+    """A copy that carries the rollout's number."""
+    metadata = manifest["metadata"]
+    annotations = {**(metadata.get("annotations") or {}), SEQUENCE: str(sequence)}
+    return {**manifest, "metadata": {**metadata, "annotations": annotations}}
+
+
+def without_replicas(manifest: Manifest) -> Manifest:
+    """A copy that leaves replicas to slipway-scale."""
+    if not has_replicas(manifest):
+        return manifest
+    spec = {name: value for name, value in manifest.get("spec", {}).items() if name != "replicas"}
+    return {**manifest, "spec": spec}
+
+
+def apply_object(gateway: Gateway, manifest: Manifest, *, sequence: int, scaler: bool = False) -> Applied:
+    """Brings the object to what the manifest says. `scaler`: an autoscaler holds its replicas.
+
+    Repeating it changes nothing. The returned object is that after the last write. Raises Fenced where a newer
+    rollout has written the object, Stale where it keeps changing meanwhile, and other KubeErrors.
+    """
+    ref = ref_of(manifest)
+    wanted = manifest.get("spec", {}).get("replicas") if has_replicas(manifest) else None
+
+    def write(live: Manifest | None) -> Applied:
+        if live is None:
+            return _create(gateway, with_sequence(manifest, sequence))
+        current = hand_over_replicas(gateway, live)
+        base = with_sequence(without_replicas(manifest), sequence)
+        return gateway.apply(base, manager=MANAGER, force=True, guard=guard_of(current))
+
+    applied = _unless_newer(gateway, ref, sequence, write)
+    if wanted is None or scaler or _is_scaled(applied.object, wanted):
+        return applied
+    scaled = set_replicas(gateway, manifest, wanted, sequence=sequence)
+    return Applied(scaled.object, applied.created, (*applied.warnings, *scaled.warnings))
+
+
+def _create(gateway: Gateway, manifest: Manifest) -> Applied:
+    created = gateway.apply(manifest, manager=MANAGER, guard=ABSENT)
+    if not owns(created.object, MANAGER, REPLICAS):
+        return created
+    current = hand_over_replicas(gateway, created.object)
+    last = gateway.apply(without_replicas(manifest), manager=MANAGER, force=True, guard=guard_of(current))
+    return Applied(last.object, created.created, created.warnings)
+
+
+def _is_scaled(obj: Manifest, wanted: int) -> bool:
+    return obj.get("spec", {}).get("replicas") == wanted and owns(obj, SCALE, REPLICAS)
+
+
+def hand_over_replicas(gateway: Gateway, live: Manifest) -> Manifest:
+    """Gives the live number of replicas to slipway-scale where we own it, so that leaving it out keeps it.
+
+    The object as it is then. Raises Stale where it has changed since `live` was read.
+    """
+    if not has_replicas(live) or not owns(live, MANAGER, REPLICAS):
+        return live
+    body = _replicas_only(live, live["spec"]["replicas"])
+    return gateway.apply(body, manager=SCALE, guard=guard_of(live)).object
+
+
+def release_replicas(gateway: Gateway, manifest: Manifest, *, sequence: int) -> Applied:
+    """Moves replicas of an object that exists from our hand to slipway-scale's, their number unchanged."""
+
+    def write(live: Manifest | None) -> Applied:
+        if live is None or not owns(live, MANAGER, REPLICAS):
+            return Applied(live or {}, created=False, warnings=())
+        current = hand_over_replicas(gateway, live)
+        base = with_sequence(without_replicas(manifest), sequence)
+        return gateway.apply(base, manager=MANAGER, force=True, guard=guard_of(current))
+
+    return _unless_newer(gateway, ref_of(manifest), sequence, write)
+
+
+def set_replicas(gateway: Gateway, manifest: Manifest, value: int, *, sequence: int) -> Applied:
+    """Sets the replicas of an object that exists, in the hand of slipway-scale, whoever had them before."""
+    body = _replicas_only(manifest, value)
+
+    def write(live: Manifest | None) -> Applied:
+        if live is None:
+            raise Stale(f"{ref_of(manifest).text} is gone: its replicas cannot be set.", status=409)
+        return gateway.apply(body, manager=SCALE, force=True, guard=guard_of(live))
+
+    return _unless_newer(gateway, ref_of(manifest), sequence, write)
+
+
+def _replicas_only(manifest: Manifest, value: int) -> Manifest:
+    names = {name: manifest["metadata"][name] for name in ("name", "namespace") if name in manifest["metadata"]}
+    return {
+        "apiVersion": manifest["apiVersion"],
+        "kind": manifest["kind"],
+        "metadata": names,
+        "spec": {"replicas": value},
+    }
+
+
+def _unless_newer(gateway: Gateway, ref: Ref, sequence: int, write: Callable[[Manifest | None], Applied]) -> Applied:
+    """Reads, refuses where a newer rollout has written, writes; again where the object changed in between."""
+    for attempt in range(1, TRIES + 1):
+        live = gateway.get(ref)
+        refuse_older(live, ref, sequence)
+        try:
+            return write(live)
+        except Stale:
+            if attempt == TRIES:
+                raise
+    raise Stale(f"{ref.text} keeps changing.", status=409)
+
+
+def refuse_older(live: Manifest | None, ref: Ref, sequence: int) -> None:
+    """Raises Fenced where the live object carries a higher number than ours."""
+    newest = sequence_of(live)
+    if newest > sequence:
+        raise Fenced(f"{ref.text} was written by rollout number {newest}, which is newer than {sequence}.")

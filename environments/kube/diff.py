@@ -1,0 +1,214 @@
+"""What a write would change: the live object against a forced dry run of the apply.
+
+Both come from the server with all defaults filled in, so an apply that changes nothing shows no difference.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from environments.kube.apply import has_replicas, sequence_of, with_sequence
+from environments.kube.client import Applied, Gateway
+from environments.kube.errors import Cause, FieldConflict, NamespaceMissing
+from environments.kube.names import MANAGER
+from environments.kube.objects import Manifest, Ref, ref_of
+from environments.kube.ownership import OURS, ForeignFields, foreign_fields
+from environments.schema import Node, recorded
+
+Mask = Callable[[str], str]
+
+VOLATILE = ("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp")
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+SECRET_MAPS = ("data", "stringData")
+# For kinds that the recorded schema does not know, in order of trial.
+USUAL_KEYS = ("name", "containerPort", "port", "mountPath", "devicePath", "ip", "key", "type", "host", "path")
+
+
+class Change(NamedTuple):
+    """One field; `before` or `after` is None where the field is not there. Only the top of a branch is named."""
+
+    path: str
+    before: Any
+    after: Any
+
+
+class Preview(NamedTuple):
+    """What an apply would do. `live` is None for an object to come, whose `changes` are empty.
+
+    `conflicts` are the fields that others have set to other values, `foreign` all that others hold. Values of
+    Secrets are masked everywhere.
+    """
+
+    ref: Ref
+    live: Manifest | None
+    after: Manifest
+    changes: tuple[Change, ...]
+    conflicts: tuple[Cause, ...]
+    foreign: tuple[ForeignFields, ...]
+    warnings: tuple[str, ...]
+
+
+def hidden(_value: str) -> str:
+    return "(hidden)"
+
+
+def preview(
+    gateway: Gateway, manifest: Manifest, *, scaler: bool = False, mask: Mask = hidden, scratch: str = ""
+) -> Preview:
+    """Dry-runs the apply. `scaler`: an autoscaler holds the replicas; `mask` stands in for a Secret's values.
+
+    With `scratch`, the name of a namespace that exists, objects of a namespace to come are tried there. Raises
+    KubeError: what the cluster would refuse, it refuses now.
+    """
+    ref = ref_of(manifest)
+    live = gateway.get(ref)
+    body = _as_it_will_be(manifest, live, scaler=scaler)
+    try:
+        conflicts, applied = _dry_run(gateway, body)
+    except NamespaceMissing:
+        if not scratch:
+            raise
+        conflicts, applied = _dry_run(gateway, _moved(body, scratch))
+    before, after = live and masked(live, mask), masked(applied.object, mask)
+    return Preview(
+        ref=ref,
+        live=before,
+        after=after,
+        changes=changes_between(live, applied.object, mask) if live else (),
+        conflicts=conflicts,
+        foreign=foreign_fields(live) if live else (),
+        warnings=applied.warnings,
+    )
+
+
+def preview_pod_template(gateway: Gateway, manifest: Manifest, *, scratch: str = "") -> tuple[str, ...]:
+    """The warnings for the manifest's pods; () for a kind without. Raises KubeError where they are refused.
+
+    Quota, limits and pod security speak only for pods, so the template is tried as a bare one. Its service
+    account is left out: that may come with the same release.
+    """
+    template = pod_template(manifest)
+    if template is None:
+        return ()
+    account = ("serviceAccountName", "serviceAccount")
+    spec = {name: value for name, value in template.get("spec", {}).items() if name not in account}
+    labels = (template.get("metadata") or {}).get("labels") or {}
+    annotations = (template.get("metadata") or {}).get("annotations") or {}
+    name = f"{manifest['metadata']['name'][:40]}-slipway-preview"
+    namespace = scratch or manifest["metadata"].get("namespace", "")
+    metadata = {"name": name, "namespace": namespace, "labels": labels, "annotations": annotations}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
+    return gateway.create(pod, dry_run=True).warnings
+
+
+def pod_template(manifest: Mapping[str, Any]) -> Manifest | None:
+    """The pod template in a workload or CronJob, None for other kinds."""
+    spec = manifest.get("spec") or {}
+    if manifest.get("kind") == "CronJob":
+        spec = (spec.get("jobTemplate") or {}).get("spec") or {}
+    if manifest.get("kind") not in ("CronJob", "DaemonSet", "Deployment", "Job", "ReplicaSet", "StatefulSet"):
+        return None
+    template: Manifest | None = spec.get("template")
+    return template
+
+
+def _as_it_will_be(manifest: Manifest, live: Manifest | None, *, scaler: bool) -> Manifest:
+    """The manifest with what the real write brings about by other means: our number, and the replicas."""
+    body = with_sequence(manifest, sequence_of(live)) if sequence_of(live) else manifest
+    if live is None or not has_replicas(manifest):
+        return body
+    now = live.get("spec", {}).get("replicas")
+    wanted = now if scaler else manifest.get("spec", {}).get("replicas", now)
+    return {**body, "spec": {**body.get("spec", {}), "replicas": wanted}}
+
+
+def _dry_run(gateway: Gateway, body: Manifest) -> tuple[tuple[Cause, ...], Applied]:
+    try:
+        return (), gateway.apply(body, manager=MANAGER, dry_run=True)
+    except FieldConflict as conflict:
+        others = tuple(cause for cause in conflict.causes if cause.manager not in OURS)
+        return others, gateway.apply(body, manager=MANAGER, force=True, dry_run=True)
+
+
+def _moved(manifest: Manifest, namespace: str) -> Manifest:
+    return {**manifest, "metadata": {**manifest["metadata"], "namespace": namespace}}
+
+
+def comparable(obj: Mapping[str, Any]) -> Manifest:
+    """The object without its status and what the server counts."""
+    metadata = {name: value for name, value in obj["metadata"].items() if name not in VOLATILE}
+    return {**{name: value for name, value in obj.items() if name != "status"}, "metadata": metadata}
+
+
+def masked(obj: Manifest, mask: Mask) -> Manifest:
+    """A copy of a Secret with its values masked; any other object as it is."""
+    if obj.get("kind") != "Secret":
+        return obj
+    copy = dict(obj)
+    for name in SECRET_MAPS:
+        if obj.get(name):
+            copy[name] = {key: mask(str(value)) for key, value in obj[name].items()}
+    annotations = obj.get("metadata", {}).get("annotations") or {}
+    if LAST_APPLIED in annotations:
+        shown = {**annotations, LAST_APPLIED: mask(annotations[LAST_APPLIED])}
+        copy["metadata"] = {**obj["metadata"], "annotations": shown}
+    return copy
+
+
+def changes_between(before: Manifest, after: Manifest, mask: Mask = hidden) -> tuple[Change, ...]:
+    """The fields in which two versions of one object differ, items of lists named by their keys. Pure."""
+    root = recorded().root(after["apiVersion"], after["kind"])
+    found = tuple(_compare(comparable(before), comparable(after), root, ""))
+    return tuple(_masked_change(change, mask) for change in found) if after["kind"] == "Secret" else found
+
+
+def _masked_change(change: Change, mask: Mask) -> Change:
+    if change.path.partition(".")[0] not in SECRET_MAPS and LAST_APPLIED not in change.path:
+        return change
+    return Change(change.path, _masked_value(change.before, mask), _masked_value(change.after, mask))
+
+
+def _masked_value(value: Any, mask: Mask) -> Any:
+    if isinstance(value, dict):
+        return {key: mask(str(inner)) for key, inner in value.items()}
+    return None if value is None else mask(str(value))
+
+
+def _compare(before: Any, after: Any, node: Node | None, path: str) -> Iterator[Change]:
+    if before == after:
+        return
+    if isinstance(before, dict) and isinstance(after, dict):
+        for name in dict.fromkeys([*before, *after]):
+            below = f"{path}.{name}" if path else name
+            yield from _compare(before.get(name), after.get(name), node.child(name) if node else None, below)
+    elif isinstance(before, list) and isinstance(after, list) and (keys := _keys(node, [*before, *after])):
+        yield from _compare_lists(before, after, keys, node.item if node else None, path)
+    else:
+        yield Change(path, before, after)
+
+
+def _keys(node: Node | None, items: list[Any]) -> tuple[str, ...]:
+    """The fields that name an item of a list; () where the list is one value."""
+    if not all(isinstance(item, dict) for item in items):
+        return ()
+    if node and (node.list_type or node.merge_key):
+        return tuple(node.list_keys) or ((node.merge_key,) if node.merge_key else ())
+    return next(((key,) for key in USUAL_KEYS if all(key in item for item in items)), ())
+
+
+def _compare_lists(
+    before: list[Manifest], after: list[Manifest], keys: tuple[str, ...], node: Node | None, path: str
+) -> Iterator[Change]:
+    old, new = _by_keys(before, keys), _by_keys(after, keys)
+    if len(old) != len(before) or len(new) != len(after):
+        yield Change(path, before, after)
+        return
+    for name in dict.fromkeys([*old, *new]):
+        yield from _compare(old.get(name), new.get(name), node, f"{path}[{name}]")
+    common = [name for name in new if name in old]
+    if common != [name for name in old if name in new]:
+        yield Change(f"{path} (order)", list(old), list(new))
+
+
+def _by_keys(items: list[Manifest], keys: tuple[str, ...]) -> dict[str, Manifest]:
+    return {",".join(f"{key}={json.dumps(item[key])}" for key in keys if key in item): item for item in items}

@@ -1,0 +1,21 @@
+"""Removing what a release no longer has."""
+
+from environments.kube.client import Gateway
+from environments.kube.names import TRACKING
+from environments.kube.objects import Ref
+
+
+def prune_object(gateway: Gateway, ref: Ref, uid: str = "", *, tracking: str) -> bool:
+    """Deletes the very object that was planned to go; False where it has gone or is another one.
+
+    `uid` "" stands for whichever object has the name now. Its tracking annotation must be `tracking`: a copy
+    that somebody made under another name, or for another application, is left alone. Raises KubeError: Stale
+    where it is replaced at this moment.
+    """
+    live = gateway.get(ref)
+    if live is None:
+        return False
+    metadata = live["metadata"]
+    if uid not in ("", metadata["uid"]) or (metadata.get("annotations") or {}).get(TRACKING) != tracking:
+        return False
+    return gateway.delete(ref, uid=metadata["uid"])
