@@ -13,7 +13,7 @@ class Moment(NamedTuple):
 
 
 def stamp(epoch: float) -> str:
-    """"2026-11-21T07:58:05Z" for seconds since 1970."""
+    """ "2026-11-21T07:58:05Z" for seconds since 1970."""
     return datetime.datetime.fromtimestamp(epoch, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

@@ -21,11 +21,13 @@ class Loop:
     """A work queue without duplicates, and a heap of due times.
 
     Work is a function and its key. A function may return the simulated seconds after which it wants to run again.
-    One that raises runs again after a growing pause.
+    One that raises runs again after a growing pause. `intake` is called before every piece of work.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, intake: Callable[[], None] = lambda: None) -> None:
         self.clock = clock
+        self._intake = intake
+        self._woken = False
         self._queue: deque[Work] = deque()
         self._queued: set[Work] = set()
         self._heap: list[tuple[float, int, Work]] = []
@@ -56,6 +58,12 @@ class Loop:
             heapq.heappush(self._heap, (due, next(self._count), work))
             self._wake.notify()
 
+    def wake(self) -> None:
+        """Something came in: see to it."""
+        with self._wake:
+            self._woken = True
+            self._wake.notify()
+
     def start(self) -> None:
         self._thread = threading.Thread(target=self._run, name="sandbox-controllers", daemon=True)
         self._thread.start()
@@ -79,9 +87,11 @@ class Loop:
         clock.advance_to(end)
 
     def _drain(self) -> None:
+        self._intake()
         self._collect()
         while self._queue:
             self._do(self._take())
+            self._intake()
             self._collect()
 
     def _collect(self) -> None:
@@ -119,20 +129,21 @@ class Loop:
 
     def _run(self) -> None:
         began = time.monotonic()
-        while True:
+        while not self._stopping:
+            self._intake()
             with self._wake:
                 self._collect()
-                while not self._queue and not self._stopping:
+                work = self._take() if self._queue else None
+                if work is None:
                     self._wait()
-                    self._collect()
                     began = time.monotonic()
-                if self._stopping:
-                    return
-                work = self._take()
-            self._do(work)
+            if work is not None:
+                self._do(work)
             if time.monotonic() - began > _BURST:
                 time.sleep(_BURST / 20)  # hands the interpreter to the threads that answer requests
                 began = time.monotonic()
 
     def _wait(self) -> None:
-        self._wake.wait(self.clock.until(self._heap[0][0]) if self._heap else None)
+        if not self._woken and not self._stopping:
+            self._wake.wait(self.clock.until(self._heap[0][0]) if self._heap else None)
+        self._woken = False

@@ -21,7 +21,7 @@ class Key(NamedTuple):
 
 
 def kind_of(obj: Mapping[str, Any]) -> str:
-    """"apps/Deployment"; "Pod" for the core group."""
+    """ "apps/Deployment"; "Pod" for the core group."""
     group = str(obj["apiVersion"]).rpartition("/")[0]
     return f"{group}/{obj['kind']}" if group else str(obj["kind"])
 

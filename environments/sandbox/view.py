@@ -23,7 +23,7 @@ class View:
     def get(self, kind: str, key: Key) -> Object | None:
         return self._by_kind.get(kind, {}).get(key.namespace, {}).get(key.name)
 
-    def list(self, kind: str, namespace: str | None = None) -> list[Object]:
+    def all(self, kind: str, namespace: str | None = None) -> list[Object]:
         """All of a kind, of one namespace or of all."""
         spaces = self._by_kind.get(kind, {})
         if namespace is not None:

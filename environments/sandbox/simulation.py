@@ -1,0 +1,53 @@
+"""Controllers, scheduler and nodes behind one API."""
+
+from collections.abc import Callable, Sequence
+
+from environments.sandbox.client import Client
+from environments.sandbox.clock import Clock
+from environments.sandbox.cluster import Cluster
+from environments.sandbox.controllers.base import load
+from environments.sandbox.images import Images, Puller
+from environments.sandbox.kubelet.agent import Kubelet
+from environments.sandbox.nodes import DEFAULT, NodeSpec, node_manifest
+from environments.sandbox.scheduler import Scheduler
+from environments.sandbox.store import Key, Store
+
+
+class Simulation:
+    """`client` makes the API's client for a field manager; `registry` is the address at which `images` are served.
+
+    Start it when the API's store is ready. With a ManualClock call `cluster.loop.advance` instead of `start`'s thread.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        client: Callable[[str], Client],
+        *,
+        nodes: Sequence[NodeSpec] = DEFAULT,
+        images: Images | None = None,
+        registry: str = "",
+        clock: Clock | None = None,
+        real_time: bool = False,
+    ) -> None:
+        self.cluster = Cluster(store, client, clock or Clock())
+        self.images = images or Images()
+        self.puller = Puller(self.images, registry)
+        self.kubelet = Kubelet(self.cluster, self.puller, real_time=real_time)
+        self.scheduler = Scheduler(self.cluster)
+        self._nodes = nodes
+        controllers = [controller(self.cluster) for controller in load()]
+        self.cluster.watchers += [self.kubelet.see, self.scheduler.see, *(item.see for item in controllers)]
+
+    def start(self, *, thread: bool = True) -> None:
+        """Registers the nodes, takes in what is stored, and begins."""
+        store = self.cluster.store
+        for index, node in enumerate(self._nodes):
+            if store.get(Key("", "Node", "", node.name)) is None:
+                store.create(node_manifest(node, index, self.cluster.clock.moment().stamp))
+        self.cluster.start()
+        if thread:
+            self.cluster.loop.start()
+
+    def stop(self) -> None:
+        self.cluster.stop()
