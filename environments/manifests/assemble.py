@@ -1,0 +1,177 @@
+"""From a bundle's documents to the objects of one environment: placeholders, identities, overlays."""
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import NamedTuple
+
+from environments.schema import recorded
+
+from .bundle import Bundle, Contents, contents_of
+from .errors import BundleError, Findings
+from .kinds import CLUSTER_KINDS, kind_id
+from .merge import Merger
+from .node import RENDERED, Node, Place, Unresolved, field_of, find, text_at
+from .order import names_of
+from .placeholders import Resolver
+from .settings import SlipwayFile, read_settings
+from .target import Target
+from .yaml import Document
+
+IDENTITY: tuple[Place, ...] = (("apiVersion",), ("kind",), ("metadata", "name"))
+
+
+class Piece(NamedTuple):
+    """An object on its way to being rendered. `namespace` is "" for kinds of the whole cluster."""
+
+    node: Node
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+
+    @property
+    def kind_id(self) -> str:
+        return kind_id(self.api_version, self.kind)
+
+    @property
+    def text(self) -> str:
+        return f"{self.kind} {self.name}"
+
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        return self.kind_id, self.namespace, self.name
+
+
+class Assembly(NamedTuple):
+    pieces: list[Piece]
+    settings: SlipwayFile
+
+
+def assemble(bundle: Bundle, target: Target, findings: Findings) -> Assembly:
+    """The objects of an environment, overlays merged in; what is wrong goes to `findings`."""
+    contents = contents_of(bundle)
+    resolver = Resolver(target.placeholders(), findings)
+    base, overlays = _layers(contents, target, findings)
+    pieces = _once_each(_identified(base, target, resolver, findings), findings)
+    settings = _settings(contents, pieces, resolver, findings)
+    patches = _once_each(_identified(overlays, target, resolver, findings), findings)
+    return Assembly(_overlaid(pieces, patches, findings), settings)
+
+
+def _layers(contents: Contents, target: Target, findings: Findings) -> tuple[Sequence[Document], Sequence[Document]]:
+    if contents.form != RENDERED:
+        return contents.base, contents.overlays.get(target.name, ())
+    if target.name not in contents.rendered:
+        there = ", ".join(sorted(contents.rendered))
+        path = f"rendered/{target.name}.yaml"
+        findings.take(BundleError(path, 0, "", f"is missing: the bundle is rendered for {there} only"))
+    return contents.rendered.get(target.name, ()), ()
+
+
+def _identified(documents: Sequence[Document], target: Target, resolver: Resolver, findings: Findings) -> list[Piece]:
+    found = []
+    for document in documents:
+        secret = text_at(document.node, "kind") == "Secret"
+        piece = _identify(resolver.resolve(document.node, secret=secret), target, findings)
+        if piece is not None:
+            found.append(piece)
+    return found
+
+
+def _identify(node: Node, target: Target, findings: Findings) -> Piece | None:
+    if not node.is_map:
+        findings.add(node.origin, "", "is no object: a map with apiVersion, kind and metadata is needed")
+        return None
+    missing = [place for place in IDENTITY if not text_at(node, *place)]
+    for place in missing:
+        findings.add((find(node, *place) or node).origin, field_of(place), _missing_words(node, place))
+    named = [find(node, *place) for place in (*IDENTITY, ("metadata", "namespace"))]
+    if missing or any(each is not None and isinstance(each.value, Unresolved) for each in named):
+        return None
+    api_version, kind, name = (str(text_at(node, *place)) for place in IDENTITY)
+    namespace = str(text_at(node, "metadata", "namespace"))
+    if kind_id(api_version, kind) in CLUSTER_KINDS:
+        return Piece(node, api_version, kind, "", name)
+    return Piece(node, api_version, kind, namespace or target.namespace, name)
+
+
+def _missing_words(node: Node, place: Place) -> str:
+    if place == ("metadata", "name") and find(node, "metadata", "generateName") is not None:
+        return "is missing; generateName is not enough, since a release must find its objects again"
+    return "is missing" if find(node, *place) is None else "text is needed"
+
+
+def _once_each(pieces: Sequence[Piece], findings: Findings) -> list[Piece]:
+    seen: dict[tuple[str, str, str], Piece] = {}
+    for piece in pieces:
+        first = seen.setdefault(piece.identity, piece)
+        if first is not piece:
+            where = f"{first.node.origin.path} line {first.node.origin.line}"
+            findings.add(piece.node.origin, "metadata.name", f"{piece.text} is already there in {where}")
+    return list(seen.values())
+
+
+def _overlaid(pieces: list[Piece], patches: Sequence[Piece], findings: Findings) -> list[Piece]:
+    merged: dict[tuple[str, str, str], Piece] = {piece.identity: piece for piece in pieces}
+    merger = Merger(findings)
+    for patch in patches:
+        base = _base_of(patch, pieces, findings)
+        if base is None:
+            continue
+        schema = recorded().root(base.api_version, base.kind)
+        node = merger.merge(base.node, patch.node, schema)
+        if node is None:
+            del merged[base.identity]
+        else:
+            merged[base.identity] = base._replace(node=node)
+    return list(merged.values())
+
+
+def _base_of(patch: Piece, pieces: Sequence[Piece], findings: Findings) -> Piece | None:
+    """The base's object that an overlay means: by kind and name, and by namespace where the overlay names one."""
+    alike = [piece for piece in pieces if (piece.kind_id, piece.name) == (patch.kind_id, patch.name)]
+    if find(patch.node, "metadata", "namespace") is not None:
+        alike = [piece for piece in alike if piece.namespace == patch.namespace]
+    if not alike:
+        names = [piece.name for piece in pieces if piece.kind_id == patch.kind_id]
+        close = get_close_matches(patch.name, names, 1)
+        hint = f", did you mean {close[0]}?" if close else "; an overlay changes objects of base/"
+        findings.add(patch.node.origin, "metadata.name", f"base/ has no {patch.text}{hint}")
+    elif len(alike) > 1:
+        there = ", ".join(piece.namespace for piece in alike)
+        findings.add(patch.node.origin, "metadata.namespace", f"is needed: {patch.text} is in {there}")
+    elif alike[0].api_version != patch.api_version:
+        told = f"{patch.api_version} is not the base's {alike[0].api_version}"
+        findings.add(patch.node.value["apiVersion"].origin, "apiVersion", told)
+    else:
+        return alike[0]
+    return None
+
+
+def _settings(contents: Contents, pieces: Sequence[Piece], resolver: Resolver, findings: Findings) -> SlipwayFile:
+    if not contents.settings:
+        return SlipwayFile()
+    document = contents.settings[0]
+    node = resolver.resolve(document.node)
+    try:
+        settings = read_settings([Document(document.path, document.line, node)])
+    except BundleError as error:
+        findings.take(error)
+        return SlipwayFile()
+    known = {name for piece in pieces for name in names_of(piece.kind, piece.namespace, piece.name)}
+    for place, name in _workload_names(settings):
+        if name not in known:
+            close = get_close_matches(name, known, 1)
+            hint = f", did you mean {close[0]}?" if close else ""
+            origin = (find(node, *place) or node).origin
+            findings.add(origin, field_of(place), f"the bundle has nothing called {name}{hint}")
+    return settings
+
+
+def _workload_names(settings: SlipwayFile) -> list[tuple[Place, str]]:
+    waves = [
+        (("waves", number, "workloads", index), name)
+        for number, wave in enumerate(settings.waves)
+        for index, name in enumerate(wave.workloads)
+    ]
+    return [*waves, *((("routes", index, "workload"), route.workload) for index, route in enumerate(settings.routes))]

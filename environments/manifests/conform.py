@@ -1,0 +1,151 @@
+"""Holds an object against its schema: unknown fields, wrong types, missing fields, items that are there twice."""
+
+import base64
+import binascii
+import re
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import Any
+
+from environments.schema import Node as Type
+
+from .errors import Findings
+from .merge import default_of
+from .node import Node, Place, Unquoted, Unresolved, field_of
+from .yaml import scalar
+
+QUANTITY = re.compile(r"^[+-]?(\d+(\.\d*)?|\.\d+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?\d+)?$")
+NAMES = {dict: "a map", list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number"}
+
+
+class Conformer:
+    """Checks trees against types; reports to `findings` and gives the tree back with nulls left out.
+
+    Text that came from an unquoted placeholder becomes what the type asks for.
+    """
+
+    def __init__(self, findings: Findings) -> None:
+        self.findings = findings
+
+    def conform(self, node: Node, kind: Type | None, place: Place = ()) -> Node:
+        if isinstance(node.value, Unresolved):
+            return node
+        if kind is None or kind.type == "any":
+            return _loosely(node)
+        if kind.type in {"struct", "map"}:
+            return self._fields(node, kind, place)
+        if kind.type == "list":
+            return self._items(node, kind, place)
+        return self._scalar(node, kind, place)
+
+    def _fields(self, node: Node, kind: Type, place: Place) -> Node:
+        if not isinstance(node.value, dict):
+            return self._wrong(node, "a map", place)
+        children = {}
+        for key, child in node.value.items():
+            known = kind.child(key)
+            if child.value is None:
+                continue
+            if known is None and kind.type == "struct":
+                close = get_close_matches(key, kind.children, 1)
+                words = f"unknown field{f', did you mean {close[0]}?' if close else ''}"
+                self._tell(child, (*place, key), words)
+                continue
+            children[key] = self.conform(child, known, (*place, key))
+        for name in kind.required:
+            if name not in children and name not in node.value:
+                self._tell(node, (*place, name), "is missing")
+        return Node(children, node.origin)
+
+    def _items(self, node: Node, kind: Type, place: Place) -> Node:
+        if not isinstance(node.value, list):
+            return self._wrong(node, "a list", place)
+        items = [self.conform(item, kind.item, (*place, index)) for index, item in enumerate(node.value)]
+        seen: dict[tuple[Any, ...], int] = {}
+        for index, item in enumerate(items):
+            key = _identity(item, kind)
+            if key is not None and key in seen:
+                named = " ".join(str(part) for part in key if part is not None)
+                self._tell(item, (*place, index), f"{named} is already there in line {seen[key]}")
+            elif key is not None:
+                seen[key] = item.origin.line
+        return Node(items, node.origin)
+
+    def _scalar(self, node: Node, kind: Type, place: Place) -> Node:
+        accepts, wanted = SCALARS[kind.type]
+        value = _put_in(node.value) if isinstance(node.value, Unquoted) and kind.type != "string" else node.value
+        if not accepts(value):
+            return self._wrong(node, wanted, place)
+        if kind.type == "quantity" and not QUANTITY.match(str(value)):
+            self._tell(node, place, f"{value} is not a quantity such as 500m, 2 or 1Gi")
+        if kind.format == "byte" and not _is_base64(value):
+            self._tell(node, place, "is not base64; plain text goes into stringData")
+        return Node(str(value) if isinstance(value, str) else value, node.origin)
+
+    def _wrong(self, node: Node, wanted: str, place: Place) -> Node:
+        found = NAMES.get(type(node.value), "text" if isinstance(node.value, str) else "nothing")
+        advice = f'; put it in quotes: "{_as_text(node.value)}"' if _quotable(node.value, wanted) else ""
+        self._tell(node, place, f"{wanted} is needed, not {found}{advice}")
+        return node
+
+    def _tell(self, node: Node, place: Place, message: str) -> None:
+        self.findings.add(node.origin, field_of(place), message)
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+SCALARS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "string": (lambda value: isinstance(value, str), "text"),
+    "integer": (_is_int, "a whole number"),
+    "number": (_is_number, "a number"),
+    "boolean": (lambda value: isinstance(value, bool), "true or false"),
+    "int-or-string": (lambda value: _is_int(value) or isinstance(value, str), "a whole number or text"),
+    "quantity": (lambda value: _is_number(value) or isinstance(value, str), "a quantity"),
+}
+
+
+def _put_in(text: str) -> Any:
+    found = scalar(text)
+    return text if found is None else found
+
+
+def _loosely(node: Node) -> Node:
+    """Without a schema: nulls of maps are left out, unquoted placeholders read as YAML reads them."""
+    value = node.value
+    if isinstance(value, dict):
+        return Node({key: _loosely(child) for key, child in value.items() if child.value is not None}, node.origin)
+    if isinstance(value, list):
+        return Node([_loosely(item) for item in value], node.origin)
+    return Node(_put_in(value), node.origin) if isinstance(value, Unquoted) else node
+
+
+def _identity(item: Node, kind: Type) -> tuple[Any, ...] | None:
+    """What makes an item the same as another to the API server, None where items may be alike."""
+    if kind.list_type == "set" and not isinstance(item.value, dict | list):
+        return (item.value,)
+    if kind.list_type != "map" or not isinstance(item.value, dict):
+        return None
+    found = [item.value[name].value if name in item.value else default_of(kind.item, name) for name in kind.list_keys]
+    return None if any(isinstance(value, dict | list) for value in found) else tuple(found)
+
+
+def _is_base64(text: str) -> bool:
+    try:
+        base64.b64decode(text.replace("\n", "").replace("\r", ""), validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return True
+
+
+def _quotable(value: Any, wanted: str) -> bool:
+    return wanted == "text" and isinstance(value, bool | int | float)
+
+
+def _as_text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,234 @@
+"""Renders a bundle for an environment: complete objects, in the order of their stages, or every error at once."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import cached_property
+from typing import Any
+
+from environments.kube.names import MANAGED, TRACKING, WAVE
+from environments.kube.objects import Manifest, Ref
+from environments.schema import recorded
+
+from .assemble import Piece, assemble
+from .bundle import Bundle
+from .configuration import Entry, encode_string_data, set_entry, stamp, takes
+from .conform import Conformer
+from .errors import Findings
+from .images import ImageMap, replace_images, repository_of, uses
+from .kinds import CLUSTER_KINDS, DEFAULT_KINDS, allowed
+from .node import PORTAL, Node, Origin, field_of, find, leaves, plain, put, text_at
+from .order import STAGES, stage_of, wave_of
+from .settings import SlipwayFile
+from .target import Target
+
+FROM_PORTAL = Origin(PORTAL)
+LABEL_VALUE = re.compile(r"^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$")
+MADE_BY_SERVER = frozenset(
+    {"creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid", "deletionTimestamp"}
+)
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """One object, complete for a server-side apply.
+
+    `stage` is one of order.STAGES, `wave` a number (0 for what is no workload), `source` the file and line where the
+    object begins: "base/agent.yaml line 12".
+    """
+
+    manifest: Manifest = field(repr=False)
+    ref: Ref
+    stage: str
+    wave: int
+    source: str
+    _tree: Node = field(repr=False, compare=False)
+
+    @cached_property
+    def provenance(self) -> Mapping[str, Origin]:
+        """Where every value came from, by its field: "spec.template.spec.containers[0].image"."""
+        return {field_of(place): node.origin for place, node in leaves(self._tree)}
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """`unused` says in sentences which images and which configuration nothing in the bundle asked for."""
+
+    objects: tuple[Rendered, ...]
+    settings: SlipwayFile
+    unused: tuple[str, ...] = ()
+
+
+def render(bundle: Bundle, environment: Target, images: Mapping[str, str]) -> Rendering:
+    """The objects of `bundle` in `environment`, their images replaced by `images` (images.py says by which rule).
+
+    Raises BundleErrors with everything that is wrong; nothing is rendered by half.
+    """
+    findings = Findings()
+    assembly = assemble(bundle, environment, findings)
+    works = [_finish(piece, environment, findings) for piece in assembly.pieces]
+    works, used = _with_images(works, images, findings)
+    objects = [_rendered(each, assembly.settings, findings) for each in _stamped(works, environment)]
+    findings.check()
+    objects.sort(
+        key=lambda each: (STAGES.index(each.stage), each.wave, each.ref.kind, each.ref.namespace, each.ref.name)
+    )
+    return Rendering(tuple(objects), assembly.settings, _unused(works, environment, images, used))
+
+
+def images_needed(bundle: Bundle, environment: Target, images: Mapping[str, str]) -> tuple[str, ...]:
+    """The image references of the bundle that neither `images` nor a digest settles, as the bundle writes them.
+
+    Resolve them and add them to `images` before rendering. Raises BundleErrors as `render` does.
+    """
+    findings = Findings()
+    pieces = assemble(bundle, environment, findings).pieces
+    findings.check()
+    named = {use.node.value for piece in pieces for use in uses(piece.node, piece.kind_id)}
+    covering = ImageMap(images, frozenset(map(repository_of, named)))
+    return tuple(sorted(name for name in named if "@sha256:" not in name and not covering.covers(name)))
+
+
+def tracking_of(application: str, ref: Ref) -> str:
+    """The tracking annotation of an object: it names the object itself, so that a copy of it is known as one."""
+    return f"{application}:{ref.key}"
+
+
+def _finish(piece: Piece, target: Target, findings: Findings) -> Piece:
+    _check_place(piece, target, findings)
+    node = _without_server_fields(piece.node)
+    node = Conformer(findings).conform(node, _schema_of(piece, findings))
+    if piece.kind_id == "Secret":
+        node = encode_string_data(node)
+    for entry in target.configuration:
+        if takes(piece.kind_id, piece.namespace, piece.name, entry):
+            node = set_entry(node, piece.kind_id, entry)
+    return piece._replace(node=_marked(piece._replace(node=node), target))
+
+
+def _check_place(piece: Piece, target: Target, findings: Findings) -> None:
+    """Reports a kind or a namespace that the environment does not allow."""
+    if not allowed(piece.kind_id, target.allowed_kinds):
+        kinds = DEFAULT_KINDS if target.allowed_kinds is None else target.allowed_kinds
+        close = get_close_matches(piece.kind, [kind.partition(".")[0] for kind in kinds], 1, 0.8)
+        hint = f", did you mean {close[0]}?" if close and close[0] != piece.kind else ""
+        _tell(piece, ("kind",), f"{target.name} does not allow objects of kind {piece.kind_id}{hint}", findings)
+    if piece.kind_id in CLUSTER_KINDS:
+        if find(piece.node, "metadata", "namespace") is not None:
+            _tell(piece, ("metadata", "namespace"), f"a {piece.kind} belongs to no namespace", findings)
+        if piece.kind_id == "Namespace" and not target.allows_namespace(piece.name):
+            _tell(piece, ("metadata", "name"), f"{target.name} does not allow the namespace {piece.name}", findings)
+    elif not target.allows_namespace(piece.namespace):
+        _tell(
+            piece, ("metadata", "namespace"), f"{target.name} does not allow the namespace {piece.namespace}", findings
+        )
+
+
+def _tell(piece: Piece, place: tuple[str, ...], message: str, findings: Findings) -> None:
+    findings.add((find(piece.node, *place) or piece.node).origin, field_of(place), message)
+
+
+def _schema_of(piece: Piece, findings: Findings) -> Any:
+    schema = recorded()
+    kind = schema.root(piece.api_version, piece.kind)
+    if kind is None:
+        group = piece.api_version.rpartition("/")[0]
+        served = [name.rpartition("/")[0] for name in schema.kinds if name.endswith(f"/{piece.kind}")]
+        better = [version for version in served if version.rpartition("/")[0] == group]
+        if better:
+            words = f"{piece.api_version} has no {piece.kind}; it is in {' and '.join(better)}"
+            _tell(piece, ("apiVersion",), words, findings)
+    return kind
+
+
+def _without_server_fields(node: Node) -> Node:
+    """Without what only a server writes, as `kubectl get -o yaml` and generators leave it behind."""
+    children = {key: child for key, child in node.value.items() if key != "status"}
+    metadata = children["metadata"]
+    kept = {key: child for key, child in metadata.value.items() if key not in MADE_BY_SERVER}
+    return Node({**children, "metadata": Node(kept, metadata.origin)}, node.origin)
+
+
+def _marked(piece: Piece, target: Target) -> Node:
+    """The object with its namespace, its labels and the tracking annotation."""
+    node = piece.node
+    if piece.namespace and find(node, "metadata", "namespace") is None:
+        node = put(node, ("metadata", "namespace"), Node(piece.namespace, FROM_PORTAL))
+    for name, value in _labels(piece, target).items():
+        node = put(node, ("metadata", "labels", name), Node(value, FROM_PORTAL))
+    tracking = tracking_of(target.application, _ref_of(piece))
+    return put(node, ("metadata", "annotations", TRACKING), Node(tracking, FROM_PORTAL))
+
+
+def _labels(piece: Piece, target: Target) -> dict[str, str]:
+    own = text_at(piece.node, "metadata", "labels", "app.kubernetes.io/name")
+    name = own or text_at(piece.node, "metadata", "labels", "app") or piece.name
+    wanted = {
+        **target.labels,
+        "app.kubernetes.io/name": "" if own else name,
+        "app.kubernetes.io/part-of": target.application,
+        "app.kubernetes.io/managed-by": "slipway",
+        MANAGED: "true",
+    }
+    return {key: value for key, value in wanted.items() if LABEL_VALUE.match(value)}
+
+
+def _with_images(works: list[Piece], images: Mapping[str, str], findings: Findings) -> tuple[list[Piece], set[str]]:
+    named = frozenset(repository_of(use.node.value) for piece in works for use in uses(piece.node, piece.kind_id))
+    mapping = ImageMap(images, named)
+    replaced, used = [], set()
+    for piece in works:
+        node, keys = replace_images(piece.node, piece.kind_id, mapping, findings)
+        replaced.append(piece._replace(node=node))
+        used |= keys
+    return replaced, used
+
+
+def _stamped(works: list[Piece], target: Target) -> list[Piece]:
+    """The workloads with the digest of the configuration that they read."""
+    known: dict[str, dict[str, Any]] = {}
+    for piece in works:
+        if piece.kind_id in {"ConfigMap", "Secret"}:
+            contents = {
+                name: plain(piece.node.value[name]) for name in ("data", "binaryData") if name in piece.node.value
+            }
+            known.setdefault(piece.namespace, {})[f"{piece.kind}/{piece.name}"] = contents
+    return [
+        piece._replace(node=stamp(piece.node, piece.kind, known.get(piece.namespace, {}), target.digest_key))
+        for piece in works
+    ]
+
+
+def _rendered(piece: Piece, settings: SlipwayFile, findings: Findings) -> Rendered:
+    manifest: Manifest = plain(piece.node)
+    wave = 0
+    try:
+        wave = wave_of(manifest, settings)
+    except ValueError as error:
+        _tell(piece, ("metadata", "annotations", WAVE), str(error), findings)
+    origin = piece.node.origin
+    source = f"{origin.path} line {origin.line}"
+    return Rendered(manifest, _ref_of(piece), stage_of(manifest), wave, source, piece.node)
+
+
+def _ref_of(piece: Piece) -> Ref:
+    return Ref(piece.api_version, piece.kind, piece.namespace, piece.name)
+
+
+def _unused(works: list[Piece], target: Target, images: Mapping[str, str], used: set[str]) -> tuple[str, ...]:
+    idle = [f"No workload runs the release's image {name}." for name in sorted(set(images) - used)]
+    return (*idle, *(_unused_words(entry) for entry in target.configuration if _is_unused(entry, works)))
+
+
+def _is_unused(entry: Entry, works: list[Piece]) -> bool:
+    if not entry.config_map:
+        return False
+    return not any(takes(piece.kind_id, piece.namespace, piece.name, entry) for piece in works)
+
+
+def _unused_words(entry: Entry) -> str:
+    kinds = "Secret" if entry.sensitive else "ConfigMap or Secret"
+    return (
+        f"The environment's configuration has {entry.key} for {entry.config_map}, but the bundle has no such {kinds}."
+    )

@@ -1,0 +1,189 @@
+"""slipway.yaml: what a bundle says about how it is to be rolled out."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from .errors import Findings
+from .node import Node, Place, field_of
+from .yaml import Document
+
+SETTINGS_FILE = "slipway.yaml"
+CHANGES = ("everyday", "major", "high-risk", "schema", "hotfix")
+ROUTERS = ("service", "nginx", "istio", "gateway")
+NAME = r"([-a-z0-9]|\$\{\w+\})+"
+SERVICE = re.compile(rf"^({NAME}/)?{NAME}$")
+
+
+@dataclass(frozen=True)
+class Wave:
+    """Workloads that go side by side: "NAME", "KIND/NAME" or "KIND/NAMESPACE/NAME"."""
+
+    name: str
+    workloads: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Route:
+    """How requests reach a workload: its Service, and the object that a router moves traffic by ("" for none)."""
+
+    workload: str
+    service: str
+    router: str = "service"
+    object: str = ""
+    host: str = ""
+
+
+@dataclass(frozen=True)
+class SmokeTest:
+    """One GET that must answer `status` within `timeout` seconds; `contains` must stand in the answer.
+
+    `service` is a name in the environment's namespace or NAMESPACE/NAME.
+    """
+
+    name: str
+    service: str
+    port: int
+    path: str = "/"
+    status: int = 200
+    contains: str = ""
+    timeout: float = 3.0
+
+
+@dataclass(frozen=True)
+class SlipwayFile:
+    """`change` is the kind of change, one of CHANGES, or "" where the bundle does not say."""
+
+    change: str = ""
+    waves: tuple[Wave, ...] = ()
+    routes: tuple[Route, ...] = ()
+    smoke_tests: tuple[SmokeTest, ...] = ()
+
+
+def read_settings(documents: Sequence[Document]) -> SlipwayFile:
+    """Raises BundleErrors for a key that is not known, a value of a wrong type, and one that is missing."""
+    if not documents:
+        return SlipwayFile()
+    findings = Findings()
+    reader = _Reader(findings)
+    if len(documents) > 1:
+        findings.add(documents[1].node.origin, "", f"{SETTINGS_FILE} takes one document")
+    top = reader.fields(
+        documents[0].node,
+        (),
+        change=_one_of(CHANGES),
+        waves=_many(_wave),
+        routes=_many(_route),
+        smokeTests=_many(_smoke_test),
+    )
+    findings.check()
+    return SlipwayFile(top.get("change", ""), top.get("waves", ()), top.get("routes", ()), top.get("smokeTests", ()))
+
+
+class _Reader:
+    def __init__(self, findings: Findings) -> None:
+        self.findings = findings
+
+    def fields(self, node: Node, place: Place, required: Sequence[str] = (), **readers: "Read") -> dict[str, Any]:
+        """The known fields of a map, each read by its reader; what is wrong is left out and reported."""
+        if not isinstance(node.value, dict):
+            self.tell(node, place, f"a map with {', '.join(readers)} is needed")
+            return {}
+        found = {}
+        for key, child in node.value.items():
+            if key not in readers:
+                close = get_close_matches(key, readers, 1)
+                self.tell(child, (*place, key), f"unknown{f', did you mean {close[0]}?' if close else ''}")
+            elif (value := readers[key](self, child, (*place, key))) is not None:
+                found[key] = value
+        for key in required:
+            if key not in node.value:
+                self.tell(node, (*place, key), "is missing")
+        return found
+
+    def tell(self, node: Node, place: Place, message: str) -> None:
+        self.findings.add(node.origin, field_of(place), message)
+
+
+Read = Callable[[_Reader, Node, Place], Any]
+
+
+def _text(reader: _Reader, node: Node, place: Place) -> str | None:
+    if isinstance(node.value, str) and node.value:
+        return str(node.value)
+    reader.tell(node, place, "text is needed")
+    return None
+
+
+def _number(lowest: float, highest: float, kind: type) -> Read:
+    def read(reader: _Reader, node: Node, place: Place) -> Any:
+        good = isinstance(node.value, int | float) and not isinstance(node.value, bool)
+        if good and lowest <= node.value <= highest and kind(node.value) == node.value:
+            return kind(node.value)
+        reader.tell(node, place, f"a number from {lowest:g} to {highest:g} is needed")
+        return None
+
+    return read
+
+
+def _one_of(choices: Sequence[str]) -> Read:
+    def read(reader: _Reader, node: Node, place: Place) -> str | None:
+        if isinstance(node.value, str) and node.value in choices:
+            return str(node.value)
+        reader.tell(node, place, f"is one of {', '.join(choices)}")
+        return None
+
+    return read
+
+
+def _matching(pattern: re.Pattern[str], words: str) -> Read:
+    def read(reader: _Reader, node: Node, place: Place) -> str | None:
+        if isinstance(node.value, str) and pattern.match(node.value):
+            return str(node.value)
+        reader.tell(node, place, words)
+        return None
+
+    return read
+
+
+def _many(read_one: Read) -> Read:
+    def read(reader: _Reader, node: Node, place: Place) -> tuple[Any, ...]:
+        if not isinstance(node.value, list):
+            reader.tell(node, place, "a list is needed")
+            return ()
+        read_all = [read_one(reader, child, (*place, index)) for index, child in enumerate(node.value)]
+        return tuple(one for one in read_all if one is not None)
+
+    return read
+
+
+def _wave(reader: _Reader, node: Node, place: Place) -> Wave | None:
+    found = reader.fields(node, place, ("name", "workloads"), name=_text, workloads=_many(_text))
+    return Wave(**found) if len(found) == 2 else None
+
+
+def _route(reader: _Reader, node: Node, place: Place) -> Route | None:
+    required = ("workload", "service")
+    found = reader.fields(
+        node, place, required, workload=_text, service=_text, router=_one_of(ROUTERS), object=_text, host=_text
+    )
+    return Route(**found) if set(required) <= set(found) else None
+
+
+def _smoke_test(reader: _Reader, node: Node, place: Place) -> SmokeTest | None:
+    required = ("name", "service", "port")
+    found = reader.fields(
+        node,
+        place,
+        required,
+        name=_text,
+        service=_matching(SERVICE, "the name of a Service is needed, or NAMESPACE/NAME"),
+        port=_number(1, 65535, int),
+        path=_matching(re.compile(r"^/"), "a path that starts with / is needed"),
+        status=_number(100, 599, int),
+        contains=_text,
+        timeout=_number(0.1, 30, float),
+    )
+    return SmokeTest(**found) if set(required) <= set(found) else None

@@ -1,0 +1,48 @@
+"""Where a bundle is rendered for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from .configuration import Entry
+from .node import CONFIGURATION, PORTAL
+from .placeholders import Value
+
+
+@dataclass(frozen=True)
+class Target:
+    """An environment, as far as rendering needs it, and the application and version that go there.
+
+    `namespace` is where objects go that name none. `allowed_namespaces` are others that a bundle may name (* stands
+    for any characters). `allowed_kinds` has kinds as "Deployment" or "Deployment.apps"; None means the usual
+    namespaced ones (kinds.DEFAULT_KINDS). `configuration` is the environment's own layer, `labels` go on every
+    object, and `digest_key` keeps the digests of configuration from telling what was digested.
+    """
+
+    name: str
+    namespace: str
+    application: str
+    version: str
+    allowed_namespaces: tuple[str, ...] = ()
+    allowed_kinds: tuple[str, ...] | None = None
+    configuration: tuple[Entry, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    digest_key: bytes = field(default=b"", repr=False)
+
+    def allows_namespace(self, namespace: str) -> bool:
+        return any(fnmatchcase(namespace, pattern) for pattern in (self.namespace, *self.allowed_namespaces))
+
+    def placeholders(self) -> dict[str, Value]:
+        """What ${NAME} stands for here; the portal's own names cannot be taken by the configuration."""
+        configured = {
+            entry.key: Value(entry.value, CONFIGURATION, entry.sensitive)
+            for entry in self.configuration
+            if not entry.config_map
+        }
+        own = {
+            "SLIPWAY_ENVIRONMENT": self.name,
+            "SLIPWAY_NAMESPACE": self.namespace,
+            "SLIPWAY_VERSION": self.version,
+            "SLIPWAY_APPLICATION": self.application,
+        }
+        return configured | {name: Value(text, PORTAL) for name, text in own.items()}
