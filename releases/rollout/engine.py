@@ -1,0 +1,219 @@
+"""Decides what a running rollout does next. Pure: no database, no clock, no network.
+
+`decide` says what to do and what to record; whoever does it gives the outcomes to `absorb` and asks again, until
+there is nothing to do but to wait.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from environments.kube.status import workload_status
+from releases.rollout.facts import Facts, Memory, View, Work
+from releases.rollout.state import ATTENDED, Move, Record, State
+from releases.rollout.steps import HEARTBEAT, Done, Fail, Step, Wait
+from releases.rollout.strategies import step_of
+from releases.rollout.troubles import ready, remember_trouble, troubled
+from releases.rollout.turns import go_back, turn
+from releases.rollout.wants import Action, Apply, Diagnose, Halt, Outcome, Read
+from releases.states import LIVE, Phase
+
+BACK = frozenset({Phase.ROLLING_BACK, Phase.ABORTING})
+END = {Phase.ROLLING_BACK: Phase.ROLLED_BACK, Phase.ABORTING: Phase.ABORTED}
+
+
+@dataclass(frozen=True)
+class Decision:
+    """`actions`: to be done before anything is decided again. `due_in`: seconds, None where it has ended.
+
+    `again`: the track has changed, so decide again with its plan. `moves`: phases in their order.
+    """
+
+    state: State
+    phase: Phase
+    why: str = ""
+    actions: tuple[Action, ...] = ()
+    moves: tuple[Move, ...] = ()
+    records: tuple[Record, ...] = ()
+    due_in: float | None = HEARTBEAT
+    again: bool = False
+
+
+def decide(state: State, work: Work, facts: Facts) -> Decision:
+    """The next thing to do for a rollout in a live phase, by the plan of the state's track."""
+    state = _attend(state, facts)
+    if facts.intent:
+        turned = turn(state, facts, len(work.steps))
+        phase = turned.moves[-1].phase if turned.moves else facts.phase
+        return Decision(turned.state, phase, moves=turned.moves, records=turned.records, due_in=0.0, again=True)
+    if facts.phase in BACK and state.track == "forward":
+        state = go_back(state, facts, 0, facts.phase, "").state
+        return Decision(state, facts.phase, due_in=0.0, again=True)
+    if facts.phase is Phase.PAUSED:
+        return _hold(state, work, facts)
+    return _Walk(state, work, facts).go()
+
+
+def _attend(state: State, facts: Facts) -> State:
+    gap = max(0.0, facts.now - (state.at if state.at is not None else facts.now))
+    counts = gap <= ATTENDED and facts.phase is not Phase.PAUSED
+    return replace(state, at=facts.now, spent=state.spent + (gap if counts else 0.0))
+
+
+def _view(state: State, work: Work, facts: Facts) -> View:
+    return View(work, facts, state.memory, state.spent, state.written)
+
+
+def _hold(state: State, work: Work, facts: Facts) -> Decision:
+    """Paused: nothing new begins, and Deployments under way stand still where they are."""
+    view = _view(state, work, facts)
+    halts = ready(view, _halts(view, step_of(work.steps[state.index])))
+    trouble = troubled(view)
+    if halts and not isinstance(trouble, Fail):
+        return Decision(state, facts.phase, actions=halts)
+    label = work.steps[state.index]["label"]
+    why = f"Paused in “{label}”; it goes on when somebody resumes it."
+    if isinstance(trouble, Wait | Fail):
+        return Decision(state, facts.phase, f"{why} Standing still is not sure: {trouble.why}", due_in=5.0)
+    return Decision(state, facts.phase, why)
+
+
+def _halts(view: View, step: Step) -> tuple[Action, ...]:
+    applied, halted = view.slot("applied"), view.slot("halted")
+    going = [t for t in step.targets(view) if t.key in applied and t.key not in halted and t.ref.kind == "Deployment"]
+    looks = ((target, view.look(target.key)) for target in going)
+    return tuple(
+        Halt(target.ref, target.index)
+        for target, look in looks
+        if look is None
+        or look.object is None
+        or workload_status(look.object, generation=view.written[target.key]["generation"]).state != "done"
+    )
+
+
+class _Walk:
+    """One walk along the steps, as far as they are done."""
+
+    def __init__(self, state: State, work: Work, facts: Facts) -> None:
+        self.state, self.work, self.facts = state, work, facts
+        self.phase = facts.phase
+        self.moves: list[Move] = []
+        self.records: list[Record] = []
+
+    def go(self) -> Decision:
+        while self.state.index < len(self.work.steps):
+            step = step_of(self.work.steps[self.state.index])
+            self._enter(step)
+            decision = self._stay(step)
+            if decision:
+                return decision
+        return self._end(END.get(self.phase, Phase.SUCCEEDED), "")
+
+    def _enter(self, step: Step) -> None:
+        if self.state.started is None:
+            self.state = replace(self.state, started=self.facts.now)
+            self._record("running")
+        if step.kind == "verify" and self.phase not in BACK | {Phase.VERIFYING}:
+            self._move(Phase.VERIFYING, "Everything is applied; reading it back.")
+        self.state = replace(self.state, memory=step.remember(self._view()))
+
+    def _stay(self, step: Step) -> Decision | None:
+        """The decision where the step is not done; None, one further, where it is."""
+        view = self._view()
+        trouble = troubled(view)
+        if isinstance(trouble, Fail):
+            return self._fail(trouble.why)
+        if actions := ready(view, step.actions(view)):
+            return self._decision("", actions)
+        if trouble:
+            return self._decision(trouble.why, due_in=trouble.due_in)
+        match step.verdict(view):
+            case Wait(why, due_in):
+                return self._decision(why, due_in=due_in)
+            case Fail(why):
+                return self._fail(why)
+            case Done(why):
+                self._record("done", why)
+        self.state = replace(self.state, index=self.state.index + 1, started=None, spent=0.0, memory={})
+        return None
+
+    def _fail(self, why: str) -> Decision:
+        label = self.work.steps[self.state.index]["label"]
+        self._record("failed", why)
+        self.state = replace(self.state, memory={**self.state.memory, "failed": True})
+        track = "Going back failed" if self.state.track == "back" else "Failed"
+        decision = self._end(Phase.FAILED, f"{track} in “{label}”: {why}")
+        if self.state.track == "back" or not (self.facts.roll_back_on_failure and self.facts.way_back):
+            return decision
+        reason = f"Rolling back by itself, as the environment says: {why}"
+        turned = go_back(self.state, self.facts, len(self.work.steps), Phase.ROLLING_BACK, reason)
+        self.records += turned.records
+        moves = (*decision.moves, Move(Phase.ROLLING_BACK, reason))
+        state, records = turned.state, tuple(self.records)
+        return Decision(state, Phase.ROLLING_BACK, moves=moves, records=records, due_in=0.0, again=True)
+
+    def _end(self, phase: Phase, why: str) -> Decision:
+        self._move(phase, why)
+        return self._decision(why, due_in=None)
+
+    def _move(self, phase: Phase, why: str) -> None:
+        self.moves.append(Move(phase, why))
+        self.phase = phase
+
+    def _record(self, state: str, why: str = "") -> None:
+        now, ended = self.facts.now, state != "running"
+        at = self.state
+        self.records.append(
+            Record(at.track, at.index, state, why, at.started, now if ended else None, at.tries)  # type: ignore[arg-type]
+        )
+
+    def _view(self) -> View:
+        return _view(self.state, self.work, self.facts)
+
+    def _decision(self, why: str, actions: tuple[Action, ...] = (), due_in: float | None = HEARTBEAT) -> Decision:
+        moves, records = tuple(self.moves), tuple(self.records)
+        return Decision(self.state, self.phase, why, actions, moves, records, due_in)
+
+
+def absorb(state: State, outcomes: Iterable[Outcome], now: float) -> State:
+    """The state that remembers what came of the actions."""
+    memory, written = dict(state.memory), dict(state.written)
+    for outcome in outcomes:
+        memory = _remember(memory, outcome, now)
+        if isinstance(outcome.action, Apply | Halt) and not outcome.trouble:
+            written[outcome.action.key] = dict(outcome.data)
+    return replace(state, memory=memory, written=written)
+
+
+def _remember(memory: Memory, outcome: Outcome, now: float) -> Memory:
+    action = outcome.action
+    if isinstance(action, Diagnose):
+        return _put(memory, action, _looked(memory, outcome, now))
+    if outcome.trouble:
+        return remember_trouble(memory, action, outcome.trouble, now)
+    result = dict(outcome.data)
+    if isinstance(action, Read):
+        before = memory.get("read", {}).get(action.key, {})
+        result |= {"at": now, "count": before.get("count", 0) + 1}
+    errors = {name: error for name, error in memory.get("errors", {}).items() if name != f"{action.slot} {action.key}"}
+    return _put({**memory, "errors": errors}, action, result)
+
+
+def _put(memory: Memory, action: Action, result: Memory) -> Memory:
+    return {**memory, action.slot: {**memory.get(action.slot, {}), action.key: result}}
+
+
+def _looked(memory: Memory, outcome: Outcome, now: float) -> Memory:
+    """One more look at a workload's pods; that it cannot be looked at fails nothing."""
+    before = memory.get("looked", {}).get(outcome.action.key, {})
+    count = before.get("count", 0) + 1
+    if outcome.trouble:
+        summary = f"why is not known, since its pods cannot be looked at: {outcome.trouble.words}"
+        return {"at": now, "count": count, "summary": summary, "fatal": False, "fatal_since": None}
+    fatal = any(problem["fatal"] for problem in outcome.data["problems"])
+    since = (before.get("fatal_since") or now) if fatal else None
+    return {"at": now, "count": count, "summary": outcome.data["summary"], "fatal": fatal, "fatal_since": since}
+
+
+def live(phase: Phase) -> bool:
+    """Whether `decide` is to be asked at all."""
+    return phase in LIVE

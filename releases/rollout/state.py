@@ -1,0 +1,66 @@
+"""Where a rollout is on its way: what `Rollout.cursor` holds between two passes."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from releases.rollout.facts import Memory
+from releases.states import Phase
+
+Track = Literal["forward", "back"]
+ATTENDED = 60.0
+"""Seconds between two passes beyond which nobody was at work: a portal that was away does not use up deadlines."""
+
+
+@dataclass(frozen=True)
+class State:
+    """`index`: of the step at work in the track's plan. Times in seconds since the epoch."""
+
+    track: Track = "forward"
+    index: int = 0
+    started: float | None = None
+    """When the step at work began; None before that."""
+    spent: float = 0.0
+    """Seconds that the step has been worked on."""
+    at: float | None = None
+    """The last pass."""
+    memory: Memory = field(default_factory=dict)
+    written: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """{"uid", "generation"} of what this rollout has applied, by Ref.key."""
+    tries: int = 1
+    """How often the track was begun or taken up again."""
+
+    @classmethod
+    def from_json(cls, cursor: Mapping[str, Any]) -> "State":
+        """The state that to_json gave; the beginning for {}."""
+        return cls(**cursor)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Move:
+    """From the phase before to this one, and why."""
+
+    phase: Phase
+    why: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """What became of one step. `seconds` is how long it took, of a step that ended."""
+
+    track: Track
+    index: int
+    state: Literal["running", "done", "failed", "skipped"]
+    why: str = ""
+    started: float | None = None
+    finished: float | None = None
+    tries: int = 1
+
+    @property
+    def seconds(self) -> float | None:
+        if self.started is None or self.finished is None:
+            return None
+        return round(self.finished - self.started, 3)

@@ -1,0 +1,212 @@
+"""What a strategy is made of. A step owns its label, what it wants done, and its verdict on what it sees. Pure.
+
+A step is stored in the plan as {"kind", "label", "objects": [index of plan["objects"], …]} and read back from
+there, so that what was approved is what runs. A subclass with a `kind` registers itself.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from environments.kube.health import health
+from releases.rollout.facts import Memory, Target, View
+from releases.rollout.wants import Action, Adopt, Apply, Confirm, OnObject, Prune, Read
+
+HEARTBEAT = 30.0  # seconds after which a rollout that nothing wakes is looked at all the same
+READ_PAUSES = (0.2, 0.5, 1.0, 2.0)
+
+
+@dataclass(frozen=True)
+class Done:
+    """The step has reached what it is for; `why` is kept with it."""
+
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Not yet. `due_in`: seconds after which to look again even if nothing wakes the rollout."""
+
+    why: str
+    due_in: float = HEARTBEAT
+
+
+@dataclass(frozen=True)
+class Fail:
+    """It will not get there without a change."""
+
+    why: str
+
+
+Judgement = Done | Wait | Fail
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a track. Subclasses say what they want and when they are content."""
+
+    label: str
+    objects: tuple[int, ...] = ()
+    kind: ClassVar[str] = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """As the plan stores it."""
+        return {"kind": self.kind, "label": self.label, "objects": list(self.objects)}
+
+    def targets(self, view: View) -> tuple[Target, ...]:
+        return tuple(view.work.targets[index] for index in self.objects)
+
+    def remember(self, view: View) -> Memory:
+        """The memory as it is after this look at the world."""
+        return view.memory
+
+    def actions(self, view: View) -> tuple[Action, ...]:
+        """What is to be done now; () when there is nothing but to wait."""
+        raise NotImplementedError
+
+    def verdict(self, view: View) -> Judgement:
+        """How far the step is; asked only when there is nothing to do."""
+        raise NotImplementedError
+
+
+def read_step(data: Mapping[str, Any]) -> Step:
+    """The step that `to_json` wrote. KeyError names a kind that this version does not know."""
+    kinds = {cls.kind: cls for cls in _kinds(Step) if cls.kind}
+    if data["kind"] not in kinds:
+        raise KeyError(f"no step of kind {data['kind']!r}; this version knows {', '.join(sorted(kinds))}")
+    return kinds[data["kind"]](data["label"], tuple(data.get("objects", ())))
+
+
+def _kinds(cls: type[Step]) -> Iterable[type[Step]]:
+    for child in cls.__subclasses__():
+        yield child
+        yield from _kinds(child)
+
+
+def undone(view: View, actions: Iterable[Action]) -> tuple[Action, ...]:
+    """Those that have no result yet."""
+    return tuple(action for action in actions if action.key not in view.slot(action.slot))
+
+
+def all_done(view: View, actions: Iterable[Action], why: str) -> Judgement:
+    """Done when each of the actions has its result."""
+    left = undone(view, actions)
+    names = ", ".join(action.ref.text for action in left if isinstance(action, OnObject))
+    return Wait(f"still to do: {names}") if left else Done(why)
+
+
+def read_due(view: View, target: Target, pauses: tuple[float, ...] = READ_PAUSES) -> bool:
+    """Whether it is time to read the object again; the pauses grow."""
+    read = view.slot("read").get(target.key)
+    return read is None or view.facts.now >= read["at"] + pauses[min(read["count"], len(pauses)) - 1]
+
+
+@dataclass(frozen=True)
+class ConfirmStep(Step):
+    """The dry run of the plan once more: what was approved has to be what would happen now."""
+
+    kind: ClassVar[str] = "confirm"
+
+    def actions(self, view: View) -> tuple[Action, ...]:
+        return undone(view, [Confirm()])
+
+    def verdict(self, view: View) -> Judgement:
+        drift = view.slot("confirmed")[""]["drift"]
+        if not drift:
+            return Done("the cluster is as it was when this was planned")
+        return Fail(
+            "the cluster has changed since this was planned, and nothing was applied: "
+            + "; ".join(drift)
+            + ". Plan it anew"
+        )
+
+
+@dataclass(frozen=True)
+class AdoptStep(Step):
+    """Take the fields that people and tools own, so that the apply that follows restores every one."""
+
+    kind: ClassVar[str] = "adopt"
+
+    def actions(self, view: View) -> tuple[Action, ...]:
+        return undone(view, [Adopt(ref) for ref in view.work.adopt])
+
+    def verdict(self, view: View) -> Judgement:
+        taken = {name for result in view.slot("adopted").values() for name in result["managers"]}
+        return Done(f"fields taken from {', '.join(sorted(taken))}" if taken else "nobody else owns a field")
+
+
+@dataclass(frozen=True)
+class ApplyStep(Step):
+    """Apply objects, side by side; stored is done."""
+
+    def wanted(self, view: View) -> tuple[Action, ...]:
+        return tuple(Apply(target.ref, target.index) for target in self.targets(view))
+
+    def actions(self, view: View) -> tuple[Action, ...]:
+        return undone(view, self.wanted(view))
+
+    def verdict(self, view: View) -> Judgement:
+        return all_done(view, self.wanted(view), f"{len(self.objects)} applied")
+
+
+@dataclass(frozen=True)
+class ConfigurationStep(ApplyStep):
+    kind: ClassVar[str] = "configuration"
+
+
+@dataclass(frozen=True)
+class ServicesStep(ApplyStep):
+    kind: ClassVar[str] = "services"
+
+
+@dataclass(frozen=True)
+class AfterStep(ApplyStep):
+    kind: ClassVar[str] = "after"
+
+
+@dataclass(frozen=True)
+class DefinitionsStep(ApplyStep):
+    """Namespaces and definitions of kinds: what follows needs them ready, not only stored."""
+
+    kind: ClassVar[str] = "namespaces"
+
+    def actions(self, view: View) -> tuple[Action, ...]:
+        if applies := super().actions(view):
+            return applies
+        return tuple(
+            Read(target.ref) for target in self.targets(view) if self._waits(view, target) and read_due(view, target)
+        )
+
+    def verdict(self, view: View) -> Judgement:
+        waiting = [f"{t.ref.text}: {self._words(view, t)}" for t in self.targets(view) if self._waits(view, t)]
+        if not waiting:
+            return Done(f"{len(self.objects)} ready")
+        if view.spent > view.facts.progress_seconds:
+            return Fail(f"not ready after {view.facts.progress_seconds:.0f} s: {'; '.join(waiting)}")
+        return Wait("; ".join(waiting), READ_PAUSES[-1])
+
+    def _waits(self, view: View, target: Target) -> bool:
+        look = view.look(target.key)
+        return look is None or look.object is None or health(look.object).state != "done"
+
+    def _words(self, view: View, target: Target) -> str:
+        look = view.look(target.key)
+        return health(look.object).why if look and look.object else "it is not there yet"
+
+
+@dataclass(frozen=True)
+class PruneStep(Step):
+    """Delete what the plan no longer has, each by its uid."""
+
+    kind: ClassVar[str] = "prune"
+
+    def _wanted(self, view: View) -> tuple[Action, ...]:
+        return tuple(
+            Prune(ref, uid or str(view.written.get(ref.key, {}).get("uid", ""))) for ref, uid in view.work.prune
+        )
+
+    def actions(self, view: View) -> tuple[Action, ...]:
+        return undone(view, self._wanted(view))
+
+    def verdict(self, view: View) -> Judgement:
+        return all_done(view, self._wanted(view), f"{len(view.work.prune)} removed")

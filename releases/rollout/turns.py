@@ -1,0 +1,82 @@
+"""What a person's word does to a rollout under way. Pure."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from releases.rollout.facts import Facts
+from releases.rollout.state import Move, Record, State
+from releases.states import Phase
+
+
+@dataclass(frozen=True)
+class Turn:
+    """The state and phases after the word, and which steps that leaves behind."""
+
+    state: State
+    moves: tuple[Move, ...] = ()
+    records: tuple[Record, ...] = ()
+
+
+def turn(state: State, facts: Facts, steps: int) -> Turn:
+    """The turn that the intent asks for; one that no longer fits changes nothing. `steps`: of the track."""
+    take = TURNS.get(facts.intent)
+    return take(state, facts, steps) if take else Turn(state)
+
+
+def pause(state: State, facts: Facts, _steps: int) -> Turn:
+    if facts.phase not in (Phase.PROGRESSING, Phase.VERIFYING):
+        return Turn(state)
+    return Turn(state, (Move(Phase.PAUSED, f"Paused by {facts.intent_by}."),))
+
+
+def resume(state: State, facts: Facts, _steps: int) -> Turn:
+    """Goes on; Deployments that were halted are applied anew, without the halt."""
+    if facts.phase is not Phase.PAUSED:
+        return Turn(state)
+    applied, halted = dict(state.memory.get("applied") or {}), state.memory.get("halted") or {}
+    memory = {**state.memory, "applied": {k: v for k, v in applied.items() if k not in halted}, "halted": {}}
+    return Turn(replace(state, memory=memory), (Move(Phase.PROGRESSING, f"Resumed by {facts.intent_by}."),))
+
+
+def retry(state: State, facts: Facts, _steps: int) -> Turn:
+    """Takes up the failed step, of whichever track, with nothing remembered against it."""
+    fresh = replace(state, memory={}, spent=0.0, started=None, tries=state.tries + 1)
+    if state.track == "back" and facts.phase is Phase.PROGRESSING:
+        return Turn(fresh, (Move(Phase.ROLLING_BACK, f"Taken up again by {facts.intent_by}."),))
+    return Turn(fresh)
+
+
+def abort(state: State, facts: Facts, steps: int) -> Turn:
+    return go_back(state, facts, steps, Phase.ABORTING, f"Aborted by {facts.intent_by}.")
+
+
+def roll_back(state: State, facts: Facts, steps: int) -> Turn:
+    return go_back(state, facts, steps, Phase.ROLLING_BACK, f"Rolled back by {facts.intent_by}.")
+
+
+def go_back(state: State, facts: Facts, steps: int, phase: Phase, why: str) -> Turn:
+    """To the beginning of the way back; one that failed half-way there is taken up where it stopped."""
+    moves = () if facts.phase is phase else (Move(phase, why),)
+    if state.track == "back":
+        return Turn(retry(state, replace(facts, phase=phase), steps).state, moves)
+    left = tuple(
+        Record("forward", index, "skipped", why, finished=facts.now, tries=state.tries)
+        for index in range(state.index, steps)
+        if not (index == state.index and _failed(state))
+    )
+    return Turn(State(track="back", at=facts.now, written=state.written), moves, left)
+
+
+def _failed(state: State) -> bool:
+    """Whether the step at work has its end on record already."""
+    return bool(state.memory.get("failed"))
+
+
+TURNS: Mapping[str, Callable[[State, Facts, int], Turn]] = {
+    "pause": pause,
+    "resume": resume,
+    "promote": resume,
+    "retry": retry,
+    "abort": abort,
+    "roll back": roll_back,
+}

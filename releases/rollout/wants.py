@@ -1,0 +1,106 @@
+"""What a step may want done to a cluster, and what came of it. Data only: `acting` carries it out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from environments.kube.faults import Fault
+from environments.kube.objects import Ref
+
+
+@dataclass(frozen=True)
+class Action:
+    """One call or a few on one object. `slot` and `key` say where its result is remembered."""
+
+    slot: ClassVar[str] = ""
+    writes: ClassVar[bool] = True
+
+    @property
+    def key(self) -> str:
+        return ""
+
+
+@dataclass(frozen=True)
+class Confirm(Action):
+    """Make the dry run of the plan again. Result: {"drift": [sentence, …]}."""
+
+    slot: ClassVar[str] = "confirmed"
+    writes: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class OnObject(Action):
+    """An action on one object."""
+
+    ref: Ref
+
+    @property
+    def key(self) -> str:
+        return self.ref.key
+
+
+@dataclass(frozen=True)
+class Adopt(OnObject):
+    """Take the fields that people and tools own. Result: {"managers": [name, …]}."""
+
+    slot: ClassVar[str] = "adopted"
+
+
+@dataclass(frozen=True)
+class Apply(OnObject):
+    """Apply the plan's object of that index. Result: {"uid", "generation"}."""
+
+    index: int
+    slot: ClassVar[str] = "applied"
+
+
+@dataclass(frozen=True)
+class Halt(OnObject):
+    """Apply the plan's Deployment of that index with spec.paused. Result: {"uid", "generation"}."""
+
+    index: int
+    slot: ClassVar[str] = "halted"
+
+
+@dataclass(frozen=True)
+class Prune(OnObject):
+    """Delete the object, if it still is that one ("" where the uid is not known: the one that we wrote). Result: {}."""
+
+    uid: str
+    slot: ClassVar[str] = "pruned"
+
+
+@dataclass(frozen=True)
+class Read(OnObject):
+    """Read the object where no watch tells of it. Result: {"object": dict | None}."""
+
+    slot: ClassVar[str] = "read"
+    writes: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class Diagnose(OnObject):
+    """List the pods of a workload that stalls; free a StatefulSet that stands on broken pods of an old revision.
+
+    Result: {"problems": [{"words", "fatal"}, …], "summary": str, "freed": [pod, …]}.
+    """
+
+    slot: ClassVar[str] = "looked"
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why an action was not done, in the cluster's words. `retry_after` in seconds where the server named them."""
+
+    fault: Fault
+    words: str
+    retry_after: float | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one action: its result, or the trouble."""
+
+    action: Action
+    data: Mapping[str, Any] = field(default_factory=dict)
+    trouble: Trouble | None = None

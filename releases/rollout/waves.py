@@ -1,0 +1,275 @@
+"""Steps that wait for workloads: apply a wave and see it up, and verify the whole at the end. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+from environments.kube.health import health
+from environments.kube.status import workload_status
+from environments.kube.verdict import Verdict
+from releases.rollout.facts import WATCHED, Memory, Target, View
+from releases.rollout.steps import HEARTBEAT, ApplyStep, Done, Fail, Judgement, Step, Wait, read_due
+from releases.rollout.wants import Action, Diagnose, Read
+
+LOOK_PAUSES = (3.0, 6.0, 12.0, 24.0, 60.0)  # seconds without progress before each look at a workload's pods
+FIRST_LOOK_AT_MEMBERS = 1.0  # a StatefulSet may stand on a pod that was broken before
+WITHOUT_WATCH = (2.0,)
+UNSEEN_SECONDS = 2.0  # after which an applied object that no watch told of is read
+# Kinds with nothing to say about their health once they are stored.
+INERT = frozenset({
+    "ClusterRole", "ClusterRoleBinding", "ConfigMap", "CronJob", "CustomResourceDefinition", "EndpointSlice",
+    "Endpoints", "IngressClass", "LimitRange", "Namespace", "NetworkPolicy", "PersistentVolume", "PriorityClass",
+    "ResourceQuota", "Role", "RoleBinding", "Secret", "ServiceAccount", "StorageClass",
+})  # fmt: skip
+FATAL_GRACE = 30.0
+STABLE = 0.0
+NOTE_GRACE = 30.0  # seconds that an object beside the workloads may take to be in order before it is only noted
+
+
+class Judged(NamedTuple):
+    target: Target
+    verdict: Verdict
+
+
+def parameter(view: View, name: str, default: float) -> float:
+    """A number of the strategy's parameters."""
+    value = view.work.parameters.get(name)
+    return default if value is None else float(value)
+
+
+def is_workload(target: Target) -> bool:
+    return target.ref.kind in WATCHED and target.ref.group in ("apps", "batch")
+
+
+def judge(view: View, target: Target) -> Verdict:
+    """How far a workload is since this rollout wrote it."""
+    written, look = view.written.get(target.key, {}), view.look(target.key)
+    if look is None:
+        return Verdict("wait", "the cluster has not told of it yet")
+    if look.object is None:
+        return _gone(view, target)
+    if written.get("uid", look.uid) != look.uid:
+        return Verdict("wait", "the last look was at an object that has been replaced")
+    return workload_status(look.object, generation=int(written.get("generation", 0)))
+
+
+def _gone(view: View, target: Target) -> Verdict:
+    # A watch says "deleted" of an object that only lost our label: believe a read alone.
+    read = view.slot("read").get(target.key)
+    if read is not None and read["object"] is None:
+        return Verdict("fail", "somebody has deleted it")
+    return Verdict("wait", "the watch says that it was deleted; reading it")
+
+
+def judge_all(view: View, targets: Sequence[Target]) -> list[Judged]:
+    return [Judged(target, judge(view, target)) for target in targets if is_workload(target)]
+
+
+def mark_progress(view: View, judged: Sequence[Judged]) -> Memory:
+    """The memory with the time at which each workload last came on; a workload that came on is a new case."""
+    progress, looked = dict(view.slot("progress")), dict(view.slot("looked"))
+    for target, verdict in judged:
+        mark = _mark(view, target, verdict)
+        if progress.get(target.key, {}).get("mark") != mark:
+            progress[target.key] = {"mark": mark, "at": view.facts.now}
+            looked.pop(target.key, None)
+    return {**view.memory, "progress": progress, "looked": looked}
+
+
+def _mark(view: View, target: Target, verdict: Verdict) -> list[Any]:
+    generation = view.written.get(target.key, {}).get("generation", 0)
+    return [verdict.state == "done", verdict.ready, verdict.wanted, verdict.updated, generation]
+
+
+def next_look(view: View, target: Target) -> float:
+    """When the pods of a workload that stands still are to be looked at, in seconds since the epoch."""
+    looked = view.slot("looked").get(target.key)
+    if looked is None:
+        first = FIRST_LOOK_AT_MEMBERS if target.ref.kind == "StatefulSet" else LOOK_PAUSES[0]
+        return float(view.slot("progress")[target.key]["at"]) + first
+    regular = looked["at"] + LOOK_PAUSES[min(looked["count"], len(LOOK_PAUSES) - 1)]
+    if not looked["fatal"]:
+        return float(regular)
+    grace = parameter(view, "fatalGraceSeconds", FATAL_GRACE)
+    return float(min(regular, max(looked["fatal_since"] + grace, looked["at"] + 0.5)))
+
+
+def looks(view: View, judged: Sequence[Judged]) -> tuple[Action, ...]:
+    """The pods to be looked at now: of what stands still, and of what has failed, once, to say why."""
+    return tuple(Diagnose(target.ref) for target, verdict in judged if _look_now(view, target, verdict))
+
+
+def _look_now(view: View, target: Target, verdict: Verdict) -> bool:
+    if target.key not in view.written:
+        return False
+    if verdict.state == "fail":
+        return target.key not in view.slot("looked") and _present(view, target)
+    return verdict.state == "wait" and view.facts.now >= next_look(view, target)
+
+
+def _present(view: View, target: Target) -> bool:
+    look = view.look(target.key)
+    return look is not None and look.object is not None
+
+
+def reads(view: View, judged: Sequence[Judged]) -> tuple[Action, ...]:
+    """What has to be read since no watch tells of it."""
+    return tuple(Read(t.ref) for t, v in judged if v.state == "wait" and _unwatched(view, t) and _read_now(view, t))
+
+
+def _read_now(view: View, target: Target) -> bool:
+    return read_due(view, target, WITHOUT_WATCH)
+
+
+def _unwatched(view: View, target: Target) -> bool:
+    if not view.facts.watching:
+        return True
+    row, written = view.facts.looks.get(target.key), view.written.get(target.key)
+    if row and row.object is None:
+        return True
+    known = row is not None and (written is None or row.uid == written["uid"])
+    since = view.slot("progress").get(target.key, {}).get("at", view.facts.now)
+    return not known and view.facts.now >= since + UNSEEN_SECONDS
+
+
+def failure(view: View, judged: Sequence[Judged]) -> str:
+    """Why the step has failed, in the words of every workload that has; "" while it has not."""
+    return "; ".join(f"{t.ref.name}: {words}" for t, v in judged if (words := _failure(view, t, v)))
+
+
+def _failure(view: View, target: Target, verdict: Verdict) -> str:
+    looked = view.slot("looked").get(target.key) or {}
+    if verdict.state == "fail":
+        return _with_reason(verdict.why, looked)
+    grace = parameter(view, "fatalGraceSeconds", FATAL_GRACE)
+    confirmed = looked.get("fatal") and looked["at"] >= looked["fatal_since"] + grace
+    return _with_reason(verdict.why, looked) if confirmed and verdict.state == "wait" else ""
+
+
+def _with_reason(why: str, looked: Mapping[str, Any]) -> str:
+    return f"{looked['summary']} ({why})" if looked.get("summary") else why
+
+
+def waiting(view: View, judged: Sequence[Judged]) -> str:
+    """ "3 of 5 ready: agent-service: 2 of 5 pods updated; …"."""
+    done = sum(verdict.state == "done" for _, verdict in judged)
+    parts = [
+        f"{t.ref.name}: {_with_reason(v.why, view.slot('looked').get(t.key) or {})}{_person(t, v)}"
+        for t, v in judged
+        if v.state != "done"
+    ]
+    return f"{done} of {len(judged)} ready: {'; '.join(parts)}"
+
+
+def _person(target: Target, verdict: Verdict) -> str:
+    if verdict.state != "suspended":
+        return ""
+    if target.ref.kind == "Deployment":
+        return f". It waits for a person: kubectl rollout resume deployment/{target.ref.name} -n {target.ref.namespace}"
+    return ". It waits for a person"
+
+
+def due_in(view: View, judged: Sequence[Judged]) -> float:
+    """Seconds until the next thing that time alone brings."""
+    times = [next_look(view, t) for t, v in judged if v.state == "wait" and t.key in view.written]
+    if any(v.state == "wait" and _soon_read(view, t) for t, v in judged):
+        times.append(view.facts.now + WITHOUT_WATCH[0])
+    left = view.facts.progress_seconds - view.spent
+    return max(0.05, min([HEARTBEAT, left + 0.05, *(time - view.facts.now for time in times)]))
+
+
+def _soon_read(view: View, target: Target) -> bool:
+    row, written = view.facts.looks.get(target.key), view.written.get(target.key)
+    known = row is not None and row.object is not None and (written is None or row.uid == written["uid"])
+    return not view.facts.watching or not known
+
+
+@dataclass(frozen=True)
+class WaveStep(ApplyStep):
+    """Apply workloads side by side, then wait until every one of them is up."""
+
+    kind: ClassVar[str] = "wave"
+
+    def remember(self, view: View) -> Memory:
+        return mark_progress(view, judge_all(view, self.targets(view)))
+
+    def actions(self, view: View) -> tuple[Action, ...]:
+        judged = judge_all(view, self.targets(view))
+        return (*super().actions(view), *reads(view, judged), *looks(view, judged))
+
+    def verdict(self, view: View) -> Judgement:
+        judged = judge_all(view, self.targets(view))
+        applied = super().verdict(view)
+        if not isinstance(applied, Done):
+            return applied
+        if all(verdict.state == "done" for _, verdict in judged):
+            return Done(self._done(judged))
+        if words := failure(view, judged):
+            return Fail(words)
+        if view.spent >= view.facts.progress_seconds:
+            return Fail(f"not ready after {view.facts.progress_seconds:.0f} s; {waiting(view, judged)}")
+        return Wait(waiting(view, judged), due_in(view, judged))
+
+    def _done(self, judged: Sequence[Judged]) -> str:
+        return "; ".join(f"{target.ref.name}: {verdict.why}" for target, verdict in judged)
+
+
+@dataclass(frozen=True)
+class VerifyStep(Step):
+    """Read everything back: workloads up for `stableSeconds`, what stands beside them in order or noted."""
+
+    kind: ClassVar[str] = "verify"
+
+    def _beside(self, view: View) -> list[Target]:
+        return [t for t in self.targets(view) if not is_workload(t) and t.ref.kind not in INERT and not _plain(t)]
+
+    def remember(self, view: View) -> Memory:
+        judged = judge_all(view, self.targets(view))
+        memory = mark_progress(view, judged)
+        up = all(verdict.state == "done" for _, verdict in judged)
+        since = memory.get("up_since") or view.facts.now
+        return {**memory, "up_since": since if up else None}
+
+    def actions(self, view: View) -> tuple[Action, ...]:
+        judged = judge_all(view, self.targets(view))
+        beside = tuple(Read(t.ref) for t in self._beside(view) if self._note(view, t) and read_due(view, t))
+        return (*beside, *reads(view, judged), *looks(view, judged))
+
+    def verdict(self, view: View) -> Judgement:
+        judged = judge_all(view, self.targets(view))
+        if words := failure(view, judged):
+            return Fail(words)
+        if view.memory["up_since"] is None:
+            return self._not_up(view, judged)
+        return self._up(view, judged)
+
+    def _not_up(self, view: View, judged: Sequence[Judged]) -> Judgement:
+        if view.spent >= view.facts.progress_seconds:
+            return Fail(f"not stable after {view.facts.progress_seconds:.0f} s; {waiting(view, judged)}")
+        return Wait(waiting(view, judged), due_in(view, judged))
+
+    def _up(self, view: View, judged: Sequence[Judged]) -> Judgement:
+        steady = parameter(view, "stableSeconds", STABLE)
+        left = view.memory["up_since"] + steady - view.facts.now
+        if left > 0:
+            return Wait(f"{len(judged)} of {len(judged)} ready; they have to stay so for {steady:.0f} s", left)
+        notes = [note for t in self._beside(view) if (note := self._note(view, t))]
+        if notes and view.spent < NOTE_GRACE:
+            return Wait("; ".join(notes), 2.0)
+        ready = f"{len(judged)} of {len(judged)} workloads ready"
+        return Done("; ".join([ready, *(f"to be looked at: {note}" for note in notes)]))
+
+    def _note(self, view: View, target: Target) -> str:
+        """What is not in order with an object beside the workloads; "" where all is."""
+        look = view.look(target.key)
+        if look is None:
+            return f"{target.ref.text}: not read back yet"
+        if look.object is None:
+            return f"{target.ref.text}: it is gone"
+        verdict = health(look.object)
+        return "" if verdict.state in ("done", "suspended") else f"{target.ref.text}: {verdict.why}"
+
+
+def _plain(target: Target) -> bool:
+    """A Service without a load balancer has nothing to wait for."""
+    return target.ref.kind == "Service" and (target.manifest.get("spec") or {}).get("type") != "LoadBalancer"
