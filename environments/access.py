@@ -39,6 +39,18 @@ def may(actor: Actor, verb: Verb, environment: Environment, *, roles: frozenset[
     return any(verb in ALLOWED[role] for role in held)
 
 
+def permitted(actor: Actor, verb: Verb) -> list[Environment]:
+    """The environments in which the actor may, in their order of promotion."""
+    roles = roles_everywhere(actor)
+    places = Environment.objects.select_related("cluster")
+    return [place for place in places if may(actor, verb, place, roles=roles.get(place.pk, frozenset()))]
+
+
+def visible(actor: Actor) -> list[Environment]:
+    """The environments that the actor may see."""
+    return permitted(actor, Verb.VIEW)
+
+
 def require(actor: Actor, verb: Verb, environment: Environment) -> None:
     """PermissionDenied, saying what is missing and who can give it, unless the actor may."""
     if not may(actor, verb, environment):

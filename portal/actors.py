@@ -21,9 +21,7 @@ class Scope:
 
     def covers(self, verb: Verb, environment: str) -> bool:
         """Whether neither set excludes it."""
-        return (not self.environments or environment in self.environments) and (
-            not self.verbs or verb in self.verbs
-        )
+        return (not self.environments or environment in self.environments) and (not self.verbs or verb in self.verbs)
 
     def names(self, verb: Verb, environment: str) -> bool:
         """Whether both sets name it."""

@@ -24,9 +24,7 @@ def store(content: bytes) -> str:
     digest = digest_of(content)
     if not Blob.objects.filter(pk=digest).exists():
         packed = encrypt(zstandard.compress(content))
-        Blob.objects.bulk_create(
-            [Blob(digest=digest, content=packed, size=len(content))], ignore_conflicts=True
-        )
+        Blob.objects.bulk_create([Blob(digest=digest, content=packed, size=len(content))], ignore_conflicts=True)
     return digest
 
 

@@ -32,9 +32,7 @@ def _keys() -> tuple[str, ...]:
 
 def _derived(secret: str) -> str:
     """Where no key is set (a machine of one person), one that follows from the secret key."""
-    return base64.urlsafe_b64encode(
-        hashlib.sha256(b"slipway encryption " + secret.encode()).digest()
-    ).decode()
+    return base64.urlsafe_b64encode(hashlib.sha256(b"slipway encryption " + secret.encode()).digest()).decode()
 
 
 def encrypt(value: bytes) -> bytes:
@@ -47,9 +45,7 @@ def decrypt(token: bytes) -> bytes:
     try:
         return _fernet(_keys()).decrypt(token)
     except InvalidToken:
-        raise SecretUnreadable(
-            "A stored secret cannot be read: its key is not in SLIPWAY_ENCRYPTION_KEYS."
-        ) from None
+        raise SecretUnreadable("A stored secret cannot be read: its key is not in SLIPWAY_ENCRYPTION_KEYS.") from None
 
 
 def rotate(token: bytes) -> bytes:
@@ -57,9 +53,7 @@ def rotate(token: bytes) -> bytes:
     try:
         return _fernet(_keys()).rotate(token)
     except InvalidToken:
-        raise SecretUnreadable(
-            "A stored secret cannot be read: its key is not in SLIPWAY_ENCRYPTION_KEYS."
-        ) from None
+        raise SecretUnreadable("A stored secret cannot be read: its key is not in SLIPWAY_ENCRYPTION_KEYS.") from None
 
 
 def keyed_hash(value: bytes, purpose: str) -> str:

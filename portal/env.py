@@ -14,9 +14,7 @@ def text(name: str, default: str | None = None) -> str:
     """The variable's text; without a default it has to be set."""
     value = os.environ.get(name, default)
     if value is None:
-        raise ImproperlyConfigured(
-            f"{name} is not set. Set it in the environment; see docs/how-to/operate.md."
-        )
+        raise ImproperlyConfigured(f"{name} is not set. Set it in the environment; see docs/how-to/operate.md.")
     return value
 
 
@@ -27,9 +25,7 @@ def flag(name: str, *, default: bool) -> bool:
         return default
     if value in TRUE | FALSE:
         return value in TRUE
-    raise ImproperlyConfigured(
-        f"{name} is {value!r}; it has to be one of 1, true, yes, on, 0, false, no, off."
-    )
+    raise ImproperlyConfigured(f"{name} is {value!r}; it has to be one of 1, true, yes, on, 0, false, no, off.")
 
 
 def number(name: str, default: int) -> int:
@@ -39,6 +35,14 @@ def number(name: str, default: int) -> int:
         return int(value) if value else default
     except ValueError:
         raise ImproperlyConfigured(f"{name} is {value!r}; it has to be a whole number.") from None
+
+
+def choice(name: str, default: str, choices: set[str]) -> str:
+    """One of a few words."""
+    value = os.environ.get(name) or default
+    if value in choices:
+        return value
+    raise ImproperlyConfigured(f"{name} is {value!r}; it has to be one of {', '.join(sorted(choices))}.")
 
 
 def words(name: str, default: str = "") -> list[str]:
@@ -53,9 +57,7 @@ def database(name: str, base: Path) -> dict[str, object]:
         return sqlite(url.path)
     if url.scheme in {"postgres", "postgresql"}:
         return postgres(url)
-    raise ImproperlyConfigured(
-        f"{name} starts with {url.scheme!r}; it has to be postgresql:// or sqlite:///."
-    )
+    raise ImproperlyConfigured(f"{name} starts with {url.scheme!r}; it has to be postgresql:// or sqlite:///.")
 
 
 def sqlite(path: str) -> dict[str, object]:

@@ -6,7 +6,9 @@ Where several processes serve or work, SLIPWAY_METRICS_DIR names a folder that t
 import os
 from collections.abc import Callable, Iterable, Iterator
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.utils.crypto import constant_time_compare
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -54,6 +56,9 @@ def exposition() -> bytes:
     return generate_latest(fresh)
 
 
-def page(_request: HttpRequest) -> HttpResponse:
-    """GET /metrics."""
+def page(request: HttpRequest) -> HttpResponse:
+    """GET /metrics; with the bearer token of SLIPWAY_METRICS_TOKEN where one is set."""
+    given = request.headers.get("Authorization", "")
+    if settings.METRICS_TOKEN and not constant_time_compare(given, f"Bearer {settings.METRICS_TOKEN}"):
+        return HttpResponse("A bearer token is needed.\n", status=401, headers={"WWW-Authenticate": "Bearer"})
     return HttpResponse(exposition(), content_type=CONTENT_TYPE_LATEST)

@@ -53,13 +53,9 @@ class ApiToken(models.Model):
 
     name = models.CharField(max_length=100)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_tokens")
-    prefix = models.CharField(
-        max_length=12, help_text="The token's first characters, to tell it from others."
-    )
+    prefix = models.CharField(max_length=12, help_text="The token's first characters, to tell it from others.")
     hash = models.CharField(max_length=64, unique=True)
-    environments = models.JSONField(
-        default=list, blank=True, help_text="Names; empty: all that the person may."
-    )
+    environments = models.JSONField(default=list, blank=True, help_text="Names; empty: all that the person may.")
     verbs = models.JSONField(
         default=list, blank=True, help_text="Verbs of portal.roles; empty: all that the person may."
     )
@@ -80,9 +76,7 @@ class OutgoingCall(models.Model):
         DONE = "done", "Done"
         GIVEN_UP = "given up", "Given up"
 
-    key = models.CharField(
-        max_length=200, unique=True, help_text="What it tells of, so that it is sent once."
-    )
+    key = models.CharField(max_length=200, unique=True, help_text="What it tells of, so that it is sent once.")
     method = models.CharField(max_length=6, default="POST")
     url = models.URLField(max_length=500)
     headers = EncryptedTextField(help_text="JSON object; encrypted, since it can carry credentials.")
@@ -96,3 +90,14 @@ class OutgoingCall(models.Model):
 
     def __str__(self) -> str:
         return f"{self.method} {self.url}"
+
+
+class Heartbeat(models.Model):
+    """When a part that works in the background last showed progress."""
+
+    name = models.CharField(max_length=40, primary_key=True)
+    host = models.CharField(max_length=200)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name

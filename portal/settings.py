@@ -1,11 +1,12 @@
 """Slipway's settings, all from SLIPWAY_* variables; docs/how-to/operate.md lists them."""
 
+import os
 from pathlib import Path
 
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from portal import env
+from portal import env, logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR = Path(env.text("SLIPWAY_VAR", str(BASE_DIR / "var")))
@@ -28,13 +29,17 @@ OUTBOUND_NETWORKS = env.words("SLIPWAY_OUTBOUND_NETWORKS")
 PLAIN_HTTP_REGISTRIES = frozenset(env.words("SLIPWAY_PLAIN_HTTP_REGISTRIES"))
 
 if SECURE and SECRET_KEY == DEVELOPMENT_KEY:
-    raise ImproperlyConfigured(
-        "SLIPWAY_SECRET_KEY is not set though SLIPWAY_URL is https. Set a long random value."
-    )
+    raise ImproperlyConfigured("SLIPWAY_SECRET_KEY is not set though SLIPWAY_URL is https. Set a long random value.")
 if SECURE and not ENCRYPTION_KEYS:
-    raise ImproperlyConfigured(
-        "SLIPWAY_ENCRYPTION_KEYS is not set though SLIPWAY_URL is https. Set one Fernet key."
-    )
+    raise ImproperlyConfigured("SLIPWAY_ENCRYPTION_KEYS is not set though SLIPWAY_URL is https. Set one Fernet key.")
+
+LOG_FORMAT = env.choice("SLIPWAY_LOG_FORMAT", "console", {"console", "json"})
+LOGGING = logs.configure(LOG_FORMAT, env.choice("SLIPWAY_LOG_LEVEL", "INFO", {"DEBUG", "INFO", "WARNING", "ERROR"}))
+# A folder that all processes share where there are several; prometheus-client reads the variable when it is imported.
+if METRICS_DIR := env.text("SLIPWAY_METRICS_DIR", ""):
+    Path(METRICS_DIR).mkdir(parents=True, exist_ok=True)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = METRICS_DIR
+METRICS_TOKEN = env.text("SLIPWAY_METRICS_TOKEN", "")
 
 INSTALLED_APPS = [
     "portal",
@@ -72,6 +77,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "releases.pages.context.waiting",
             ],
         },
     }

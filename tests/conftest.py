@@ -1,8 +1,19 @@
 """What every test shares. Lanes are in tests/lanes.py."""
 
+from uuid import uuid4
+
 import pytest
+from pytest_django import Settings
 
 from tests import lanes
+from tests.audit import let_flush_through
+
+let_flush_through()
+
+
+@pytest.fixture(autouse=True)
+def _own_audit_heads(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> None:
+    settings.AUDIT_HEADS = tmp_path_factory.getbasetemp() / f"audit-heads-{uuid4().hex}"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -12,13 +23,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     counts = lanes.missing(terminalreporter.stats.get("skipped", []))
     for lane, count in sorted(counts.items()):
-        terminalreporter.write_line(
-            f"lane {lane} did not run: {count} tests need {lanes.VARIABLES[lane]}", yellow=True
-        )
+        terminalreporter.write_line(f"lane {lane} did not run: {count} tests need {lanes.VARIABLES[lane]}", yellow=True)
     for lane in sorted(lanes.unmet()):
-        terminalreporter.write_line(
-            f"lane {lane} is required and is not there: {lanes.VARIABLES[lane]}", red=True
-        )
+        terminalreporter.write_line(f"lane {lane} is required and is not there: {lanes.VARIABLES[lane]}", red=True)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

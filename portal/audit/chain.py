@@ -89,7 +89,7 @@ def breaks(entries: Iterable[Mapping[str, Any]], anchor: tuple[int, str] = (0, "
     for entry in entries:
         why = _broken(entry, number, previous)
         if why:
-            yield Break(number + 1 if entry["number"] > number + 1 else entry["number"], why)
+            yield Break(min(entry["number"], number + 1), why)
         number, previous = entry["number"], entry["hash"]
 
 

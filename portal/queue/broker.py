@@ -64,9 +64,7 @@ class Broker(ORM):
     def _claim(self) -> list[tuple[int, str]]:
         connection = connections[Conf.ORM]
         now = timezone.now()
-        until, due = (
-            connection.ops.adapt_datetimefield_value(at) for at in (now + timedelta(seconds=Conf.RETRY), now)
-        )
+        until, due = (connection.ops.adapt_datetimefield_value(at) for at in (now + timedelta(seconds=Conf.RETRY), now))
         statement = CLAIM_SKIPPING if connection.features.has_select_for_update_skip_locked else CLAIM
         with transaction.atomic(using=Conf.ORM), connection.cursor() as cursor:
             cursor.execute(statement, [until, self.list_key, due, Conf.BULK])
