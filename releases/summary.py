@@ -4,10 +4,16 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from django.db.models import Count, Max, Q
+from django.db.models import Count, Max, Q, QuerySet
 
+from environments.access import permitted, visible
 from environments.models import Environment
+from portal import blobs
+from portal.actors import Actor
+from portal.roles import Verb
+from releases.actions import offer
 from releases.models import Application, Approval, Release, Rollout, Step
 from releases.states import DRIVEN, Phase
 
@@ -63,9 +69,7 @@ def live_rollouts(environments: Iterable[Environment]) -> dict[tuple[int, int], 
         .values("application_id", "environment_id")
         .annotate(newest=Max("id"))
     )
-    rollouts = Rollout.objects.filter(id__in=[row["newest"] for row in newest]).select_related(
-        "release__application"
-    )
+    rollouts = Rollout.objects.filter(id__in=[row["newest"] for row in newest]).select_related("release__application")
     return {(rollout.application_id, rollout.environment_id): rollout for rollout in rollouts}
 
 
@@ -131,9 +135,7 @@ def _progress(rollouts: Iterable[Rollout]) -> dict[int, Progress]:
     rows = (
         Step.objects.filter(rollout__in=list(rollouts))
         .values("rollout_id", "track")
-        .annotate(
-            total=Count("id"), done=Count("id", filter=Q(state__in=[Step.State.DONE, Step.State.SKIPPED]))
-        )
+        .annotate(total=Count("id"), done=Count("id", filter=Q(state__in=[Step.State.DONE, Step.State.SKIPPED])))
         .order_by("track")
     )
     # "back" sorts before "forward": the way back is what is under way once it has steps.
@@ -148,3 +150,29 @@ def _votes(rollouts: Iterable[Rollout]) -> Counter[int]:
         rollout__in=list(rollouts), decision=Approval.Decision.APPROVED, revoked_at__isnull=True
     )
     return Counter(approvals.values_list("rollout_id", flat=True))
+
+
+def progress_of(rollout: Rollout) -> Progress:
+    """The progress of one rollout: of its way back once it has one."""
+    return _progress([rollout]).get(rollout.pk, Progress(0, 0))
+
+
+def plan_of(rollout: Rollout) -> dict[str, Any] | None:
+    """The plan as it was approved; None before there is one. Its shape: releases.planning."""
+    return blobs.load_json(rollout.plan_digest) if rollout.plan_digest else None
+
+
+def awaiting_approval(actor: Actor) -> list[Rollout]:
+    """Every rollout that waits for approvals where this actor may look, the oldest first."""
+    return list(_awaiting().filter(environment__in=visible(actor)))
+
+
+def needs_approval_of(actor: Actor) -> list[Rollout]:
+    """The rollouts that this very person may approve now."""
+    waiting = _awaiting().filter(environment__in=permitted(actor, Verb.APPROVE))
+    return [rollout for rollout in waiting if offer(actor, rollout, "approve").allowed]
+
+
+def _awaiting() -> QuerySet[Rollout]:
+    waiting = Rollout.objects.filter(phase=Phase.AWAITING_APPROVAL).order_by("id")
+    return waiting.select_related("release", "application", "environment__cluster", "previous__release")

@@ -17,6 +17,7 @@ from releases.actions.steering import (
     start,
     supersede,
 )
+from releases.actions.verbs import known, perform
 from releases.actions.voting import approve, reject
 
 __all__ = [
@@ -25,8 +26,10 @@ __all__ = [
     "approve",
     "available",
     "cancel",
+    "known",
     "offer",
     "pause",
+    "perform",
     "promote",
     "reject",
     "replan",

@@ -1,0 +1,38 @@
+"""The environments: their rules, their cluster's state, and their own layer of configuration."""
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+
+from environments.access import may, roles_of, visible
+from environments.models import Environment, Grant
+from portal.actors import Actor
+from portal.pages import render_live
+from portal.roles import ALLOWED, Role, Verb
+
+
+@login_required
+def index(request: HttpRequest) -> HttpResponse:
+    """The environments in their order of promotion."""
+    return render_live(
+        request, "environments.html", {"page": "environments", "environments": visible(Actor.of(request.user))}
+    )
+
+
+@login_required
+def show(request: HttpRequest, name: str) -> HttpResponse:
+    """One environment; values that are sensitive are never shown."""
+    actor = Actor.of(request.user)
+    environment = get_object_or_404(Environment.objects.select_related("cluster"), name=name)
+    if not may(actor, Verb.VIEW, environment):
+        raise PermissionDenied(f"You have no role in {name}. An administrator can grant one.")
+    context = {
+        "page": "environments",
+        "environment": environment,
+        "entries": environment.configuration.all(),
+        "grants": Grant.objects.filter(environment=environment).select_related("user", "group"),
+        "roles": sorted(roles_of(actor, environment)),
+        "table": [(role.label, [verb.label for verb in Verb if verb in ALLOWED[role]]) for role in Role],
+    }
+    return render_live(request, "environment.html", context)

@@ -1,0 +1,55 @@
+"""The actions by their verb, as screens and the API name them."""
+
+from collections.abc import Callable, Mapping
+
+from portal.actors import Actor
+from releases.actions.asking import replan
+from releases.actions.guards import RULES
+from releases.actions.steering import abort, cancel, pause, promote, resume, retry, roll_back, start, supersede
+from releases.actions.voting import approve, reject
+from releases.models import Rollout
+
+VOTES: Mapping[str, Callable[[Actor, Rollout, str, str], Rollout]] = {"approve": approve, "reject": reject}
+STEERING: Mapping[str, Callable[[Actor, Rollout, str], Rollout]] = {
+    "start": start,
+    "promote": promote,
+    "pause": pause,
+    "resume": resume,
+    "retry": retry,
+    "supersede": supersede,
+    "replan": replan,
+    "cancel": cancel,
+    "abort": abort,
+    "rollback": roll_back,
+}
+SAID: Mapping[str, str] = {
+    "approve": "Approved.",
+    "reject": "Rejected: nothing of this plan will be applied.",
+    "start": "It starts now.",
+    "promote": "Promoted: it skips the wait, not the checks.",
+    "pause": "It pauses before the next wave.",
+    "resume": "It goes on.",
+    "retry": "It tries again from the step that failed.",
+    "supersede": "It goes first; what was ahead of it ends.",
+    "replan": "The plan is made anew; votes on the old one are void.",
+    "cancel": "Cancelled.",
+    "abort": "It is being aborted.",
+    "rollback": "It is being rolled back.",
+}
+
+
+def perform(verb: str, actor: Actor, rollout: Rollout, *, comment: str = "", digest: str = "") -> str:
+    """Does it, and says what happens next. Raises what the action raises, and KeyError for an unknown verb.
+
+    `digest` is that of the plan which the person saw; only votes are bound to it.
+    """
+    if verb in VOTES:
+        VOTES[verb](actor, rollout, digest, comment)
+    else:
+        STEERING[verb](actor, rollout, comment)
+    return SAID[verb]
+
+
+def known(verb: str) -> bool:
+    """Whether there is such a verb."""
+    return verb in RULES

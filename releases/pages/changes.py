@@ -1,0 +1,74 @@
+"""A plan's changes as a person reads them: what removes or restarts first, what stays as it is last."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from environments.kube.objects import Ref
+
+ORDER = {"delete": 0, "update": 1, "create": 2, "unchanged": 3}
+WORDS = {"create": "new", "update": "changed", "delete": "removed", "unchanged": "unchanged"}
+
+
+@dataclass(frozen=True)
+class FieldRow:
+    """One field: its path, what it is and what it will be (None where there is none), and the layer it comes from."""
+
+    path: str
+    before: str | None
+    after: str | None
+    layer: str
+
+
+@dataclass(frozen=True)
+class ChangeRow:
+    """One object of the plan."""
+
+    key: str
+    title: str
+    where: str
+    action: str
+    restarts: bool
+    fields: tuple[FieldRow, ...]
+    warnings: tuple[str, ...]
+    conflicts: tuple[Mapping[str, str], ...]
+    foreign: tuple[Mapping[str, Any], ...]
+
+
+def change_rows(plan: Mapping[str, Any]) -> list[ChangeRow]:
+    """Every object of the plan, the weightiest first."""
+    rows = [_row(change) for change in plan["changes"]]
+    return sorted(rows, key=lambda row: (ORDER[row.action], not row.restarts, row.title))
+
+
+def count_words(plan: Mapping[str, Any]) -> str:
+    """ "2 new, 5 changed, 1 removed"."""
+    counts = Counter(change["action"] for change in plan["changes"])
+    return ", ".join(f"{counts[action]} {word}" for action, word in WORDS.items() if counts[action])
+
+
+def _row(change: Mapping[str, Any]) -> ChangeRow:
+    ref = Ref(*change["ref"])
+    return ChangeRow(
+        key=ref.key,
+        title=f"{ref.kind} {ref.name}",
+        where=ref.namespace,
+        action=change["action"],
+        restarts=bool(change.get("restarts")),
+        fields=tuple(_field(field) for field in change.get("fields", ())),
+        warnings=tuple(change.get("warnings", ())),
+        conflicts=tuple(change.get("conflicts", ())),
+        foreign=tuple(change.get("foreign", ())),
+    )
+
+
+def _field(field: Mapping[str, Any]) -> FieldRow:
+    return FieldRow(field["path"], _text(field.get("before")), _text(field.get("after")), field.get("layer") or "")
+
+
+def _text(value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, indent=2, ensure_ascii=False)

@@ -1,0 +1,95 @@
+"""The history for auditors: every audit entry, filtered by the address, with the proof that it is whole."""
+
+from django import forms
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+
+from environments.access import permitted, visible
+from portal import audit
+from portal.actors import Actor
+from portal.models import AuditEntry
+from portal.pages import render_live
+from portal.roles import Verb
+from releases.models import Rollout
+from releases.pages.rollout import with_words
+
+PAGE = 100
+
+
+class Filters(forms.Form):
+    """What the history is filtered by; each is a parameter of the address."""
+
+    q = forms.CharField(required=False, label="Text", widget=forms.TextInput(attrs={"type": "search"}))
+    actor = forms.CharField(required=False, label="Who")
+    verb = forms.CharField(required=False, label="What")
+    application = forms.CharField(required=False)
+    environment = forms.CharField(required=False)
+    since = forms.DateField(required=False, label="From", widget=forms.DateInput(attrs={"type": "date"}))
+    to = forms.DateField(required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    rollout = forms.IntegerField(required=False, widget=forms.TextInput(attrs={"inputmode": "numeric"}))
+
+
+@login_required
+def show(request: HttpRequest) -> HttpResponse:
+    """The entries that this person may read, newest first."""
+    actor = Actor.of(request.user)
+    filters = Filters(request.GET or None)
+    found = _readable(actor)
+    if filters.is_bound:
+        found = _filtered(found, filters.cleaned_data) if filters.is_valid() else found.none()
+    page = Paginator(found, PAGE).get_page(request.GET.get("page"))
+    parameters = request.GET.copy()
+    parameters.pop("page", None)
+    context = {
+        "page": "history",
+        "filters": filters,
+        "entries": page,
+        "rows": [with_words(entry) for entry in page],
+        "query": parameters.urlencode(),
+        "may_audit": _may_audit(actor),
+        "verification": audit.verify() if request.GET.get("verify") and _may_audit(actor) else None,
+    }
+    return render_live(request, "history.html", context)
+
+
+@login_required
+def export(request: HttpRequest) -> StreamingHttpResponse:
+    """The whole chain with its signed head, as `manage.py audit export` writes it."""
+    if not _may_audit(Actor.of(request.user)):
+        raise PermissionDenied("Exporting the history takes the role auditor in an environment.")
+    answer = StreamingHttpResponse(audit.export_lines(), content_type="application/jsonl")
+    answer["Content-Disposition"] = 'attachment; filename="slipway-audit.jsonl"'
+    return answer
+
+
+def _may_audit(actor: Actor) -> bool:
+    return bool(permitted(actor, Verb.AUDIT))
+
+
+def _readable(actor: Actor) -> QuerySet[AuditEntry]:
+    """Auditors read all of it; others what happened in environments that they may see."""
+    entries = AuditEntry.objects.order_by("-number")
+    if _may_audit(actor):
+        return entries
+    return entries.filter(environment__in=[environment.name for environment in visible(actor)])
+
+
+def _filtered(found: QuerySet[AuditEntry], chosen: dict[str, object]) -> QuerySet[AuditEntry]:
+    lookups = {
+        "actor": "actor__icontains",
+        "verb": "verb__icontains",
+        "application": "application",
+        "environment": "environment",
+        "since": "at__date__gte",
+        "to": "at__date__lte",
+    }
+    found = found.filter(**{lookup: chosen[name] for name, lookup in lookups.items() if chosen[name]})
+    if chosen["rollout"]:
+        found = found.filter(target_type=Rollout._meta.label_lower, target_id=str(chosen["rollout"]))
+    if chosen["q"]:
+        text = chosen["q"]
+        found = found.filter(Q(target__icontains=text) | Q(actor__icontains=text) | Q(verb__icontains=text))
+    return found

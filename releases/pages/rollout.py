@@ -1,0 +1,132 @@
+"""One rollout: its steps, workloads, changes and approvals, and the buttons of the person who looks."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.text import Truncator
+from django.views.decorators.http import require_http_methods
+
+from portal.actors import Actor
+from portal.models import AuditEntry
+from portal.pages import render_live
+from releases import actions
+from releases.errors import Unacceptable
+from releases.models import Approval, Rollout, Step
+from releases.pages.access import visible_rollout
+from releases.pages.changes import change_rows, count_words
+from releases.pages.workloads import workload_rows
+from releases.states import InvalidTransition
+from releases.summary import plan_of, progress_of
+
+TABS: dict[str, str] = {
+    "now": "Now",
+    "changes": "Changes",
+    "approvals": "Approvals",
+    "activity": "Activity",
+    "release": "Release",
+}
+
+
+@login_required
+def show(request: HttpRequest, pk: int) -> HttpResponse:
+    """The page of one rollout; `?tab=` chooses what stands beside the steps."""
+    actor = Actor.of(request.user)
+    rollout = visible_rollout(actor, pk)
+    tab = request.GET.get("tab") or default_tab(rollout)
+    if tab not in TABS:
+        raise Http404(f"A rollout has no tab {tab!r}.")
+    offers = actions.available(actor, rollout)
+    context = {
+        "page": "rollouts",
+        "rollout": rollout,
+        "offers": offers,
+        "denied": [offer for offer in offers if not offer.allowed and offer.why_not],
+        "steps": _steps(rollout),
+        "progress": progress_of(rollout),
+        "votes": list(Approval.objects.filter(rollout=rollout)),
+        "trouble": rollout.environment.cluster.trouble if not rollout.ended else "",
+        "tab": tab,
+        "tabs": list(TABS.items()),
+        **TAB_CONTEXTS[tab](rollout, plan_of(rollout)),
+    }
+    return render_live(request, "rollout.html", context)
+
+
+def default_tab(rollout: Rollout) -> str:
+    """Before the start a person reads the changes, afterwards the workloads."""
+    return "now" if rollout.started_at else "changes"
+
+
+def _steps(rollout: Rollout) -> list[Step]:
+    # The way there first, the way back after it.
+    return sorted(Step.objects.filter(rollout=rollout), key=lambda step: (step.track != "forward", step.index))
+
+
+def _now(rollout: Rollout, plan: Mapping[str, Any] | None) -> dict[str, Any]:
+    rows, seen = workload_rows(rollout, plan)
+    return {"workloads": rows, "seen": seen, "plan": plan}
+
+
+def _changes(_rollout: Rollout, plan: Mapping[str, Any] | None) -> dict[str, Any]:
+    if plan is None:
+        return {"changes": [], "risks": [], "counts": ""}
+    return {"changes": change_rows(plan), "risks": plan["risks"], "counts": count_words(plan)}
+
+
+def _approvals(rollout: Rollout, _plan: Mapping[str, Any] | None) -> dict[str, Any]:
+    said = Approval.objects.filter(rollout=rollout, revoked_at=None, decision=Approval.Decision.APPROVED)
+    return {"approved": said.count()}
+
+
+def _activity(rollout: Rollout, _plan: Mapping[str, Any] | None) -> dict[str, Any]:
+    entries = AuditEntry.objects.filter(target_type=Rollout._meta.label_lower, target_id=str(rollout.pk))
+    return {"entries": [with_words(entry) for entry in entries.order_by("-number")[:200]]}
+
+
+def _release(rollout: Rollout, plan: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {"images": (plan or {}).get("images") or rollout.release.images}
+
+
+TAB_CONTEXTS: dict[str, Callable[[Rollout, Mapping[str, Any] | None], dict[str, Any]]] = {
+    "now": _now,
+    "changes": _changes,
+    "approvals": _approvals,
+    "activity": _activity,
+    "release": _release,
+}
+
+
+def with_words(entry: AuditEntry) -> AuditEntry:
+    """The entry with its data as one short line."""
+    parts = [f"{key}: {value}" for key, value in entry.data.items() if value not in ("", None, [], {})]
+    entry.words = Truncator(" · ".join(parts)).chars(240)  # type: ignore[attr-defined]
+    return entry
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def act(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
+    """A person's verb: GET asks for the comment (where there is no JavaScript), POST does it."""
+    actor = Actor.of(request.user)
+    rollout = visible_rollout(actor, pk)
+    if not actions.known(verb):
+        raise Http404(f"A rollout has no verb {verb!r}.")
+    if request.method == "GET":
+        offer = actions.offer(actor, rollout, verb)
+        return render(request, "rollout_verb.html", {"page": "rollouts", "rollout": rollout, "offer": offer})
+    _perform(request, actor, rollout, verb)
+    return redirect("rollout", pk=pk)
+
+
+def _perform(request: HttpRequest, actor: Actor, rollout: Rollout, verb: str) -> None:
+    comment, digest = request.POST.get("comment", "").strip(), request.POST.get("digest", "")
+    try:
+        said = actions.perform(verb, actor, rollout, comment=comment, digest=digest)
+        messages.success(request, said)
+    except (InvalidTransition, PermissionDenied, Unacceptable) as refusal:
+        messages.error(request, str(refusal))

@@ -1,0 +1,115 @@
+"""The workloads of a rollout as the cluster last told of them, and one of them in depth on demand."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from environments.clusters import gateway_for
+from environments.kube.errors import KubeError
+from environments.kube.inspection import Inspection, inspect
+from environments.kube.objects import Ref
+from environments.kube.status import workload_status
+from environments.kube.verdict import Verdict
+from environments.models import Workload
+from portal.actors import Actor
+from releases.models import Rollout
+from releases.pages.access import visible_rollout
+from releases.summary import plan_of
+
+RUNNING_KINDS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "Job"})
+KINDS = {"done": "good", "wait": "run", "fail": "bad", "suspended": "hold"}
+MOST_DOTS = 20
+
+
+@dataclass(frozen=True)
+class Image:
+    """A container's image: the reference in full, and as short as it still tells versions apart."""
+
+    reference: str
+
+    @property
+    def short(self) -> str:
+        name = self.reference.rpartition("/")[2]
+        repository, at, digest = name.partition("@sha256:")
+        return f"{repository}{at}{digest[:12]}" if at else name
+
+
+@dataclass(frozen=True)
+class WorkloadRow:
+    """One workload of the plan beside what runs."""
+
+    ref: Ref
+    images: tuple[Image, ...]
+    seen: bool
+    ready: int
+    wanted: int
+    dots: tuple[str, ...]
+    kind: str
+    why: str
+
+
+def workload_rows(rollout: Rollout, plan: Mapping[str, Any] | None) -> tuple[list[WorkloadRow], datetime | None]:
+    """The plan's workloads, and when the cluster last told of any of them."""
+    entries = [(Ref(*entry["ref"]), entry["manifest"]) for entry in (plan or {}).get("objects", ())]
+    wanted = [(ref, manifest) for ref, manifest in entries if ref.kind in RUNNING_KINDS]
+    known = _known(rollout, [ref for ref, _manifest in wanted])
+    seen = max((row.seen_at for row in known.values()), default=None)
+    return [_row(ref, manifest, known.get((ref.kind, ref.namespace, ref.name))) for ref, manifest in wanted], seen
+
+
+def _known(rollout: Rollout, refs: list[Ref]) -> dict[tuple[str, str, str], Workload]:
+    rows = Workload.objects.filter(
+        cluster=rollout.environment.cluster_id, name__in={ref.name for ref in refs}, deleted=False
+    )
+    return {(row.kind, row.namespace, row.name): row for row in rows}
+
+
+def _row(ref: Ref, manifest: Mapping[str, Any], workload: Workload | None) -> WorkloadRow:
+    images = tuple(Image(container.get("image", "")) for container in _containers(manifest))
+    if workload is None:
+        return WorkloadRow(ref, images, False, 0, 0, (), "idle", "not in the cluster yet, or not seen")
+    verdict = workload_status(workload.object)
+    return WorkloadRow(
+        ref, images, True, verdict.ready, verdict.wanted, _dots(verdict), KINDS[verdict.state], verdict.why
+    )
+
+
+def _containers(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return list(manifest.get("spec", {}).get("template", {}).get("spec", {}).get("containers", ()))
+
+
+def _dots(verdict: Verdict) -> tuple[str, ...]:
+    lacking = "bad" if verdict.state == "fail" else "wait"
+    dots = ["new"] * min(verdict.ready, verdict.updated) + [""] * max(0, verdict.ready - verdict.updated)
+    return tuple((dots + [lacking] * max(0, verdict.wanted - verdict.ready))[:MOST_DOTS])
+
+
+@login_required
+def show(request: HttpRequest, pk: int, kind: str, namespace: str, name: str) -> HttpResponse:
+    """One workload, asked of the cluster now: its pods with reasons, their logs and events."""
+    rollout = visible_rollout(Actor.of(request.user), pk)
+    ref = _planned(rollout, kind, namespace, name)
+    context: dict[str, Any] = {"page": "rollouts", "rollout": rollout, "ref": ref, "pod": request.GET.get("pod", "")}
+    try:
+        context["inspection"] = _inspect(rollout, ref, context["pod"])
+    except KubeError as error:
+        context["error"] = error.words
+    return render(request, "workload.html", context)
+
+
+def _planned(rollout: Rollout, kind: str, namespace: str, name: str) -> Ref:
+    # Only what the plan names: the page must not read the rest of the cluster with the portal's rights.
+    refs = [Ref(*entry["ref"]) for entry in (plan_of(rollout) or {}).get("objects", ())]
+    found = next((ref for ref in refs if (ref.kind, ref.namespace, ref.name) == (kind, namespace, name)), None)
+    if found is None or kind not in RUNNING_KINDS:
+        raise Http404(f"Rollout {rollout.pk} has no {kind} {namespace}/{name}.")
+    return found
+
+
+def _inspect(rollout: Rollout, ref: Ref, pod: str) -> Inspection:
+    return inspect(gateway_for(rollout.environment.cluster), ref, pod=pod)

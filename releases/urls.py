@@ -1,0 +1,16 @@
+"""The addresses of releases: pages, and the API and webhooks beside them."""
+
+from django.urls import path
+
+from releases.pages import approvals, history, matrix, rollout, rollouts, workloads
+
+urlpatterns = [
+    path("", matrix.show, name="matrix"),
+    path("approvals", approvals.show, name="approvals"),
+    path("rollouts", rollouts.show, name="rollouts"),
+    path("rollouts/<int:pk>", rollout.show, name="rollout"),
+    path("rollouts/<int:pk>/workloads/<slug:kind>/<slug:namespace>/<str:name>", workloads.show, name="workload"),
+    path("rollouts/<int:pk>/<slug:verb>", rollout.act, name="rollout-verb"),
+    path("history", history.show, name="history"),
+    path("history/export", history.export, name="history-export"),
+]
