@@ -53,30 +53,27 @@ def apply_object(gateway: Gateway, manifest: Manifest, *, sequence: int, scaler:
     Repeating it changes nothing. The returned object is that after the last write. Raises Fenced where a newer
     rollout has written the object, Stale where it keeps changing meanwhile, and other KubeErrors.
     """
-    ref = ref_of(manifest)
     wanted = manifest.get("spec", {}).get("replicas") if has_replicas(manifest) else None
 
+    created = False
+
     def write(live: Manifest | None) -> Applied:
+        nonlocal created
         if live is None:
-            return _create(gateway, with_sequence(manifest, sequence))
+            first = gateway.apply(with_sequence(manifest, sequence), manager=MANAGER, force=True, guard=ABSENT)
+            created = first.created
+            if not owns(first.object, MANAGER, REPLICAS):
+                return first
+            live = first.object
         current = hand_over_replicas(gateway, live)
         base = with_sequence(without_replicas(manifest), sequence)
         return gateway.apply(base, manager=MANAGER, force=True, guard=guard_of(current))
 
-    applied = _unless_newer(gateway, ref, sequence, write)
+    applied = _unless_newer(gateway, ref_of(manifest), sequence, write)._replace(created=created)
     if wanted is None or scaler or _is_scaled(applied.object, wanted):
         return applied
     scaled = set_replicas(gateway, manifest, wanted, sequence=sequence)
     return Applied(scaled.object, applied.created, (*applied.warnings, *scaled.warnings))
-
-
-def _create(gateway: Gateway, manifest: Manifest) -> Applied:
-    created = gateway.apply(manifest, manager=MANAGER, guard=ABSENT)
-    if not owns(created.object, MANAGER, REPLICAS):
-        return created
-    current = hand_over_replicas(gateway, created.object)
-    last = gateway.apply(without_replicas(manifest), manager=MANAGER, force=True, guard=guard_of(current))
-    return Applied(last.object, created.created, created.warnings)
 
 
 def _is_scaled(obj: Manifest, wanted: int) -> bool:

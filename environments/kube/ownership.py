@@ -116,7 +116,7 @@ def take_out(fields: Fields, path: tuple[str, ...]) -> tuple[Fields, Fields]:
 
 def may_adopt(entry: Entry, api_version: str) -> bool:
     """Whether an entry is a person's or a tool's that worked like one, not a controller's, and of our version."""
-    if entry["manager"] in OURS or entry.get("subresource") or entry.get("apiVersion") != api_version:
+    if entry.get("subresource") or entry.get("apiVersion") != api_version:
         return False
     if entry["operation"] == "Update":
         return not CONTROLLERS.match(entry["manager"])
