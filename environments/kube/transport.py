@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from http.client import HTTPException
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
@@ -33,6 +34,7 @@ Query = Sequence[tuple[str, str]]
 CHUNK = 65536
 FIRST_PAUSE = 0.1
 READS = ("GET", "HEAD")
+OPENING = 10.0  # seconds until a watch has answered; then the silence that its reader allows
 FAULTS = (HTTPError, HTTPException, OSError, KubeError)
 
 
@@ -121,7 +123,8 @@ class Transport:
 
     def lines(self, path: str, query: Query, read_timeout: float) -> "Lines":
         """The lines of a watch, as they come. Raises KubeError where it is refused."""
-        call = Call("GET", path, query, limits=self.limits._replace(read=read_timeout))
+        opening = self.limits._replace(read=min(read_timeout, OPENING))
+        call = Call("GET", path, query, limits=opening)
         self._ask_breaker()
         try:
             response = self._request(call)
@@ -132,6 +135,7 @@ class Transport:
         answer = Answer(response.status, response.headers, refused)
         if error := self._told(answer.error(), call):
             raise error
+        _allow_silence(response, read_timeout)
         return Lines(response)
 
     def _ask(self, call: Call) -> Outcome:
@@ -199,7 +203,8 @@ class Lines:
     def close(self) -> None:
         if not self._closed.is_set():
             self._closed.set()
-            self._response.shutdown()
+            with suppress(RuntimeError, ValueError, OSError):  # the watch has ended by itself
+                self._response.shutdown()
 
     def _read(self) -> Iterator[bytes]:
         rest = b""
@@ -219,6 +224,11 @@ def _may_repeat(call: Call, error: KubeError) -> bool:
         return False
     transient = isinstance(error, Unreachable | ServerError | Throttled)
     return transient and (call.repeat or not error.ambiguous)
+
+
+def _allow_silence(response: BaseHTTPResponse, seconds: float) -> None:
+    if sock := getattr(response.connection, "sock", None):
+        sock.settimeout(seconds)
 
 
 def _drain(response: BaseHTTPResponse, deadline: float, at_most: int) -> bytes:
