@@ -210,7 +210,7 @@ RULES: Mapping[str, Rule] = {
         needs_comment=True,
     ),
     "start": Rule("Start", Verb.START, frozenset({Phase.WAITING}), (_asked_to_start,)),
-    "promote": Rule("Promote", Verb.PROMOTE, frozenset({Phase.PROGRESSING, Phase.PAUSED})),
+    "promote": Rule("Promote", Verb.PROMOTE, frozenset({Phase.PAUSED})),
     "pause": Rule("Pause", Verb.PAUSE, UNDER_WAY),
     "resume": Rule("Resume", Verb.PAUSE, frozenset({Phase.PAUSED})),
     "retry": Rule("Try again", Verb.START, frozenset({Phase.FAILED}), (_started, _newest, _alone)),
@@ -237,14 +237,15 @@ def _name(verb: str) -> str:
 def _with_version(rollout: Rollout, verb: str, label: str) -> str:
     if verb in ("approve", "reject"):
         return f"{label} {rollout.release.version} for {rollout.environment}"
-    if verb == "rollback":
-        return f"{label} to {rollout.previous.release.version}" if rollout.previous else way_back_of_first(rollout)
+    if verb in STOPS:
+        joined = ", back to" if verb == "abort" else " to"
+        return f"{label}{joined} {rollout.previous.release.version}" if rollout.previous else _of_first(rollout, label)
     return label
 
 
-def way_back_of_first(rollout: Rollout) -> str:
+def _of_first(rollout: Rollout, label: str) -> str:
     """Where nothing ran before, going back is taking away what this one added."""
-    return f"Roll back: remove what {rollout.release.version} added"
+    return f"{label}: remove what {rollout.release.version} added"
 
 
 def may_see(actor: Actor, rollout: Rollout) -> bool:

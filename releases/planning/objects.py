@@ -1,0 +1,64 @@
+"""What goes into a plan: the objects that a release wants, and what the cluster said of each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from environments.kube.diff import Change, Preview
+from environments.kube.names import TRACKING
+from environments.kube.objects import Manifest, Ref
+from environments.manifests.render import tracking_of
+
+Plan = dict[str, Any]
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One object to be applied. `layers` has the origin of every value by its field, as `render` names fields."""
+
+    manifest: Manifest = field(repr=False)
+    ref: Ref
+    stage: str
+    wave: int
+    layers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """One wanted object beside what the cluster has. `scaled`: an autoscaler holds its replicas."""
+
+    wanted: Wanted
+    preview: Preview
+    scaled: bool = False
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def ref(self) -> Ref:
+        return self.wanted.ref
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        return self.preview.changes
+
+    @property
+    def action(self) -> str:
+        """create, update or unchanged."""
+        if self.preview.live is None:
+            return "create"
+        return "update" if self.changes else "unchanged"
+
+    def is_ours(self, application: str) -> bool:
+        """Whether what is there was written by Slipway for this application."""
+        annotations = (self.preview.live or {}).get("metadata", {}).get("annotations") or {}
+        return annotations.get(TRACKING) == tracking_of(application, self.ref)
+
+
+def ref_in(row: Row) -> Ref:
+    """The Ref of a row of a plan."""
+    return Ref(*row["ref"])
+
+
+def objects_by_key(plan: Row | None) -> dict[str, Row]:
+    """A plan's object rows by Ref.key; empty for None."""
+    return {ref_in(row).key: row for row in (plan["objects"] if plan else ())}

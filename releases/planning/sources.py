@@ -1,0 +1,114 @@
+"""What a rollout is planned from: the release's bundle and images, or the stored plan that an undo brings back."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from environments.manifests.configuration import Entry
+from environments.manifests.render import Rendering, images_needed, render
+from environments.manifests.target import Target
+from environments.models import ConfigurationEntry, Environment
+from portal import blobs
+from portal.encryption import keyed_hash
+from releases.errors import PlanRefused
+from releases.intake import open_bundle
+from releases.models import Rollout
+from releases.planning.objects import Wanted, ref_in
+from releases.resolve import resolve_all
+from releases.rollout import strategies
+from releases.sealing import load_sealed, unseal
+
+
+@dataclass(frozen=True)
+class Source:
+    """The objects that are wanted, and what names them. `unused` says what nothing asked for."""
+
+    objects: tuple[Wanted, ...]
+    images: Mapping[str, str]
+    references: Mapping[str, str]
+    smoke_tests: tuple[Mapping[str, Any], ...] = ()
+    unused: tuple[str, ...] = ()
+
+
+def source_of(rollout: Rollout) -> Source:
+    """Raises BundleError, PlanRefused and PlanPostponed; asks registries, so call it outside any transaction."""
+    return _from_plan(rollout) if rollout.source_plan else _from_release(rollout)
+
+
+def target_of(environment: Environment, application: str, version: str) -> Target:
+    """The environment as rendering needs it; entries of the application count for more than those of all."""
+    return Target(
+        name=environment.name,
+        namespace=environment.namespace_for(application),
+        application=application,
+        version=version,
+        allowed_namespaces=environment.namespaces_for(application),
+        allowed_kinds=environment.kinds(),
+        configuration=_entries(environment, application),
+        digest_key=keyed_hash(b"", "configuration").encode(),
+    )
+
+
+def _entries(environment: Environment, application: str) -> tuple[Entry, ...]:
+    rows = ConfigurationEntry.objects.filter(environment=environment, application__in=("", application))
+    found = {
+        (row.config_map, row.key): Entry(row.config_map, row.key, row.value, row.sensitive)
+        for row in rows.order_by("application", "config_map", "key")
+    }
+    return tuple(found.values())
+
+
+def _from_release(rollout: Rollout) -> Source:
+    release = rollout.release
+    target = target_of(rollout.environment, rollout.application.name, release.version)
+    bundle = open_bundle(release.bundle)
+    further = images_needed(bundle, target, release.images)
+    references = {**release.images, **{reference: reference for reference in further}}
+    pinned = resolve_all(references)
+    rendering = render(bundle, target, pinned)
+    return Source(
+        objects=_wanted(rendering, rollout),
+        images=pinned,
+        references=references,
+        smoke_tests=tuple(asdict(test) for test in rendering.settings.smoke_tests),
+        unused=rendering.unused,
+    )
+
+
+def _wanted(rendering: Rendering, rollout: Rollout) -> tuple[Wanted, ...]:
+    tune = strategies.find(rollout.strategy).tune
+    return tuple(
+        Wanted(
+            tune(each.manifest, rollout.parameters),
+            each.ref,
+            each.stage,
+            each.wave,
+            {name: origin.text for name, origin in each.provenance.items()},
+        )
+        for each in rendering.objects
+    )
+
+
+def _from_plan(rollout: Rollout) -> Source:
+    plan = blobs.load_json(rollout.source_plan)
+    sealed = load_sealed(_sealed_digest(rollout.source_plan))
+    return Source(
+        objects=tuple(_stored(row, sealed) for row in plan["objects"]),
+        images=plan["images"],
+        references=plan["references"],
+        smoke_tests=tuple(plan["smoke_tests"]),
+    )
+
+
+def _sealed_digest(plan_digest: str) -> str:
+    """Where the values of a plan's Secrets are; every rollout with that plan has the same."""
+    digests = Rollout.objects.filter(plan_digest=plan_digest).values_list("sealed_digest", flat=True)
+    found = digests.first()
+    if found is None:
+        raise PlanRefused("The plan that this goes back to is not stored any more.")
+    return found
+
+
+def _stored(row: Mapping[str, Any], sealed: Mapping[str, Any]) -> Wanted:
+    ref = ref_in(row)
+    return Wanted(unseal(ref, row["manifest"], sealed), ref, row["stage"], row["wave"])
