@@ -33,10 +33,17 @@ def load(digest: str) -> bytes:
     row = Blob.objects.filter(pk=digest).first()
     if row is None:
         raise BlobError(f"No content is stored under {digest}.")
-    content = zstandard.decompress(decrypt(bytes(row.content)), max_output_size=row.size)
+    content = _unpacked(row)
     if digest_of(content) != digest:
         raise BlobError(f"What is stored under {digest} is something else: the database was changed by hand.")
     return content
+
+
+def _unpacked(row: Blob) -> bytes:
+    try:
+        return zstandard.decompress(decrypt(bytes(row.content)), max_output_size=row.size)
+    except zstandard.ZstdError:
+        return b""
 
 
 def canonical(value: Any) -> bytes:

@@ -65,7 +65,7 @@ def keyed_hash(value: bytes, purpose: str) -> str:
     return "hmac-sha256:" + hmac.new(key, value, hashlib.sha256).hexdigest()
 
 
-class EncryptedTextField(models.BinaryField):
+class EncryptedTextField(models.BinaryField):  # type: ignore[type-arg]
     """Text that the database holds only encrypted; in Python it is a str."""
 
     def get_prep_value(self, value: Any) -> bytes | None:

@@ -1,6 +1,7 @@
 """Settings from the environment. A value that cannot be read ends the start with its name and what it should be."""
 
 import os
+import tempfile
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -71,8 +72,8 @@ def sqlite(path: str) -> dict[str, object]:
             "transaction_mode": "IMMEDIATE",
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON",
         },
-        # A file, not memory: tests have threads and processes that see one database.
-        "TEST": {"NAME": os.environ.get("SLIPWAY_TEST_SQLITE") or None},
+        # A file, not memory: threads of a test that share a database in memory meet locks that a file does not have.
+        "TEST": {"NAME": str(Path(tempfile.gettempdir()) / f"slipway-test-{os.getpid()}.sqlite3")},
     }
 
 

@@ -49,10 +49,10 @@ class _FromDatabase:
 def exposition() -> bytes:
     """Everything in the text format: counters of all processes, and what the database says now."""
     fresh = CollectorRegistry()
-    fresh.register(_FromDatabase())  # type: ignore[arg-type]
+    fresh.register(_FromDatabase())
     if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         return generate_latest(REGISTRY) + generate_latest(fresh)
-    MultiProcessCollector(fresh)
+    MultiProcessCollector(fresh)  # type: ignore[no-untyped-call]
     return generate_latest(fresh)
 
 

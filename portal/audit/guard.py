@@ -24,7 +24,7 @@ SQLITE = {
 POSTGRESQL = (
     """
     CREATE OR REPLACE FUNCTION portal_audit_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN RAISE EXCEPTION 'The audit log is append-only: % is refused.', TG_OP; END $$""",
+    BEGIN RAISE EXCEPTION USING MESSAGE = 'The audit log is append-only: ' || TG_OP || ' is refused.'; END $$""",
     """
     CREATE TRIGGER audit_no_change BEFORE UPDATE OR DELETE ON portal_auditentry
     FOR EACH ROW EXECUTE FUNCTION portal_audit_refuse()""",

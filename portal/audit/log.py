@@ -36,7 +36,7 @@ def record(
         "actor": _text(actor.name, 200),
         "actor_kind": actor.kind,
         "verb": verb,
-        "target_type": target._meta.label_lower,  # noqa: SLF001 - Django's public name
+        "target_type": target._meta.label_lower,
         "target_id": _text(target.pk, 80),
         "target": _text(target, 300),
         "environment": _text(environment, 40),

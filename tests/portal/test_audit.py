@@ -41,9 +41,9 @@ def test_an_entry_keeps_names_as_they_were() -> None:
 
 
 def test_an_entry_is_part_of_the_change_that_it_tells() -> None:
-    with pytest.raises(ZeroDivisionError), transaction.atomic():
+    with transaction.atomic():
         audit.record("group.made", Group.objects.create(name="x"), actor=SYSTEM)
-        _ = 1 / 0
+        transaction.set_rollback(True)
     assert not AuditEntry.objects.exists()
     with pytest.raises(RuntimeError, match="transaction"):
         audit.record("group.made", Group(pk=1, name="x"), actor=SYSTEM)
