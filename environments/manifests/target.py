@@ -1,5 +1,6 @@
 """Where a bundle is rendered for."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -7,6 +8,8 @@ from fnmatch import fnmatchcase
 from .configuration import Entry
 from .node import CONFIGURATION, PORTAL
 from .placeholders import Value
+
+SLUG = re.compile(r"[^a-z0-9]+")
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,10 @@ class Target:
         return any(fnmatchcase(namespace, pattern) for pattern in (self.namespace, *self.allowed_namespaces))
 
     def placeholders(self) -> dict[str, Value]:
-        """What ${NAME} stands for here; the portal's own names cannot be taken by the configuration."""
+        """What ${NAME} stands for here; the portal's own names cannot be taken by the configuration.
+
+        SLIPWAY_VERSION_SLUG is the version as a part of an object's name: "1-2-0-rc-1".
+        """
         configured = {
             entry.key: Value(entry.value, CONFIGURATION, entry.sensitive)
             for entry in self.configuration
@@ -43,6 +49,7 @@ class Target:
             "SLIPWAY_ENVIRONMENT": self.name,
             "SLIPWAY_NAMESPACE": self.namespace,
             "SLIPWAY_VERSION": self.version,
+            "SLIPWAY_VERSION_SLUG": SLUG.sub("-", self.version.lower()).strip("-"),
             "SLIPWAY_APPLICATION": self.application,
         }
         return configured | {name: Value(text, PORTAL) for name, text in own.items()}
