@@ -1,0 +1,29 @@
+"""Image registries: what a reference names, and which digest that is now."""
+
+from environments.registry.client import Resolved, pool, resolve, resolve_all
+from environments.registry.credentials import Credentials
+from environments.registry.errors import (
+    BadReference,
+    ImageAbsent,
+    RegistryError,
+    RegistryRefused,
+    RegistryThrottled,
+    RegistryUnreachable,
+)
+from environments.registry.reference import Reference, parse
+
+__all__ = [
+    "BadReference",
+    "Credentials",
+    "ImageAbsent",
+    "Reference",
+    "RegistryError",
+    "RegistryRefused",
+    "RegistryThrottled",
+    "RegistryUnreachable",
+    "Resolved",
+    "parse",
+    "pool",
+    "resolve",
+    "resolve_all",
+]
