@@ -55,5 +55,7 @@ def _formatter(form: str) -> dict[str, Any]:
     if form == "json":
         end += [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     else:
-        end += [structlog.dev.ConsoleRenderer(colors=False)]
+        # The pretty tracebacks print local variables, and with them tokens and passwords.
+        plain = structlog.dev.plain_traceback
+        end += [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=plain)]
     return {"foreign_pre_chain": SHARED, "processors": end}

@@ -2,9 +2,11 @@
 
 from django.urls import path
 
+from releases.api import api
 from releases.pages import approvals, history, matrix, rollout, rollouts, workloads
 
 urlpatterns = [
+    path("api/v1/", api.urls),
     path("", matrix.show, name="matrix"),
     path("approvals", approvals.show, name="approvals"),
     path("rollouts", rollouts.show, name="rollouts"),

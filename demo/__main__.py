@@ -1,0 +1,118 @@
+"""Starts a cluster, the portal and the orchestrator, lays the two platforms, and keeps them running until Ctrl-C."""
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from demo import images
+from demo.options import ROOT, Options, settings
+from demo.processes import Processes
+
+PLATFORMS = [ROOT / "demo" / name for name in ("ai-workflow", "nova")]
+# The documents' platforms ask for more than a developer's three nodes have.
+NODES = "system=3x4,application=5x8,code-execution=3x8"
+
+
+def main() -> None:
+    """`make demo`."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    options = Options.from_environment()
+    options.fresh_state()
+    with Processes(options.state) as processes:
+        try:
+            _run(options, processes)
+        except KeyboardInterrupt:
+            print("\nStopping.")
+
+
+def _run(options: Options, processes: Processes) -> None:
+    kubeconfig, registry = _cluster(options, processes)
+    variables = settings(options, registry)
+    os.environ.update(variables)
+    _manage("migrate", "--verbosity", "0")
+    _manage("collectstatic", "--noinput", "--verbosity", "0")
+    report = _seed(options, kubeconfig, registry)
+    _start(options, processes, variables)
+    _write(options.report, report)
+    _tell(options, report)
+    _story(processes, registry, report)
+    while True:
+        processes.check()
+        time.sleep(1)
+
+
+def _cluster(options: Options, processes: Processes) -> tuple[str, str]:
+    """(kubeconfig file, registry): the sandbox's, or what DEMO_KUBECONFIG and DEMO_REGISTRY name."""
+    if options.kubeconfig and options.registry:
+        images.push_all(options.registry, PLATFORMS)
+        return options.kubeconfig, options.registry
+    print("Starting the sandbox …", flush=True)
+    file = options.state / "kubeconfig"
+    command = [sys.executable, "-m", "environments.sandbox", "--port", "0", "--kubeconfig", str(file), "--nodes", NODES]
+    told = processes.start("sandbox", command, {}, tells=True)
+    images.push_all(told["registry"], PLATFORMS)
+    return options.kubeconfig or str(file), options.registry or told["registry"]
+
+
+def _manage(*arguments: str) -> None:
+    from django.core.management import execute_from_command_line
+
+    execute_from_command_line(["manage.py", *arguments])
+
+
+def _seed(options: Options, kubeconfig: str, registry: str) -> dict[str, Any]:
+    from demo import seed
+    from releases.models import Application
+
+    users = seed.people()
+    seed.environments(Path(kubeconfig).read_text())
+    seed.applications(ROOT / "demo")
+    application = Application.objects.get(name="ai-workflow")
+    references = images.references(ROOT / "demo" / "ai-workflow", registry, "1.0.0")
+    return {
+        "url": options.url,
+        "users": users,
+        "webhooks": seed.webhooks(application, references, options.url),
+        "kubeconfig": kubeconfig,
+        "prometheus": os.environ.get("DEMO_PROMETHEUS", ""),
+        "registry": registry,
+    }
+
+
+def _start(options: Options, processes: Processes, variables: dict[str, str]) -> None:
+    python = sys.executable
+    portal = ["-m", "gunicorn", "portal.wsgi", "--bind", f"127.0.0.1:{options.port}", "--worker-class", "gthread"]
+    processes.start("portal", [python, *portal, "--workers", "2", "--threads", "8"], variables)
+    processes.start("orchestrator", [python, str(ROOT / "manage.py"), "orchestrate"], variables)
+    processes.wait_for(f"{options.url}/healthz")
+
+
+def _write(file: Path, report: dict[str, Any]) -> None:
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as opened:
+        json.dump(report, opened, indent=2)
+
+
+def _tell(options: Options, report: dict[str, Any]) -> None:
+    print(f"\nSlipway is at {report['url']}. Sign in as one of these (also in {options.report}):\n")
+    for user in report["users"].values():
+        print(f"  {user['name']:<10} {user['password']}")
+    print("\nThe two platforms are being laid in their four environments. Ctrl-C stops all of it.", flush=True)
+
+
+def _story(processes: Processes, registry: str, report: dict[str, Any]) -> None:
+    from demo import story
+
+    story.roll_out(story.first_releases(ROOT / "demo", registry), processes.check)
+    story.publish(report["webhooks"]["github"], story.NEXT)
+    print(
+        f"1.0.0 is everywhere, and CI has just published {story.NEXT}: it rolls into dev, and staging asks.", flush=True
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,24 @@
+"""The API as one: its sign-in and its parts."""
+
+from django.http import HttpRequest
+from ninja import NinjaAPI
+from ninja.security import HttpBearer
+
+from portal import tokens
+from portal.actors import Actor
+from releases.api import audit, environments, problems, releases, rollouts
+
+
+class Bearer(HttpBearer):
+    """A token of portal.tokens; request.auth is its actor."""
+
+    def authenticate(self, request: HttpRequest, token: str) -> Actor | None:  # noqa: ARG002
+        return tokens.authenticate(token)
+
+
+api = NinjaAPI(title="Slipway", version="1", auth=Bearer(), docs_url=None, urls_namespace="api")
+api.add_router("", releases.router)
+api.add_router("", rollouts.router)
+api.add_router("", environments.router)
+api.add_router("", audit.router)
+problems.register(api)

@@ -1,0 +1,166 @@
+"""Releases and bundles."""
+
+import json
+
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest
+from ninja import Router
+from ninja.errors import HttpError
+from pydantic import ValidationError as PydanticError
+
+from portal.actors import Actor
+from releases.api.shapes import BundleOut, ReleaseIn, ReleaseOut
+from releases.errors import Unacceptable
+from releases.intake import create_release, store_bundle
+from releases.models import Application, Bundle, Release
+
+router = Router(tags=["releases"])
+MOST_BYTES = 16 * 1024 * 1024
+TEXTS = ("application", "version", "changelog", "commit", "commit_author")
+MULTIPART = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": ReleaseIn.model_json_schema()},
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["application", "version"],
+                    "properties": {
+                        **{name: {"type": "string"} for name in TEXTS},
+                        "images": {"type": "string", "description": 'JSON: {"name": "reference"}'},
+                        "bundle": {"type": "string", "format": "binary"},
+                    },
+                }
+            },
+        },
+    }
+}
+
+
+@router.get("/releases", response=list[ReleaseOut])
+def list_releases(request: HttpRequest, application: str = "", limit: int = 50) -> list[ReleaseOut]:
+    """The newest releases."""
+    found: QuerySet[Release] = Release.objects.select_related("application")
+    if application:
+        found = found.filter(application=application_named(application))
+    return [shown(release) for release in found[: max(1, min(limit, 500))]]
+
+
+@router.get("/releases/{release_id}", response=ReleaseOut)
+def get_release(request: HttpRequest, release_id: int) -> ReleaseOut:
+    """One release."""
+    return shown(release_of(release_id))
+
+
+@router.post("/releases", response={200: ReleaseOut, 201: ReleaseOut}, openapi_extra=MULTIPART)
+def post_release(request: HttpRequest) -> tuple[int, ReleaseOut]:
+    """Creates a release: 201, or 200 where the very same is there already. As JSON, or multipart with the bundle."""
+    wanted, uploaded = _parse(request)
+    application = application_named(wanted.application)
+    bundle = store_bundle(application, *uploaded) if uploaded else _earlier(application, wanted.bundle)
+    release, created = create_release(
+        actor_of(request),
+        application,
+        wanted.version,
+        wanted.images,
+        bundle=bundle,
+        changelog=wanted.changelog,
+        commit=wanted.commit,
+        commit_author=wanted.commit_author,
+        source="api",
+    )
+    return (201 if created else 200), shown(release)
+
+
+@router.post("/bundles", response={201: BundleOut})
+def post_bundle(request: HttpRequest) -> tuple[int, BundleOut]:
+    """Stores a bundle for a later release: multipart with `application` and the file `bundle`."""
+    uploaded = _uploaded(request)
+    if uploaded is None:
+        raise Unacceptable("There is no file “bundle” in this request. Send it as multipart/form-data.")
+    application = application_named(request.POST.get("application", ""))
+    bundle = store_bundle(application, *uploaded)
+    return 201, BundleOut(digest=bundle.digest, application=application.name, files=bundle.files)
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """Who calls: what the bearer token stands for."""
+    actor: Actor = request.auth  # type: ignore[attr-defined]
+    return actor
+
+
+def application_named(name: str) -> Application:
+    """The application; Http404 names those that there are."""
+    found = Application.objects.filter(name=name).first()
+    if found is None:
+        names = ", ".join(Application.objects.values_list("name", flat=True)) or "none yet"
+        raise Http404(f"There is no application {name!r}. There are: {names}.")
+    return found
+
+
+def release_of(wanted: int | str) -> Release:
+    """By id or "application@version"; Http404 where there is none."""
+    releases = Release.objects.select_related("application")
+    application, at, version = str(wanted).rpartition("@")
+    if at:
+        found = releases.filter(application__name=application, version=version).first()
+    else:
+        found = releases.filter(pk=int(wanted)).first() if str(wanted).isdecimal() else None
+    if found is None:
+        raise Http404(f"There is no release {wanted!r}. Name its id, or application@version.")
+    return found
+
+
+def shown(release: Release) -> ReleaseOut:
+    """The release as the API gives it."""
+    return ReleaseOut(
+        id=release.pk,
+        application=release.application.name,
+        version=release.version,
+        images=release.images,
+        bundle=release.bundle_id,
+        changelog=release.changelog,
+        commit=release.commit,
+        commit_author=release.commit_author,
+        source=release.source,
+        created=release.created_at,
+    )
+
+
+def _parse(request: HttpRequest) -> tuple[ReleaseIn, tuple[bytes, str] | None]:
+    if request.content_type == "multipart/form-data":
+        fields = {name: request.POST[name] for name in request.POST}
+        values = {**fields, "images": _json(fields.get("images") or "{}", "images")}
+    else:
+        values = _json(request.body, "The body")
+    try:
+        return ReleaseIn.model_validate(values), _uploaded(request)
+    except PydanticError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
+        raise Unacceptable(f"The release does not fit: {wrong}.") from None
+
+
+def _json(text: str | bytes, what: str) -> object:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise HttpError(400, f"{what} is not JSON: {error}.") from None
+
+
+def _uploaded(request: HttpRequest) -> tuple[bytes, str] | None:
+    file = request.FILES.get("bundle")
+    if file is None:
+        return None
+    if (file.size or 0) > MOST_BYTES:
+        raise HttpError(413, f"The bundle has {file.size} bytes; {MOST_BYTES} are the most.")
+    return file.read(), file.name or "bundle"
+
+
+def _earlier(application: Application, digest: str) -> Bundle | None:
+    if not digest:
+        return None
+    found = Bundle.objects.filter(pk=digest, application=application).first()
+    if found is None:
+        raise Unacceptable(f"bundle: {application} has no bundle {digest}. Upload it, or leave the field out.")
+    return found

@@ -1,0 +1,175 @@
+"""Rollouts: asking for one, looking at it, and a person's verbs."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest
+from ninja import Router
+
+from environments.access import may, visible
+from environments.models import Environment
+from portal.actors import Actor
+from portal.roles import Verb
+from releases import actions
+from releases.api.releases import actor_of, application_named, release_of
+from releases.api.shapes import OfferOut, RolloutIn, RolloutOut, Said, StepOut, UndoIn
+from releases.models import Application, Rollout
+from releases.states import Phase
+from releases.summary import plan_of
+
+router = Router(tags=["rollouts"])
+
+
+@router.get("/rollouts", response=list[RolloutOut])
+def list_rollouts(
+    request: HttpRequest,
+    application: str = "",
+    environment: str = "",
+    phase: str = "",
+    release: str = "",
+    limit: int = 50,
+) -> list[RolloutOut]:
+    """The newest rollouts where the token may look."""
+    wanted: dict[str, Any] = {"application__name": application, "environment__name": environment, "phase": phase}
+    found = Rollout.objects.filter(environment__in=visible(actor_of(request)), **{k: v for k, v in wanted.items() if v})
+    if release:
+        found = found.filter(release=release_of(release))
+    return [shown(rollout) for rollout in _related(found)[: max(1, min(limit, 500))]]
+
+
+@router.post("/rollouts", response={201: RolloutOut})
+def post_rollout(request: HttpRequest, wanted: RolloutIn) -> tuple[int, RolloutOut]:
+    """Asks for a rollout; the orchestrator plans it next."""
+    rollout = actions.request(
+        actor_of(request),
+        release_of(wanted.release),
+        environment_named(wanted.environment),
+        strategy=wanted.strategy,
+        parameters=wanted.parameters,
+        reason=wanted.comment,
+    )
+    return 201, shown(rollout)
+
+
+@router.post("/undo", response={201: RolloutOut})
+def post_undo(request: HttpRequest, wanted: UndoIn) -> tuple[int, RolloutOut]:
+    """Asks for what an earlier rollout had applied, as it was stored: a new rollout, planned and approved as any."""
+    application, environment = application_named(wanted.application), environment_named(wanted.environment)
+    target = earlier(application, environment, rollout=wanted.rollout, version=wanted.version)
+    return 201, shown(actions.undo(actor_of(request), application, environment, target, reason=wanted.comment))
+
+
+@router.get("/rollouts/{rollout_id}", response=RolloutOut)
+def get_rollout(request: HttpRequest, rollout_id: int) -> RolloutOut:
+    """One rollout with its steps, and the verbs as they stand for this token."""
+    actor = actor_of(request)
+    return detailed(visible_rollout(actor, rollout_id), actor)
+
+
+@router.get("/rollouts/{rollout_id}/plan")
+def get_plan(request: HttpRequest, rollout_id: int) -> dict[str, Any]:
+    """The canonical plan whose SHA-256 is the digest; secret values are keyed hashes."""
+    plan = plan_of(visible_rollout(actor_of(request), rollout_id))
+    if plan is None:
+        raise Http404(f"Rollout {rollout_id} has no plan yet.")
+    return plan
+
+
+@router.post("/rollouts/{rollout_id}/{verb}", response=RolloutOut)
+def post_verb(request: HttpRequest, rollout_id: int, verb: str, said: Said | None = None) -> RolloutOut:
+    """approve, reject, start, pause, resume, promote, retry, abort, rollback, cancel, supersede or replan."""
+    actor, said = actor_of(request), said or Said()
+    if not actions.known(verb):
+        raise Http404(f"A rollout has no verb {verb!r}.")
+    rollout = visible_rollout(actor, rollout_id)
+    actions.perform(verb, actor, rollout, comment=said.comment, digest=said.digest)
+    rollout.refresh_from_db()
+    return detailed(rollout, actor)
+
+
+def environment_named(name: str) -> Environment:
+    """The environment; Http404 names those that there are."""
+    found = Environment.objects.select_related("cluster").filter(name=name).first()
+    if found is None:
+        names = ", ".join(Environment.objects.values_list("name", flat=True)) or "none yet"
+        raise Http404(f"There is no environment {name!r}. There are: {names}.")
+    return found
+
+
+def visible_rollout(actor: Actor, pk: int) -> Rollout:
+    """The rollout where the actor may see its environment; Http404 or PermissionDenied."""
+    found = _related(Rollout.objects.filter(pk=pk)).first()
+    if found is None:
+        raise Http404(f"There is no rollout {pk}.")
+    if not may(actor, Verb.VIEW, found.environment):
+        raise PermissionDenied(f"{actor.name} may not see rollouts in {found.environment}.")
+    return found
+
+
+def earlier(
+    application: Application, environment: Environment, *, rollout: int | None = None, version: str = ""
+) -> Rollout:
+    """The newest succeeded rollout by id, by version, or else the one before what runs; Http404 where there is none."""
+    found = Rollout.objects.filter(application=application, environment=environment, phase=Phase.SUCCEEDED)
+    if rollout is not None:
+        target = found.filter(pk=rollout).first()
+    elif version:
+        target = found.filter(release__version=version).first()
+    else:
+        target = next(iter(found[1:2]), None)
+    if target is None:
+        what = f"rollout {rollout}" if rollout else f"version {version}" if version else "earlier rollout"
+        raise Http404(f"No {what} of {application} has succeeded in {environment}.")
+    return target
+
+
+def shown(rollout: Rollout) -> RolloutOut:
+    """The rollout as lists give it, without steps and verbs."""
+    return RolloutOut(**_fields(rollout))
+
+
+def detailed(rollout: Rollout, actor: Actor) -> RolloutOut:
+    """The rollout as a whole."""
+    offers = [
+        OfferOut(verb=offer.verb, allowed=offer.allowed, why_not=offer.why_not)
+        for offer in actions.available(actor, rollout)
+    ]
+    return RolloutOut(**_fields(rollout), steps=list(_steps(rollout)), verbs=offers)
+
+
+def _fields(rollout: Rollout) -> dict[str, Any]:
+    return {
+        "id": rollout.pk,
+        "release": rollout.release_id,
+        "application": rollout.application.name,
+        "version": rollout.release.version,
+        "environment": rollout.environment.name,
+        "kind": rollout.kind,
+        "strategy": rollout.strategy,
+        "phase": rollout.phase,
+        "why": rollout.why,
+        "digest": rollout.plan_digest,
+        "requested_by": rollout.requested_by,
+        "previous": rollout.previous_id,
+        "created": rollout.created_at,
+        "started": rollout.started_at,
+        "finished": rollout.finished_at,
+        "expires": rollout.expires_at,
+    }
+
+
+def _steps(rollout: Rollout) -> Iterable[StepOut]:
+    for step in sorted(rollout.steps.all(), key=lambda step: (step.track != "forward", step.index)):
+        yield StepOut(
+            label=step.label,
+            track=step.track,
+            state=step.state,
+            started=step.started_at,
+            finished=step.finished_at,
+            why=step.why,
+        )
+
+
+def _related(found: Any) -> Any:
+    return found.select_related("release", "application", "environment__cluster", "previous__release")

@@ -1,0 +1,162 @@
+"""What the API takes and gives. Times are RFC 3339 in UTC; digests are "sha256:" and 64 hexadecimal digits."""
+
+from datetime import datetime
+from typing import Any
+
+from ninja import Schema
+
+
+class ReleaseIn(Schema):
+    """A release to create. `images`: {name: reference}. `bundle`: the digest of an earlier one; none: the current."""
+
+    application: str
+    version: str
+    images: dict[str, str] = {}
+    changelog: str = ""
+    commit: str = ""
+    commit_author: str = ""
+    bundle: str = ""
+
+
+class ReleaseOut(Schema):
+    """A release. It never changes."""
+
+    id: int
+    application: str
+    version: str
+    images: dict[str, str]
+    bundle: str
+    changelog: str
+    commit: str
+    commit_author: str
+    source: str
+    created: datetime
+
+
+class BundleOut(Schema):
+    """A stored bundle: name its digest in a release."""
+
+    digest: str
+    application: str
+    files: list[dict[str, Any]]
+
+
+class RolloutIn(Schema):
+    """A rollout to ask for. `release`: its id, or "application@version". `strategy`: none, the application's."""
+
+    release: int | str
+    environment: str
+    strategy: str = ""
+    parameters: dict[str, Any] = {}
+    comment: str = ""
+
+
+class UndoIn(Schema):
+    """What ran in an environment at an earlier rollout, or the newest that had this version, is to come back."""
+
+    application: str
+    environment: str
+    version: str = ""
+    rollout: int | None = None
+    comment: str = ""
+
+
+class StepOut(Schema):
+    """One step; `track` is forward, or back on the way back. `state`: pending, running, done, failed, skipped."""
+
+    label: str
+    track: str
+    state: str
+    started: datetime | None
+    finished: datetime | None
+    why: str
+
+
+class OfferOut(Schema):
+    """A verb as it stands for whoever asks."""
+
+    verb: str
+    allowed: bool
+    why_not: str
+
+
+class RolloutOut(Schema):
+    """A rollout. `release` is the release's id; `digest` the plan's, to which approvals are bound."""
+
+    id: int
+    release: int
+    application: str
+    version: str
+    environment: str
+    kind: str
+    strategy: str
+    phase: str
+    why: str
+    digest: str
+    requested_by: str
+    previous: int | None
+    created: datetime
+    started: datetime | None
+    finished: datetime | None
+    expires: datetime | None
+    steps: list[StepOut] = []
+    verbs: list[OfferOut] = []
+
+
+class Said(Schema):
+    """What a person says with a verb. `digest`: the plan that they saw; needed to approve or reject."""
+
+    digest: str = ""
+    comment: str = ""
+
+
+class EnvironmentOut(Schema):
+    """An environment and the state of its cluster."""
+
+    name: str
+    title: str
+    order: int
+    cluster: str
+    breaker: str
+    watch: str
+    namespace: str
+    required_approvals: int
+    access_policy: str
+    purpose: str
+
+
+class CellOut(Schema):
+    """What runs in one place: the live release, how many releases are newer, and what is on its way."""
+
+    environment: str
+    live: str | None
+    rollout: int | None
+    since: datetime | None
+    behind: int
+    in_flight: RolloutOut | None
+
+
+class RowOut(Schema):
+    """One application across the environments."""
+
+    application: str
+    latest: str | None
+    environments: list[CellOut]
+
+
+class AuditOut(Schema):
+    """One entry of the history."""
+
+    number: int
+    at: datetime
+    actor: str
+    actor_kind: str
+    verb: str
+    target_type: str
+    target_id: str
+    target: str
+    environment: str
+    application: str
+    data: dict[str, Any]
+    previous_hash: str
+    hash: str
