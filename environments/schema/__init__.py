@@ -65,6 +65,16 @@ class Node:
         return {name: self.schema.node(raw) for name, raw in self.raw.get("properties", {}).items()}
 
     @cached_property
+    def embedded_children(self) -> tuple[tuple[str, "Node"], ...]:
+        """The fields that every decoded object has."""
+        return tuple((name, child) for name, child in self.children.items() if child.embedded)
+
+    @property
+    def open(self) -> bool:
+        """Whether fields that are not described are kept."""
+        return bool(self.raw.get("x-kubernetes-preserve-unknown-fields"))
+
+    @cached_property
     def item(self) -> "Node | None":
         """The type of a list's items or a map's values."""
         raw = self.raw.get("items") if self.type == "list" else self.raw.get("additionalProperties")
@@ -89,6 +99,8 @@ class Node:
         """Whether server-side apply replaces the value as a whole."""
         if self.type == "list":
             return self.list_type == "atomic"
+        if self.type == "any":
+            return not self.open
         return self.raw.get("x-kubernetes-map-type") == "atomic" or self.type not in ("struct", "map")
 
     @cached_property
