@@ -15,7 +15,7 @@ from releases.rollout.strategies import step_of
 from releases.rollout.troubles import ready, remember_trouble, troubled
 from releases.rollout.turns import go_back, turn
 from releases.rollout.wants import Action, Apply, Diagnose, Halt, Outcome, Read
-from releases.states import LIVE, Phase
+from releases.states import Phase
 
 BACK = frozenset({Phase.ROLLING_BACK, Phase.ABORTING})
 END = {Phase.ROLLING_BACK: Phase.ROLLED_BACK, Phase.ABORTING: Phase.ABORTED}
@@ -106,7 +106,7 @@ class _Walk:
             decision = self._stay(step)
             if decision:
                 return decision
-        return self._end(END.get(self.phase, Phase.SUCCEEDED), "")
+        return self._end(END.get(self.phase, Phase.SUCCEEDED), self.state.reason)
 
     def _enter(self, step: Step) -> None:
         if self.state.started is None:
@@ -214,6 +214,9 @@ def _looked(memory: Memory, outcome: Outcome, now: float) -> Memory:
     return {"at": now, "count": count, "summary": outcome.data["summary"], "fatal": fatal, "fatal_since": since}
 
 
-def live(phase: Phase) -> bool:
-    """Whether `decide` is to be asked at all."""
-    return phase in LIVE
+def give_up(state: State, facts: Facts, why: str) -> Decision:
+    """Ends a rollout whose passes only fail, whatever the step at work says."""
+    record = Record(state.track, state.index, "failed", why, state.started or facts.now, facts.now, state.tries)
+    failed = replace(state, memory={**state.memory, "failed": True})
+    move = Move(Phase.FAILED, f"Slipway could not go on: {why}")
+    return Decision(failed, Phase.FAILED, move.why, moves=(move,), records=(record,), due_in=None)

@@ -59,7 +59,7 @@ class Work:
                 Target(index, Ref(*entry["ref"]), entry["stage"], entry["wave"], entry["manifest"])
                 for index, entry in enumerate(plan["objects"])
             ),
-            steps=tuple(plan["steps"]),
+            steps=tuple(plan.get("steps", ())),
             prune=tuple((Ref(*entry["ref"]), entry.get("uid", "")) for entry in plan.get("prune", ())),
             adopt=tuple(Ref(*ref) for ref in plan.get("adopt", ())),
             strategy=strategy.get("name", "rolling"),

@@ -29,6 +29,8 @@ class State:
     """{"uid", "generation"} of what this rollout has applied, by Ref.key."""
     tries: int = 1
     """How often the track was begun or taken up again."""
+    reason: str = ""
+    """Why it goes back."""
 
     @classmethod
     def from_json(cls, cursor: Mapping[str, Any]) -> "State":

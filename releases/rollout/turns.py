@@ -64,7 +64,7 @@ def go_back(state: State, facts: Facts, steps: int, phase: Phase, why: str) -> T
         for index in range(state.index, steps)
         if not (index == state.index and _failed(state))
     )
-    return Turn(State(track="back", at=facts.now, written=state.written), moves, left)
+    return Turn(State(track="back", at=facts.now, written=state.written, reason=why), moves, left)
 
 
 def _failed(state: State) -> bool:

@@ -21,14 +21,6 @@ class Action:
 
 
 @dataclass(frozen=True)
-class Confirm(Action):
-    """Make the dry run of the plan again. Result: {"drift": [sentence, …]}."""
-
-    slot: ClassVar[str] = "confirmed"
-    writes: ClassVar[bool] = False
-
-
-@dataclass(frozen=True)
 class OnObject(Action):
     """An action on one object."""
 

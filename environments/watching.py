@@ -1,0 +1,270 @@
+"""Keeps `Workload` rows as the clusters are: one watcher a cluster and kind, on one host at a time.
+
+The lease on a cluster is its `watched_by` and `watched_until`; whoever holds it writes, others stand by.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import structlog
+from django.db import DatabaseError, close_old_connections, connection, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from environments.clusters import ConnectError, gateway_for
+from environments.kube.client import Gateway
+from environments.kube.names import MANAGED, TRACKING
+from environments.kube.observe import Event, Watcher, WatchState
+from environments.models import Cluster, Workload
+
+log = structlog.get_logger(__name__)
+KINDS = (("apps/v1", "Deployment"), ("apps/v1", "StatefulSet"), ("apps/v1", "DaemonSet"), ("batch/v1", "Job"))
+LEASE = timedelta(seconds=8)
+RENEW = 2.0
+SPACING = 0.25  # seconds between two writes of one row; the first is written at once
+BATCH = 200
+MODES = ("live", "polling", "reconnecting")
+
+Key = tuple[int, str, str, str]
+OnChange = Callable[[int, Collection[str]], None]
+"""Called after the rows are written: the cluster, and the names of the applications whose objects changed."""
+
+
+@dataclass
+class Watched:
+    """A cluster that this host holds."""
+
+    gateway: Gateway
+    until: float
+    watchers: list[Watcher] = field(default_factory=list)
+    states: dict[str, WatchState] = field(default_factory=dict)
+    saved: tuple[str, str] | None = None
+    """The mode and trouble that the cluster's row has."""
+    told: dict[str, set[tuple[str, str]] | None] = field(default_factory=dict)
+    """By kind, what the first synchronisation told; None once it is over."""
+
+    def stop(self) -> None:
+        for watcher in self.watchers:
+            watcher.stop()
+
+    def summary(self) -> tuple[str, str]:
+        """The mode of the worst watch and what is the matter with it; "" until every one has told of itself."""
+        states = list(self.states.values())
+        worst = max(states, key=lambda state: MODES.index(state.mode), default=None)
+        if worst is None or (worst.mode == "live" and len(states) < len(KINDS)):
+            return "", ""
+        return worst.mode, worst.why
+
+
+class Watching(threading.Thread):
+    """Holds what clusters it can get, until stop()."""
+
+    def __init__(self, host: str, on_change: OnChange) -> None:
+        super().__init__(name="watching", daemon=True)
+        self._host = host
+        self._on_change = on_change
+        self._clusters: dict[int, Watched] = {}
+        self._pending: dict[Key, tuple[Event, dict[str, Any], Any]] = {}
+        self._written: dict[Key, float] = {}
+        self._synced: list[tuple[int, str]] = []
+        self._lock = threading.Lock()
+        self._news = threading.Event()
+        self._ended = threading.Event()
+
+    def stop(self) -> None:
+        """Ends the watches and gives the leases back. join() to wait for it."""
+        self._ended.set()
+        self._news.set()
+
+    def run(self) -> None:
+        """Leases, watches and writes, until stopped."""
+        renew_at = 0.0
+        while not self._ended.is_set():
+            try:
+                if time.monotonic() >= renew_at:
+                    renew_at = time.monotonic() + RENEW
+                    self._hold()
+                wait = self._flush()
+            except DatabaseError:
+                log.exception("What a watch told could not be written.")
+                connection.close()
+                wait = 1.0
+            self._news.wait(max(0.0, min(wait, renew_at - time.monotonic())))
+        self._release()
+
+    # Leases
+
+    def _hold(self) -> None:
+        close_old_connections()
+        clusters = {cluster.pk: cluster for cluster in Cluster.objects.all()}
+        for pk in set(self._clusters) - set(clusters):
+            self._drop(pk)
+        for pk, cluster in clusters.items():
+            if self._lease(pk):
+                self._watch(cluster)
+            elif pk in self._clusters:
+                self._drop(pk)
+
+    def _lease(self, pk: int) -> bool:
+        now = timezone.now()
+        free = Q(watched_until=None) | Q(watched_until__lt=now) | Q(watched_by=self._host)
+        until = {"watched_by": self._host, "watched_until": now + LEASE}
+        return Cluster.objects.filter(free, pk=pk).update(**until) == 1
+
+    def _watch(self, cluster: Cluster) -> None:
+        until = time.monotonic() + LEASE.total_seconds()
+        held = self._clusters.get(cluster.pk)
+        try:
+            gateway = gateway_for(cluster)
+        except ConnectError as error:
+            self._drop(cluster.pk)
+            Cluster.objects.filter(pk=cluster.pk).exclude(trouble=str(error)).update(
+                watch="", trouble=str(error), state_since=timezone.now()
+            )
+            return
+        if held and held.gateway is gateway:
+            held.until = until
+            return
+        self._drop(cluster.pk)
+        self._begin(cluster.pk, Watched(gateway, until))
+
+    def _begin(self, pk: int, held: Watched) -> None:
+        self._clusters[pk] = held
+        for api_version, kind in KINDS:
+            held.told[kind] = set()
+            watcher = Watcher(
+                held.gateway,
+                api_version,
+                kind,
+                labels=f"{MANAGED}=true",
+                on_event=partial(self._tell, pk, held, kind),
+                on_state=partial(self._state, held, kind),
+            )
+            held.watchers.append(watcher)
+            watcher.start()
+
+    def _drop(self, pk: int) -> None:
+        if held := self._clusters.pop(pk, None):
+            held.stop()
+
+    def _release(self) -> None:
+        for pk in list(self._clusters):
+            self._drop(pk)
+        Cluster.objects.filter(watched_by=self._host).update(watched_by="", watched_until=timezone.now())
+        connection.close()
+
+    # What watchers tell, in their threads: no database here
+
+    def _tell(self, pk: int, held: Watched, kind: str, event: Event, obj: dict[str, Any]) -> None:
+        with self._lock:
+            told = held.told[kind]
+            if event == "SYNCED":
+                if told is not None:
+                    self._synced.append((pk, kind))
+            else:
+                metadata = obj["metadata"]
+                place = (metadata.get("namespace", ""), metadata["name"])
+                if told is not None:
+                    told.add(place)
+                self._pending[pk, kind, *place] = (event, obj, timezone.now())
+        self._news.set()
+
+    def _state(self, held: Watched, kind: str, state: WatchState) -> None:
+        with self._lock:
+            held.states[kind] = state
+        self._news.set()
+
+    # Writing
+
+    def _save_states(self) -> None:
+        for pk, held in self._clusters.items():
+            now = held.summary()
+            if now != held.saved and now[0]:
+                held.saved = now
+                Cluster.objects.filter(pk=pk, watched_by=self._host).update(
+                    watch=now[0], trouble=now[1], state_since=timezone.now()
+                )
+
+    def _flush(self) -> float:
+        """Writes what may be written now; the seconds until there may be more."""
+        self._news.clear()
+        now = time.monotonic()
+        with self._lock:
+            due = [key for key in self._pending if self._written.get(key, 0.0) + SPACING <= now][:BATCH]
+            taken = {key: self._pending.pop(key) for key in due}
+            synced, self._synced = self._synced, []
+            more = bool(self._pending)
+        self._write({key: told for key, told in taken.items() if self._holds(key[0])})
+        self._written.update(dict.fromkeys(taken, time.monotonic()))
+        for pk, kind in synced:
+            self._sweep(pk, kind)
+        self._save_states()
+        return SPACING / 5 if more else RENEW
+
+    def _holds(self, pk: int) -> bool:
+        held = self._clusters.get(pk)
+        return held is not None and time.monotonic() < held.until
+
+    def _write(self, told: Mapping[Key, tuple[Event, dict[str, Any], Any]]) -> None:
+        if not told:
+            return
+        changed: dict[int, set[str]] = {}
+        with transaction.atomic():
+            for pk in {key[0] for key in told}:
+                changed[pk] = self._write_cluster(pk, {key: what for key, what in told.items() if key[0] == pk})
+        for pk, applications in changed.items():
+            self._on_change(pk, applications)
+
+    def _write_cluster(self, pk: int, told: Mapping[Key, tuple[Event, dict[str, Any], Any]]) -> set[str]:
+        gone = {key for key, (event, _, _) in told.items() if event == "DELETED"}
+        here = [_row(key, obj, at) for key, (_, obj, at) in told.items() if key not in gone]
+        Workload.objects.bulk_create(
+            here,
+            update_conflicts=True,
+            unique_fields=["cluster", "kind", "namespace", "name"],
+            update_fields=["uid", "resource_version", "generation", "deleted", "object", "seen_at"],
+        )
+        applications = {_application(row.object) for row in here}
+        for _, kind, namespace, name in gone:
+            rows = Workload.objects.filter(cluster=pk, kind=kind, namespace=namespace, name=name)
+            applications |= {_application(row.object) for row in rows}
+            rows.update(deleted=True, seen_at=timezone.now())
+        return applications - {""}
+
+    def _sweep(self, pk: int, kind: str) -> None:
+        """Marks what was deleted while nobody watched: rows that a first synchronisation did not tell of."""
+        held = self._clusters.get(pk)
+        if held is None:
+            return
+        with self._lock:
+            told, held.told[kind] = held.told[kind], None
+        rows = Workload.objects.filter(cluster=pk, kind=kind, deleted=False).only("namespace", "name")
+        gone = [row.pk for row in rows if told is not None and (row.namespace, row.name) not in told]
+        Workload.objects.filter(pk__in=gone).update(deleted=True, seen_at=timezone.now())
+
+
+def _row(key: Key, obj: Mapping[str, Any], at: Any) -> Workload:
+    cluster, kind, namespace, name = key
+    metadata = obj["metadata"]
+    return Workload(
+        cluster_id=cluster,
+        kind=kind,
+        namespace=namespace,
+        name=name,
+        uid=metadata["uid"],
+        resource_version=metadata["resourceVersion"],
+        generation=int(metadata.get("generation") or 0),
+        deleted=False,
+        object=dict(obj),
+        seen_at=at,
+    )
+
+
+def _application(obj: Mapping[str, Any]) -> str:
+    tracking = (obj["metadata"].get("annotations") or {}).get(TRACKING, "")
+    return str(tracking.partition(":")[0])

@@ -1,0 +1,93 @@
+"""The orchestrator: the queue's processes, the watches, and the loop that hands out what is due."""
+
+import os
+import signal
+import socket
+import threading
+import time
+from argparse import ArgumentParser
+from types import FrameType
+from typing import Any
+
+import structlog
+from django.core.management.base import BaseCommand
+from django.db import DatabaseError, close_old_connections, connection
+
+from environments.watching import Watching
+from portal.health import beat
+from portal.queue import QueueCluster
+from releases.rollout.loop import Loop, idle, objects_changed
+from releases.wake import on_wake
+
+log = structlog.get_logger(__name__)
+SWEEP = 1.0
+BEAT = 5.0
+STOP_SECONDS = 20.0
+
+
+class Command(BaseCommand):
+    """Ends on SIGTERM and SIGINT after what is under way; with status 1 where it is stuck, for its supervisor."""
+
+    help = "Plans, starts, moves and watches rollouts. Run it on as many hosts as you like."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--until-idle", action="store_true", help="End when no rollout is under way.")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        stop = _stop_on_signals()
+        queue = QueueCluster()
+        queue.start()
+        loop = Loop()
+        on_wake(loop.poke)
+        watching = Watching(f"{socket.gethostname()}/{os.getpid()}", objects_changed)
+        watching.start()
+        try:
+            trouble = _run(loop, queue, stop, until_idle=options["until_idle"])
+        finally:
+            watching.stop()
+            clean = queue.stop(STOP_SECONDS)
+            watching.join(5)
+        log.info("stopped", clean=clean, trouble=trouble)
+        if trouble:
+            raise SystemExit(1)
+
+
+def _stop_on_signals() -> threading.Event:
+    stop = threading.Event()
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        # No logging here: a handler may interrupt a thread that holds a lock of it.
+        del number
+        stop.set()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    return stop
+
+
+def _run(loop: Loop, queue: QueueCluster, stop: threading.Event, *, until_idle: bool) -> str:
+    """Until it is told to stop; why it gave up, or ""."""
+    log.info("running", pid=os.getpid())
+    sweep_at = beat_at = 0.0
+    while not stop.is_set():
+        now = time.monotonic()
+        try:
+            loop.tick()
+            if now >= sweep_at:
+                sweep_at = now + SWEEP
+                close_old_connections()
+                loop.sweep()
+            if now >= beat_at:
+                beat_at = now + BEAT
+                if trouble := queue.wedged():
+                    log.error("stuck", why=trouble)
+                    return trouble
+                beat("orchestrator")
+        except DatabaseError:
+            log.exception("The database failed.")
+            connection.close()
+            stop.wait(1)
+        if until_idle and idle():
+            break
+        loop.wait()
+    return ""

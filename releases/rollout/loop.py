@@ -1,0 +1,87 @@
+"""The loop: leases what is due, in batches of one cluster each, and hands it to the workers. Any host may run one."""
+
+import threading
+from collections.abc import Callable, Collection, Iterator
+from datetime import timedelta
+from itertools import groupby
+
+import structlog
+from django.db import transaction
+from django.utils import timezone
+
+from portal.models import OutgoingCall
+from portal.queue import enqueue
+from releases.models import Rollout
+from releases.rollout import claims
+from releases.states import DRIVEN, LIVE, Phase
+from releases.wake import poke, wake_all
+
+log = structlog.get_logger(__name__)
+ADVANCE = "releases.rollout.reconciler.advance"
+DELIVER = "portal.outbound.deliver_due"
+TICK = 0.25
+BATCH = 20
+MOST = 400  # rollouts that one tick leases
+FORGOTTEN = timedelta(minutes=5)
+
+Enqueue = Callable[..., None]
+
+
+class Loop:
+    """Ticks four times a second, and at once when poked. `send` gets the path of a function and its arguments."""
+
+    def __init__(self, send: Enqueue = enqueue) -> None:
+        self._send = send
+        self._news = threading.Event()
+
+    def poke(self) -> None:
+        """Has the next tick come at once; from any thread."""
+        self._news.set()
+
+    def wait(self) -> None:
+        """Until the next tick is due."""
+        self._news.wait(TICK)
+        self._news.clear()
+
+    def tick(self) -> int:
+        """Leases and sends what is due now; how many rollouts."""
+        now = timezone.now()
+        # A read first: on SQLite a transaction that finds nothing would still take the one lock for writing.
+        if not claims.due(now).exists():
+            return 0
+        with transaction.atomic():
+            leased = claims.lease_due(now, MOST)
+            for ids, ticket in batches(leased):
+                self._send(ADVANCE, ",".join(map(str, ids)), ticket)
+        return len(leased)
+
+    def sweep(self) -> None:
+        """Once in a while: calls out that are due, and rollouts that nobody would come back to."""
+        now = timezone.now()
+        if OutgoingCall.objects.filter(state=OutgoingCall.State.PENDING, due_at__lte=now).exists():
+            self._send(DELIVER)
+        forgotten = Rollout.objects.filter(phase__in=LIVE | {Phase.PLANNING}, due_at=None)
+        late = Rollout.objects.filter(phase__in=DRIVEN, expires_at__lte=now, due_at=None)
+        wake_all([*forgotten.values_list("pk", flat=True), *late.values_list("pk", flat=True)])
+
+
+def batches(leased: Collection[tuple[int, int, str]]) -> Iterator[tuple[list[int], str]]:
+    """(ids, ticket) of at most BATCH rollouts on one cluster, so that one look serves them all. Pure."""
+    for _, group in groupby(sorted(leased, key=lambda row: row[1]), key=lambda row: row[1]):
+        rows = list(group)
+        for first in range(0, len(rows), BATCH):
+            yield [pk for pk, _, _ in rows[first : first + BATCH]], rows[first][2]
+
+
+def objects_changed(cluster: int, applications: Collection[str]) -> None:
+    """Live rollouts whose objects a watch told of are due now."""
+    found = Rollout.objects.filter(phase__in=LIVE, environment__cluster=cluster, application__name__in=applications)
+    ids = list(found.values_list("pk", flat=True))
+    wake_all(ids)
+    if ids:
+        poke()
+
+
+def idle() -> bool:
+    """Whether no rollout is being planned or written."""
+    return not Rollout.objects.filter(phase__in=LIVE | {Phase.PLANNING}).exists()

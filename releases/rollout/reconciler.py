@@ -1,0 +1,155 @@
+"""Moves rollouts: claim, observe, decide, act, save with its audit entries in one transaction.
+
+The cluster is looked at and written outside any transaction. Whatever is not saved is done again: every action
+may be repeated.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+import structlog
+from django.db import DatabaseError, connection, transaction
+from django.utils import timezone
+
+from environments.clusters import ConnectError, gateway_for
+from releases.models import Rollout
+from releases.rollout import claims, recording
+from releases.rollout.acting import Hands
+from releases.rollout.claims import Claim, Lost
+from releases.rollout.engine import Decision, absorb, decide, give_up
+from releases.rollout.observing import observe
+from releases.rollout.preparing import plan, start, wait_for_votes
+from releases.rollout.state import State
+from releases.rollout.tracks import Loaded, load
+from releases.states import LIVE, Phase
+
+log = structlog.get_logger(__name__)
+BATCH_SECONDS = 15.0  # of a task's 30: what is left of a batch then is given back
+GIVE_UP_AFTER = 12  # passes in a row that ended in an error of ours
+LONGEST_PAUSE = 60.0
+
+
+def advance(ids: str, ticket: str) -> None:
+    """One pass for each rollout of a ticket that `claims.lease_due` gave: "12,13,14"."""
+    wanted = [int(each) for each in ids.split(",")]
+    until = time.monotonic() + BATCH_SECONDS
+    taken = claims.take(wanted, ticket)
+    for claim in taken:
+        if time.monotonic() > until:
+            claims.drop([claim.rollout.pk], claim.owner)
+        else:
+            advance_one(claim)
+
+
+def advance_one(claim: Claim) -> None:
+    """One pass, whatever happens in it."""
+    try:
+        while HANDLERS.get(Phase(claim.rollout.phase), drive)(claim):
+            pass
+    except Lost:
+        log.info("lost", rollout=claim.rollout.pk)
+    except DatabaseError:
+        log.exception("The database failed in a pass.", rollout=claim.rollout.pk)
+        connection.close()
+    except ConnectError as error:
+        _postpone(claim, str(error), give_up=False)
+    except Exception as error:
+        log.exception("A pass failed.", rollout=claim.rollout.pk)
+        _postpone(claim, f"{type(error).__name__}: {error}", give_up=True)
+
+
+def drive(claim: Claim) -> bool:
+    """A live rollout: on and on, until there is nothing but to wait."""
+    state = State.from_json(claim.rollout.cursor)
+    while True:
+        rollout = claim.rollout
+        loaded = load(rollout, state.track)
+        decision = decide(state, loaded.work, observe(rollout, loaded.work, state.index))
+        if not decision.actions and not decision.again:
+            if _save(claim, loaded, decision, last=True):
+                return False
+            state = _afresh(claim)
+        elif _worth_saving(claim, decision) and not _save(claim, loaded, decision, last=False):
+            state = _afresh(claim)
+        else:
+            outcomes = _hands(claim, loaded).perform(decision.actions) if decision.actions else ()
+            state = absorb(decision.state, outcomes, timezone.now().timestamp())
+
+
+def _afresh(claim: Claim) -> State:
+    claim.reload()
+    if Phase(claim.rollout.phase) not in LIVE:
+        raise Lost
+    return State.from_json(claim.rollout.cursor)
+
+
+def _worth_saving(claim: Claim, decision: Decision) -> bool:
+    return bool(decision.records or decision.moves or decision.again) or not claim.may_write()
+
+
+def _save(claim: Claim, loaded: Loaded, decision: Decision, *, last: bool) -> bool:
+    """Decision, steps and audit in one transaction; False where the rollout has changed and is to be read anew."""
+    rollout, before = claim.rollout, Phase(claim.rollout.phase)
+    fields = recording.fields_of(rollout, decision)
+    with transaction.atomic():
+        saved = claim.release(fields, _due(decision)) if last else claim.save(fields)
+        if saved:
+            if decision.records and decision.records[0].index == 0:
+                recording.lay_out(rollout, loaded.work, decision.records[0].track)
+            recording.record(rollout, loaded.work, decision, before)
+    if saved and (decision.moves or decision.records):
+        _tell(rollout, decision)
+    return saved
+
+
+def _due(decision: Decision) -> datetime | None:
+    return None if decision.due_in is None else timezone.now() + timedelta(seconds=decision.due_in)
+
+
+def _tell(rollout: Rollout, decision: Decision) -> None:
+    for each in decision.records:
+        log.info("step", rollout=rollout.pk, track=each.track, step=each.index, state=each.state, why=each.why)
+    for move in decision.moves:
+        log.info("phase", rollout=rollout.pk, phase=move.phase, why=move.why)
+
+
+def _hands(claim: Claim, loaded: Loaded) -> Hands:
+    rollout = claim.rollout
+    return Hands(
+        gateway=gateway_for(rollout.environment.cluster),
+        application=rollout.application.name,
+        sequence=rollout.sequence,
+        manifests=lambda index: loaded.manifests[index],
+        scalers=loaded.scalers,
+        may_write=claim.may_write,
+    )
+
+
+def _postpone(claim: Claim, why: str, *, give_up: bool) -> None:
+    """Says why a pass failed and when the next is; a live rollout that only fails is ended."""
+    attempts = claim.rollout.attempts + 1
+    pause = min(2.0**attempts, LONGEST_PAUSE)
+    try:
+        claim.reload()
+        if give_up and attempts >= GIVE_UP_AFTER and Phase(claim.rollout.phase) in LIVE:
+            _end(claim, why)
+            return
+        words = f"{why} Next try in {pause:.0f} s."
+        due = timezone.now() + timedelta(seconds=pause)
+        claim.release({"why": words, "attempts": attempts}, due)
+    except (Lost, DatabaseError):
+        log.warning("A failed pass could not be noted.", rollout=claim.rollout.pk)
+
+
+def _end(claim: Claim, why: str) -> None:
+    state = State.from_json(claim.rollout.cursor)
+    loaded = load(claim.rollout, state.track)
+    _save(claim, loaded, give_up(state, observe(claim.rollout, loaded.work, state.index), why), last=True)
+
+
+HANDLERS: Mapping[Phase, Callable[[Claim], bool]] = {
+    Phase.PLANNING: plan,
+    Phase.AWAITING_APPROVAL: wait_for_votes,
+    Phase.WAITING: start,
+}
