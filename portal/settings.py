@@ -106,6 +106,9 @@ Q_CLUSTER = {
     "label": "Queue",
 }
 
+# How long a worker may keep a rollout without a word; another takes it up after that.
+LEASE_SECONDS = env.number("SLIPWAY_LEASE_SECONDS", 30)
+
 LOGIN_URL = "/sign-in"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/"
