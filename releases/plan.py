@@ -22,7 +22,7 @@ from releases.drift import Drift, compare
 from releases.errors import PlanPostponed, PlanRefused
 from releases.models import Rollout, Step
 from releases.planning import cluster, compose, pruning
-from releases.planning.back import back_plan, label
+from releases.planning.back import label
 from releases.planning.objects import Plan, Sighting, Wanted, ref_in
 from releases.planning.risks import Circumstances
 from releases.planning.sources import Source, source_of
@@ -116,17 +116,6 @@ def load_plan(rollout: Rollout) -> Plan:
 def manifests_of(plan: Mapping[str, Any], sealed: Mapping[str, Any]) -> list[Manifest]:
     """The manifests with the values of Secrets, by the index of plan["objects"]."""
     return [unseal(ref_in(row), row["manifest"], sealed) for row in plan["objects"]]
-
-
-def way_back(rollout: Rollout) -> tuple[Plan, Sealed]:
-    """The plan that takes a rollout back, with its steps, and the values of its Secrets."""
-    plan = load_plan(rollout)
-    digest = plan["back"]["plan"]
-    previous = blobs.load_json(digest) if digest else None
-    found = Rollout.objects.filter(pk=plan["back"]["rollout"]).first()
-    back = back_plan(plan, previous)
-    steps = strategies.find(back["strategy"]["name"]).back(Work.of({**back, "steps": ()}))
-    return {**back, "steps": [step.to_json() for step in steps]}, load_sealed(found.sealed_digest if found else "")
 
 
 def _plan_of(rollout: Rollout, source: Source, gateway: Gateway) -> Planned:

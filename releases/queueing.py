@@ -1,5 +1,6 @@
 """Who goes first: one live rollout an application and environment, the others in the order they were asked for."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from django.db.models import Max, Q, QuerySet
@@ -138,6 +139,6 @@ def _another_went_since(rollout: Rollout) -> bool:
     return siblings(rollout).filter(finished_at__gt=rollout.planned_at).exists()
 
 
-def _record(verb: str, rollout: Rollout, data: dict | None = None) -> None:
+def _record(verb: str, rollout: Rollout, data: Mapping[str, object] | None = None) -> None:
     names = {"environment": rollout.environment.name, "application": rollout.application.name}
     audit.record(verb, rollout, data or {}, actor=SYSTEM, **names)

@@ -14,7 +14,7 @@ from releases.errors import PlanRefused
 from releases.intake import open_bundle
 from releases.models import Rollout
 from releases.planning.objects import Wanted, ref_in
-from releases.resolve import resolve_all
+from releases.resolve import pin
 from releases.rollout import strategies
 from releases.sealing import load_sealed, unseal
 
@@ -64,7 +64,7 @@ def _from_release(rollout: Rollout) -> Source:
     bundle = open_bundle(release.bundle)
     further = images_needed(bundle, target, release.images)
     references = {**release.images, **{reference: reference for reference in further}}
-    pinned = resolve_all(references)
+    pinned = pin(references)
     rendering = render(bundle, target, pinned)
     return Source(
         objects=_wanted(rendering, rollout),

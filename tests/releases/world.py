@@ -1,0 +1,139 @@
+"""Four environments, one application, the people who work with them, and rollouts in any phase."""
+
+import io
+import tarfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from environments.models import Cluster, Environment, Grant
+from portal.actors import SYSTEM, Actor
+from portal.roles import Role
+from releases import intake
+from releases.models import Application, Release, Rollout
+from releases.states import LIVE, Phase
+
+ROLES: Mapping[str, Role | None] = {
+    "lead": Role.APPROVER,
+    "lead2": Role.APPROVER,
+    "developer": Role.DEVELOPER,
+    "operator": Role.OPERATOR,
+    "auditor": Role.AUDITOR,
+    "outsider": None,
+}
+WEB = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      containers:
+      - name: web
+        image: registry.example/shop/web
+        envFrom: [{configMapRef: {name: web-config}}]
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: web-config}
+data: {LOG_LEVEL: info, DATABASE_URL: "postgresql://db-1/shop"}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: web-secret}
+stringData: {PASSWORD: hunter2}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {selector: {app: web}, ports: [{port: 80}]}
+"""
+
+
+@dataclass
+class World:
+    """What a test starts from."""
+
+    application: Application
+    environments: dict[str, Environment]
+    people: dict[str, Actor]
+
+    def release(self, version: str = "1.0.0", files: Mapping[str, str] | None = None, **more: Any) -> Release:
+        """A release of the application, with a bundle of its own where `files` are given."""
+        bundle = intake.store_bundle(self.application, archive(files or {"base/web.yaml": WEB}), "shop.tar.gz")
+        images = more.pop("images", {"web": f"registry.example/shop/web:{version}"})
+        return intake.create_release(SYSTEM, self.application, version, images, bundle=bundle, **more)[0]
+
+    def rollout(
+        self,
+        phase: Phase,
+        *,
+        environment: str = "prod",
+        version: str = "1.0.0",
+        by: str = "developer",
+        **fields: Any,
+    ) -> Rollout:
+        """A rollout as if it had come to that phase."""
+        now = timezone.now()
+        started = phase in LIVE | {Phase.SUCCEEDED, Phase.FAILED, Phase.ABORTED, Phase.ROLLED_BACK}
+        planned = phase is not Phase.PLANNING
+        newest = Rollout.objects.order_by("-sequence").first()
+        defaults = {
+            "plan_digest": "sha256:plan" if planned else "",
+            "planned_at": now if planned else None,
+            "expires_at": now + timedelta(hours=1) if planned else None,
+            "started_at": now if started else None,
+            "sequence": (newest.sequence if newest else 0) + 1 if started else 0,
+            "requester": self.people[by].user,
+            "requested_by": by,
+        }
+        release = Release.objects.filter(version=version).first() or self.release(version)
+        return Rollout.objects.create(
+            release=release,
+            application=self.application,
+            environment=self.environments[environment],
+            phase=phase,
+            **{**defaults, **fields},
+        )
+
+
+def build() -> World:
+    """dev, staging, prod and dr on one cluster; prod needs an approval and a person's start."""
+    cluster = Cluster.objects.create(name="one", server="http://127.0.0.1:1")
+    environments = {
+        name: Environment.objects.create(
+            name=name,
+            order=order,
+            cluster=cluster,
+            required_approvals=1 if name in ("prod", "dr") else 0,
+            start_when_approved=name != "prod",
+        )
+        for order, name in enumerate(("dev", "staging", "prod", "dr"))
+    }
+    people = {name: Actor.of(_person(name, role, environments)) for name, role in ROLES.items()}
+    return World(Application.objects.create(name="shop"), environments, people)
+
+
+def _person(name: str, role: Role | None, environments: Mapping[str, Environment]) -> User:
+    user = User.objects.create(username=name, email=f"{name}@example.test")
+    if role:
+        Grant.objects.bulk_create(Grant(environment=each, role=role, user=user) for each in environments.values())
+    return user
+
+
+def archive(files: Mapping[str, str]) -> bytes:
+    """A .tar.gz of these files."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as packed:
+        for path, text in files.items():
+            member = tarfile.TarInfo(path)
+            member.size = len(text.encode())
+            packed.addfile(member, io.BytesIO(text.encode()))
+    return buffer.getvalue()
