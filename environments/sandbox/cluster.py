@@ -16,6 +16,11 @@ from environments.sandbox.view import View
 Watcher = Callable[[str, Object, Object | None], None]
 
 
+def _unknown(pod: Object, resource: str) -> float | None:
+    del pod, resource
+    return None
+
+
 class Hands:
     """Writes as the controllers of a cluster do. Each method may raise ApiError; a stale update is one."""
 
@@ -44,7 +49,10 @@ class Hands:
 
 
 class Cluster:
-    """One simulated cluster's inside. Events of the store reach the view in the loop's thread alone."""
+    """One simulated cluster's inside. Events of the store reach the view in the loop's thread alone.
+
+    `usage` tells what a pod uses of "cpu" (millicores) or "memory" (bytes), None where it does not run.
+    """
 
     def __init__(self, store: Store, client: Callable[[str], Client], clock: Clock) -> None:
         self.store, self.clock, self.client = store, clock, client
@@ -53,6 +61,7 @@ class Cluster:
         self.recorder = Recorder(store, clock)
         self.hands = Hands(client("kube-controller-manager"), self.recorder)
         self.watchers: list[Watcher] = []
+        self.usage: Callable[[Object, str], float | None] = _unknown
         self._inbox: deque[tuple[str, Object]] = deque()
         self._unsubscribe: Callable[[], object] | None = None
 

@@ -69,7 +69,7 @@ class Space:
 
     node: Object
     total: Room
-    used: Room = Room()
+    used: Room = field(default_factory=Room)
     pods: dict[str, tuple[str, dict[str, str]]] = field(default_factory=dict)
     ports: Counter[tuple[int, str]] = field(default_factory=Counter)
 

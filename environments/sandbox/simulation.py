@@ -34,6 +34,7 @@ class Simulation:
         self.images = images or Images()
         self.puller = Puller(self.images, registry)
         self.kubelet = Kubelet(self.cluster, self.puller, real_time=real_time)
+        self.cluster.usage = self.kubelet.usage
         self.scheduler = Scheduler(self.cluster)
         self._nodes = nodes
         controllers = [controller(self.cluster) for controller in load()]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from environments.sandbox.meta import Key, Object, controller_of, is_ready, key_of, kind_of, uid_of
+from environments.sandbox.meta import Key, Object, controller_of, is_ready, key_of, kind_of, labels_of, uid_of
 
 _Index = dict[tuple[Any, ...], dict[Key, Object]]
 
@@ -16,6 +16,7 @@ class View:
         self._owned: _Index = {}
         self._orphans: _Index = {}
         self._services: _Index = {}
+        self._labelled: _Index = {}
         self._by_uid: dict[str, Object] = {}
         self._dependents: dict[str, dict[str, Object]] = {}
         self._ready_since: dict[str, float] = {}
@@ -51,6 +52,13 @@ class View:
             for service in list(self._services.get((namespace, *pair), {}).values()):
                 if service["spec"]["selector"].items() <= labels.items():
                     yield service
+
+    def pods_with(self, namespace: str, labels: dict[str, str]) -> list[Object]:
+        """Pods that have all of these labels (at least one)."""
+        buckets = [self._labelled.get((namespace, *pair), {}) for pair in labels.items()]
+        smallest = min(buckets, key=len, default={})
+        wanted = labels.items()
+        return [pod for pod in list(smallest.values()) if wanted <= labels_of(pod).items()]
 
     def ready_since(self, pod: Object) -> float:
         """The simulated time since which a ready pod is ready."""
@@ -94,6 +102,9 @@ class View:
             yield self._owned, (kind, controller["uid"])
         else:
             yield self._orphans, (kind, key.namespace)
+        if kind == "Pod":
+            for pair in labels_of(obj).items():
+                yield self._labelled, (key.namespace, *pair)
         selector = obj["spec"].get("selector") if kind == "Service" else None
         if selector:
             yield self._services, (key.namespace, *min(selector.items()))

@@ -67,8 +67,8 @@ def sizes_of_old(deployment: Object, old: Sequence[Object], new: Object) -> dict
 
 def _take(sizes: dict[str, int], most: dict[str, int], count: int) -> None:
     """Takes up to `count` away from the sizes, of each at most `most`."""
-    for name in sizes:
-        taken = max(0, min(count, most[name], sizes[name]))
+    for name, size in sizes.items():
+        taken = max(0, min(count, most[name], size))
         sizes[name] -= taken
         count -= taken
 
@@ -114,10 +114,8 @@ def _share(deployment: Object, replica_set: Object, allowed: int, to_add: int, a
         return 0
     size = replicas_of(replica_set)
     before = int(annotations_of(replica_set).get(MAXIMUM) or 0) or int(deployment.get("status", {}).get("replicas", 0))
-    if not allowed:
-        fraction = -size
-    else:
-        fraction = _round(size * allowed / before) - size if before else 0
+    grown = _round(size * allowed / before) - size if before else 0
+    fraction = grown if allowed else -size
     return min(fraction, to_add - added) if to_add > 0 else max(fraction, to_add - added)
 
 

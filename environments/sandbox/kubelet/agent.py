@@ -39,6 +39,16 @@ class Kubelet:
     def lookup(self, kind: str, namespace: str, name: str) -> Object | None:
         return self.cluster.view.get(kind, Key(namespace, name))
 
+    def usage(self, pod: Object, resource: str) -> float | None:
+        """Millicores or bytes that a pod's behaviour says it uses; None where it does not run."""
+        run = self._runs.get(uid_of(pod))
+        running = [item.behaviour for item in run.mains if item.running is not None] if run else []
+        if not running:
+            return None
+        if resource == "cpu":
+            return float(sum(behaviour.cpu_millicores for behaviour in running))
+        return float(sum(behaviour.memory_mib for behaviour in running)) * 2**20
+
     def pull(self, pod: Object, image: str) -> Pulled:
         del pod
         return self.puller.pull(image)
