@@ -1,5 +1,6 @@
 """What an administrator would set up by hand: people, environments, applications and a webhook."""
 
+import base64
 import io
 import secrets
 import tarfile
@@ -147,7 +148,7 @@ def webhooks(application: Application, images: dict[str, str], url: str) -> dict
             secrets.token_urlsafe(24),
             {"repository": application.repository, "events": ["release"], "images": templates},
         ),
-        ("generic", f"whsec_{secrets.token_urlsafe(24)}", {"images": templates}),
+        ("generic", "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode(), {"images": templates}),
     ):
         source = WebhookSource.objects.create(
             name=application.name, provider=provider, application=application, secret=secret, mapping=mapping

@@ -14,9 +14,7 @@ class Application(models.Model):
     name = models.SlugField(unique=True, max_length=60)
     title = models.CharField(max_length=100, blank=True)
     description = models.TextField(blank=True)
-    repository = models.CharField(
-        max_length=200, blank=True, help_text="owner/name, for links and commit statuses."
-    )
+    repository = models.CharField(max_length=200, blank=True, help_text="owner/name, for links and commit statuses.")
     strategy = models.CharField(max_length=20, default="rolling")
     parameters = models.JSONField(
         default=dict, blank=True, help_text='The strategy\'s parameters, e.g. {"maxSurge": 1}.'
@@ -59,12 +57,8 @@ class Release(models.Model):
     bundle = models.ForeignKey(Bundle, on_delete=models.PROTECT, related_name="releases")
     changelog = models.TextField(blank=True)
     commit = models.CharField(max_length=64, blank=True)
-    commit_author = models.CharField(
-        max_length=200, blank=True, help_text="Login or address of who wrote the commit."
-    )
-    source = models.CharField(
-        max_length=200, blank=True, help_text="Where it came from: a webhook's source, api, cli."
-    )
+    commit_author = models.CharField(max_length=200, blank=True, help_text="Login or address of who wrote the commit.")
+    source = models.CharField(max_length=200, blank=True, help_text="Where it came from: a webhook's source, api, cli.")
     created_by = models.CharField(max_length=200)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -129,9 +123,7 @@ class Rollout(models.Model):
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField(null=True)
-    superseded_by = models.ForeignKey(
-        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
-    )
+    superseded_by = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
 
     # The claim: whoever holds the lease works on it; each save compares and raises `version`.
     version = models.BigIntegerField(
@@ -212,9 +204,7 @@ class Approval(models.Model):
 
     class Meta:
         ordering = ["id"]
-        constraints = [
-            models.UniqueConstraint(fields=["rollout", "digest", "user"], name="one_vote_a_person")
-        ]
+        constraints = [models.UniqueConstraint(fields=["rollout", "digest", "user"], name="one_vote_a_person")]
 
     def __str__(self) -> str:
         return f"{self.name} {self.decision} {self.rollout}"
@@ -229,7 +219,12 @@ class WebhookSource(models.Model):
     secret = EncryptedTextField(editable=False)
     mapping = models.JSONField(default=dict, blank=True)
     rollout_to = models.ManyToManyField(Environment, blank=True, related_name="+")
-    callback_url = models.URLField(blank=True)
+    callback_url = models.URLField(
+        blank=True, help_text="Told how each rollout ended, signed with the source's secret."
+    )
+    callback_token = EncryptedTextField(
+        editable=False, null=True, help_text="For commit statuses at the provider's API."
+    )
     active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -243,24 +238,34 @@ class WebhookSource(models.Model):
 class Delivery(models.Model):
     """A webhook as it came in, once, and what it led to."""
 
+    class Outcome(models.TextChoices):
+        ACCEPTED = "accepted", "Accepted"
+        FETCHING = "fetching", "Fetching the bundle"
+        IGNORED = "ignored", "Ignored"
+        REFUSED = "refused", "Refused"
+
     source = models.ForeignKey(WebhookSource, on_delete=models.CASCADE, related_name="deliveries")
     delivery_id = models.CharField(max_length=200)
     event = models.CharField(max_length=60)
     body_hash = models.CharField(max_length=64)
-    business_key = models.CharField(max_length=300, blank=True)
+    commit = models.CharField(max_length=64, blank=True)
+    business_key = models.CharField(max_length=300, blank=True, help_text="What happened, whatever the delivery's id.")
     body = models.JSONField()
-    outcome = models.CharField(max_length=20, default="received")
+    outcome = models.CharField(max_length=10, choices=Outcome)
     detail = models.TextField(blank=True)
-    release = models.ForeignKey(
-        Release, null=True, blank=True, on_delete=models.SET_NULL, related_name="deliveries"
-    )
+    release = models.ForeignKey(Release, null=True, blank=True, on_delete=models.SET_NULL, related_name="deliveries")
     rollouts = models.ManyToManyField(Rollout, blank=True, related_name="deliveries")
     received_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering = ["-id"]
         verbose_name_plural = "deliveries"
-        constraints = [models.UniqueConstraint(fields=["source", "body_hash"], name="delivery_once_by_body")]
+        constraints = [
+            models.UniqueConstraint(fields=["source", "body_hash"], name="delivery_once_by_body"),
+            models.UniqueConstraint(
+                fields=["source", "business_key"], condition=~models.Q(business_key=""), name="delivery_once_by_key"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.source} {self.delivery_id}"

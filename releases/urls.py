@@ -4,8 +4,10 @@ from django.urls import path
 
 from releases.api import api
 from releases.pages import approvals, history, matrix, rollout, rollouts, workloads
+from releases.webhooks.receive import receive
 
 urlpatterns = [
+    path("webhooks/<slug:provider>/<slug:source>", receive, name="webhook"),
     path("api/v1/", api.urls),
     path("", matrix.show, name="matrix"),
     path("approvals", approvals.show, name="approvals"),
