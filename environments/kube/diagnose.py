@@ -10,12 +10,18 @@ from itertools import islice
 from environments.kube.client import Gateway
 from environments.kube.errors import KubeError
 from environments.kube.objects import Manifest
+from environments.kube.owned import (
+    REVISION,
+    REVISION_HASH,
+    TEMPLATE_HASH,
+    annotation,
+    label,
+    owned,
+    selector_of,
+)
 from environments.kube.reasons import Problem, pod_problems
 from environments.kube.verdict import Json, count, holds, section
 
-HASH = "pod-template-hash"
-REVISION_HASH = "controller-revision-hash"
-REVISION = "deployment.kubernetes.io/revision"
 LOGS = 2
 LINES = 10
 
@@ -41,64 +47,41 @@ def newest_pods(gateway: Gateway, obj: Json) -> tuple[Json, list[Manifest]]:
     Of a StatefulSet also those of earlier revisions that are not ready, since the newest wait for them. Raises
     KubeError.
     """
-    kind, namespace = obj["kind"], obj["metadata"]["namespace"]
-    selector = _selector(obj)
-    maker = _replica_set(gateway, obj, selector) if kind == "Deployment" else obj
-    template = section(maker, "metadata").get("labels", {}).get(HASH) if kind == "Deployment" else ""
-    if kind == "Deployment" and not template:
+    selector, namespace = selector_of(obj), obj["metadata"]["namespace"]
+    if obj["kind"] != "Deployment":
+        pods = owned(gateway.list("v1", "Pod", namespace, labels=selector), obj)
+        return obj, _newest(pods, obj, _revision(gateway, obj, pods, selector))
+    maker = _replica_set(gateway, obj, selector)
+    template = label(maker, TEMPLATE_HASH)
+    if not template:
         return maker, []
-    pods = gateway.list("v1", "Pod", namespace, labels=f"{selector},{HASH}={template}" if template else selector)
-    mine = [pod for pod in pods if _owned(pod, maker)]
-    revision = _revision(gateway, obj, mine, selector)
+    pods = gateway.list("v1", "Pod", namespace, labels=f"{selector},{TEMPLATE_HASH}={template}")
+    return maker, owned(pods, maker)
+
+
+def _newest(pods: list[Manifest], obj: Json, revision: str) -> list[Manifest]:
     if not revision:
-        return maker, mine
-    newest = [pod for pod in mine if section(pod, "metadata").get("labels", {}).get(REVISION_HASH) == revision]
-    stuck = [pod for pod in mine if pod not in newest and not holds(section(pod, "status"), "Ready")]
-    return maker, [*newest, *(stuck if kind == "StatefulSet" else ())]
-
-
-def _selector(obj: Json) -> str:
-    """The workload's selector as a query: "app=web,tier in (a,b)"."""
-    selector = section(section(obj, "spec"), "selector")
-    plain = [f"{name}={value}" for name, value in (selector.get("matchLabels") or {}).items()]
-    return ",".join([*plain, *(_expression(one) for one in selector.get("matchExpressions") or ())])
-
-
-def _expression(one: Json) -> str:
-    key, values = str(one["key"]), ",".join(one.get("values") or ())
-    words: dict[str, str] = {
-        "In": f"{key} in ({values})",
-        "NotIn": f"{key} notin ({values})",
-        "Exists": key,
-        "DoesNotExist": f"!{key}",
-    }
-    return words[one["operator"]]
-
-
-def _owned(obj: Json, owner: Json) -> bool:
-    owners = section(obj, "metadata").get("ownerReferences") or ()
-    return any(o.get("uid") == section(owner, "metadata").get("uid") for o in owners)
+        return pods
+    waits = obj["kind"] == "StatefulSet"
+    return [pod for pod in pods if label(pod, REVISION_HASH) == revision or (waits and _ailing(pod))]
 
 
 def _replica_set(gateway: Gateway, deployment: Json, selector: str) -> Json:
     """The Deployment's current ReplicaSet; empty where it has none yet."""
-    revision = (section(deployment, "metadata").get("annotations") or {}).get(REVISION)
     sets = gateway.list("apps/v1", "ReplicaSet", deployment["metadata"]["namespace"], labels=selector)
-    mine = [one for one in sets if _owned(one, deployment)]
-    marked = [one for one in mine if (one["metadata"].get("annotations") or {}).get(REVISION) == revision]
-    return marked[0] if marked else {}
+    newest = annotation(deployment, REVISION)
+    return next((one for one in owned(sets, deployment) if annotation(one, REVISION) == newest), {})
 
 
 def _revision(gateway: Gateway, obj: Json, pods: list[Manifest], selector: str) -> str:
-    """The value of controller-revision-hash that the newest pods have; "" where the kind has none."""
+    """The value of controller-revision-hash that the newest pods have; "" where all have the same."""
     if obj["kind"] == "StatefulSet":
         return str(section(obj, "status").get("updateRevision") or "")
-    hashes = {section(pod, "metadata").get("labels", {}).get(REVISION_HASH, "") for pod in pods}
-    if obj["kind"] != "DaemonSet" or len(hashes) < 2:
+    if len({label(pod, REVISION_HASH) for pod in pods}) < 2:
         return ""
-    revisions = gateway.list("apps/v1", "ControllerRevision", obj["metadata"]["namespace"], labels=selector)
-    newest = max((r for r in revisions if _owned(r, obj)), key=lambda r: count(r, "revision"), default={})
-    return str(section(newest, "metadata").get("labels", {}).get(REVISION_HASH, ""))
+    made = gateway.list("apps/v1", "ControllerRevision", obj["metadata"]["namespace"], labels=selector)
+    newest: Json = max(owned(made, obj), key=lambda one: count(one, "revision"), default={})
+    return label(newest, REVISION_HASH)
 
 
 def _ailing(pod: Json) -> bool:

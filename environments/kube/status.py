@@ -10,6 +10,7 @@ from math import ceil
 
 from environments.kube.health import health
 from environments.kube.names import MANAGER
+from environments.kube.owned import REVISION_HASH, is_owned, label
 from environments.kube.verdict import (
     Json,
     State,
@@ -59,13 +60,8 @@ def stuck_pods(statefulset: Json, pods: Sequence[Json]) -> list[tuple[str, str]]
     return [
         (pod["metadata"]["name"], pod["metadata"]["uid"])
         for pod in pods
-        if _owned(pod, statefulset) and _ordinal(pod) >= keep and _broken(pod, revision)
+        if is_owned(pod, statefulset) and _ordinal(pod) >= keep and _broken(pod, revision)
     ]
-
-
-def _owned(pod: Json, owner: Json) -> bool:
-    owners = section(pod, "metadata").get("ownerReferences") or ()
-    return any(o.get("uid") == section(owner, "metadata").get("uid") for o in owners)
 
 
 def _ordinal(pod: Json) -> int:
@@ -75,7 +71,7 @@ def _ordinal(pod: Json) -> int:
 
 def _broken(pod: Json, revision: str) -> bool:
     metadata = section(pod, "metadata")
-    other = (metadata.get("labels") or {}).get("controller-revision-hash") != revision
+    other = label(pod, REVISION_HASH) != revision
     return other and not metadata.get("deletionTimestamp") and not holds(section(pod, "status"), "Ready")
 
 
