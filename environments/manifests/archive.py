@@ -20,9 +20,9 @@ BLOCK = tarfile.BLOCKSIZE
 class Limits:
     """Sizes are bytes. `ratio` is how many times larger than the archive its contents may be, once past `free`."""
 
-    archive: int = 8 * 1024**2
+    archive: int = 4 * 1024**2
     member: int = 2 * 1024**2
-    total: int = 16 * 1024**2
+    total: int = 6 * 1024**2
     count: int = 1000
     ratio: int = 100
     free: int = 1024**2

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from .node import Origin
 
 SHOWN = 50
+KEPT = 1000
 
 
 class BundleError(ValueError):
@@ -42,7 +43,7 @@ class BundleErrors(BundleError):
 
 
 class Findings:
-    """Collects errors, each once, so that a person hears of all of them together."""
+    """Collects errors, each once and at most KEPT, so that a person hears of all of them together."""
 
     def __init__(self) -> None:
         self._errors: dict[str, BundleError] = {}
@@ -55,7 +56,8 @@ class Findings:
 
     def take(self, error: BundleError) -> None:
         for each in error.errors if isinstance(error, BundleErrors) else (error,):
-            self._errors.setdefault(each.words, each)
+            if len(self._errors) < KEPT:
+                self._errors.setdefault(each.words, each)
 
     def check(self) -> None:
         """Raises BundleErrors where anything was found."""

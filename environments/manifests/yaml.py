@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -13,7 +14,8 @@ from yaml.resolver import Resolver
 from .errors import BundleError, Findings
 from .node import BASE, Node, Origin, Place, Unquoted, field_of, plain
 
-MAX_VALUES = 200_000
+MAX_VALUES = 100_000
+MAX_EVENTS = 3 * MAX_VALUES
 MAX_DEPTH = 60
 PREFIX = "tag:yaml.org,2002:"
 INTEGER = re.compile(r"^[-+]?(0b[0-1_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|0|[1-9][0-9_]*)$")
@@ -99,16 +101,33 @@ class _Key(NamedTuple):
 
 
 def _compose(text: str) -> Iterator[yaml.Node]:
+    _check_shape(text)
     loader = _Loader(text)
     try:
         while loader.check_node():
             root = loader.get_node()
             assert root is not None
             yield root
-    except RecursionError:
-        raise _TooLarge("nested too deeply") from None
     finally:
         loader.dispose()
+
+
+def _check_shape(text: str) -> None:
+    """Composing is recursive in C and would end the process, so how deep and how long it is is looked at before.
+
+    Bad syntax ends the look: composing ends at the same place, and tells of it.
+    """
+    depth = 0
+    with suppress(yaml.YAMLError):
+        for number, event in enumerate(yaml.parse(text, Loader=yaml.CSafeLoader)):
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+            elif isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+            if depth > MAX_DEPTH:
+                raise _TooLarge(f"nested more than {MAX_DEPTH} levels deep")
+            if number > MAX_EVENTS:
+                raise _TooLarge(f"more than {MAX_VALUES:,} values")
 
 
 def _syntax_error(error: yaml.MarkedYAMLError, path: str) -> BundleError:

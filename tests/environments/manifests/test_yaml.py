@@ -1,0 +1,108 @@
+"""YAML as Kubernetes' tools read it, each value with its line."""
+
+import pytest
+
+from environments.manifests.errors import BundleErrors
+from environments.manifests.yaml import parse, scalar
+
+VALUES = [
+    ("3", 3),
+    ("-3", -3),
+    ("0", 0),
+    ("0x1F", 31),
+    ("010", 8),
+    ("1_000", 1000),
+    ("1.5", 1.5),
+    ("1e3", 1000.0),
+    ("true", True),
+    ("No", False),
+    ("on", True),
+    ("y", "y"),
+    ("null", None),
+    ("~", None),
+    ("22:22", "22:22"),
+    ("2024-01-31", "2024-01-31"),
+    ("2024-01-31T10:00:00Z", "2024-01-31T10:00:00Z"),
+    ("1.2.3", "1.2.3"),
+    ("500m", "500m"),
+    ("'3'", "3"),
+    ("!!str 3", "3"),
+    ("=", "="),
+]
+
+
+@pytest.mark.parametrize(("text", "value"), VALUES)
+def test_scalars(text: str, value: object) -> None:
+    data = parse(f"a: {text}\n", "a.yaml")[0].data
+    assert data == {"a": value}
+    assert type(data["a"]) is type(value)
+
+
+@pytest.mark.parametrize(("text", "value"), [("3", 3), ("true", True), ("a: b", "a: b"), ("[1]", "[1]"), ("", None)])
+def test_a_single_scalar(text: str, value: object) -> None:
+    assert scalar(text) == value
+
+
+ERRORS = [
+    ("a: 1\nb:\n  c: 1\n  c: 2\n", "a.yaml line 4, b.c: this key is already there in line 3"),
+    ("a: [1, 2\n", "a.yaml line 2: not YAML: while parsing a flow sequence, did not find expected ',' or ']'"),
+    ("a: 1\n b: 2\n", "a.yaml line 2: not YAML: mapping values are not allowed in this context"),
+    ("a: &x\n  b: *x\n", "nested"),
+    ("a: *x\n", "a.yaml line 1: not YAML: found undefined alias"),
+    ("a: !!python/object/apply:os.system ['true']\n", "the tag !!python/object/apply:os.system is not allowed"),
+    ("a: !!binary aGk=\n", "a.yaml line 1, a: the tag !!binary is not allowed: plain values only"),
+    ("a: !!set {b}\n", "a.yaml line 1, a: the tag !!set is not allowed: plain values only"),
+    ("a: !mine b\n", "a.yaml line 1, a: the tag !mine is not allowed: plain values only"),
+    ("a: .inf\n", "a.yaml line 1, a: .inf is not a number that JSON knows"),
+    ("a: .nan\n", "a.yaml line 1, a: .nan is not a number that JSON knows"),
+    ("a: 99999999999999999999\n", "a.yaml line 1, a: this number is too large"),
+    (f"a: {'9' * 5000}\n", "a.yaml line 1, a: this number is too large"),
+    ("a: !!int x\n", "a.yaml line 1, a: invalid literal for int() with base 10: 'x'"),
+    ("{[1]: 2}\n", "a.yaml line 1: a key must be text, not a list or a map"),
+    ("a: \u0001\n", "not YAML"),
+    ("%YAML 9.9\n---\na: 1\n", "not YAML"),
+    ("[" * 100_000, "a.yaml: nested more than 60 levels deep"),
+    ("- " * 100_000, "a.yaml: nested more than 60 levels deep"),
+    ("- [a]: b\n" * 100_000, "a.yaml: more than 100,000 values"),
+    ("? " * 100_000, "a.yaml: nested more than 60 levels deep"),
+    ("a: " + "[" * 100 + "]" * 100 + "\n", "a.yaml: nested more than 60 levels deep"),
+]
+
+
+@pytest.mark.parametrize(("text", "words"), ERRORS)
+def test_errors(text: str, words: str) -> None:
+    with pytest.raises(BundleErrors) as caught:
+        parse(text, "a.yaml")
+    assert words in caught.value.words
+
+
+def test_a_bomb_of_aliases_is_not_unpacked() -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 12)]
+    with pytest.raises(BundleErrors, match="more than 100,000 values once its aliases are followed"):
+        parse("\n".join(lines), "a.yaml")
+
+
+def test_anchors_and_merge_keys_are_followed() -> None:
+    text = "base: &base {a: 1, b: 1}\nmore: &more {b: 2, c: 2}\nx:\n  <<: [*base, *more]\n  c: 3\n"
+    assert parse(text, "a.yaml")[0].data["x"] == {"a": 1, "b": 1, "c": 3}
+
+
+def test_every_value_knows_its_line() -> None:
+    text = "# head\na:\n  b: |\n    text\n  c:\n    - x\n    - y: 1\n---\nd: 1\n"
+    first, second = parse(text, "a.yaml")
+    assert first.lines == {(): 2, ("a",): 2, ("a", "b"): 3, ("a", "c"): 5, ("a", "c", 0): 6, ("a", "c", 1): 7} | {
+        ("a", "c", 1, "y"): 7
+    }
+    assert (second.line, second.lines["d",]) == (9, 9)
+
+
+def test_empty_documents_are_left_out_and_lists_unfolded() -> None:
+    text = "---\n# nothing\n---\napiVersion: v1\nkind: List\nitems:\n- {kind: A}\n- {kind: B}\n---\n"
+    assert [(each.data, each.line) for each in parse(text, "a.yaml")] == [({"kind": "A"}, 7), ({"kind": "B"}, 8)]
+
+
+def test_errors_of_a_file_are_told_together() -> None:
+    with pytest.raises(BundleErrors) as caught:
+        parse("a: 1\na: 2\nb: !x y\n---\nc: [\n", "a.yaml")
+    assert [error.line for error in caught.value.errors] == [2, 3, 6]
