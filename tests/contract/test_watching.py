@@ -1,0 +1,99 @@
+"""The watcher and the history reader on both clusters."""
+
+import queue
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from environments.kube.history import read_history
+from environments.kube.objects import Ref
+from environments.kube.observe import Watcher
+from environments.kube.status import workload_status
+from tests.contract.objects import config_map, deployment, statefulset
+from tests.contract.space import MERGE, Space
+
+LABELS = {"slipway.dev/managed": "true"}
+
+
+class Watched:
+    """A watcher of one namespace's ConfigMaps with our label, and what it told."""
+
+    def __init__(self, space: Space) -> None:
+        self.seen: queue.Queue[tuple[str, str]] = queue.Queue()
+        self.watcher = Watcher(
+            space.gateway,
+            "v1",
+            "ConfigMap",
+            labels="slipway.dev/managed=true",
+            namespace=space.name,
+            on_event=lambda kind, obj: self.seen.put((kind, obj.get("metadata", {}).get("name", ""))),
+            on_state=lambda state: None,
+        )
+
+    def next(self) -> tuple[str, str]:
+        return self.seen.get(timeout=10)
+
+
+def marked(name: str, **data: str) -> dict:
+    made = config_map(name, **data)
+    return {**made, "metadata": {**made["metadata"], "labels": LABELS}}
+
+
+@pytest.fixture
+def watched(space: Space) -> Iterator[Watched]:
+    space.apply(marked("first", k="1"))
+    space.apply(config_map("not-ours"))
+    watched = Watched(space)
+    watched.watcher.start()
+    yield watched
+    watched.watcher.stop()
+    watched.watcher.join(10)
+
+
+def config_ref(space: Space, name: str) -> Ref:
+    return space.ref("ConfigMap", name, "v1")
+
+
+def test_changes_arrive_as_they_happen(space: Space, watched: Watched):
+    assert [watched.next(), watched.next()] == [("ADDED", "first"), ("SYNCED", "")]
+    assert watched.watcher.state.live
+    space.apply(marked("second", k="1"))
+    space.apply(marked("first", k="2"))
+    space.gateway.delete(config_ref(space, "second"))
+    assert [watched.next() for _ in range(3)] == [("ADDED", "second"), ("MODIFIED", "first"), ("DELETED", "second")]
+
+
+def test_an_object_that_loses_our_label_arrives_as_deleted_and_returns_as_added(space: Space, watched: Watched):
+    assert [watched.next(), watched.next()] == [("ADDED", "first"), ("SYNCED", "")]
+    for value, told in ((None, "DELETED"), ("true", "ADDED")):
+        body = {"metadata": {"labels": {"slipway.dev/managed": value}}}
+        space.done(space.patch(config_ref(space, "first"), body, "somebody", form=MERGE))
+        assert watched.next() == (told, "first")
+    assert space.live(config_ref(space, "first")) is not None
+
+
+def test_a_silent_watch_ends_within_a_second_of_being_told_to(space: Space, watched: Watched):
+    watched.next(), watched.next()
+    time.sleep(0.2)
+    began = time.monotonic()
+    watched.watcher.stop()
+    watched.watcher.join(5)
+    assert not watched.watcher.is_alive()
+    assert time.monotonic() - began < 1
+
+
+@pytest.mark.parametrize("make", [deployment, statefulset], ids=["Deployment", "StatefulSet"])
+def test_the_revisions_of_a_workload_are_read(space: Space, make):
+    first = make()
+    space.apply(first)
+    ref = space.ref(first["kind"], first["metadata"]["name"])
+    space.until(lambda: workload_status(space.found(ref)).state == "done")
+    second = make()
+    second["spec"]["template"]["spec"]["containers"][0]["image"] = "example.test/shop/web:2"
+    space.apply(second)
+    history = space.until(lambda: len(found := read_history(space.gateway, space.found(ref))) == 2 and found)
+    assert [(one.number, one.images["web"], one.current) for one in history] == [
+        (2, "example.test/shop/web:2", True),
+        (1, "example.test/shop/web:1", False),
+    ]
