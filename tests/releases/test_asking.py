@@ -51,9 +51,7 @@ class TestRequest:
         ("strategy", "parameters", "words"),
         [("teleport", {}, "no strategy 'teleport'"), ("rolling", {"speed": 1}, "no parameter 'speed'")],
     )
-    def test_what_no_strategy_knows_is_refused(
-        self, world: World, strategy: str, parameters: dict, words: str
-    ) -> None:
+    def test_what_no_strategy_knows_is_refused(self, world: World, strategy: str, parameters: dict, words: str) -> None:
         with pytest.raises(Unacceptable, match=words):
             actions.request(
                 world.people["developer"],
