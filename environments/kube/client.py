@@ -170,12 +170,13 @@ class Gateway:
         body: Any = None,
         content_type: str = "application/json",
         timeout: float | None = None,
+        accept: str = "application/json",
     ) -> Answer:
         """Any call, its answer whatever the status. Writes are tried again only where nothing was done."""
         standard = self._transport.limits
         limits = Limits(standard.connect, timeout, timeout + standard.connect) if timeout else None
         repeat = method in ("GET", "HEAD")
-        return self._transport.call(Call(method, path, query, body, content_type, repeat, limits=limits))
+        return self._transport.call(Call(method, path, query, body, content_type, repeat, limits=limits, accept=accept))
 
     def stream(self, path: str, *, query: Query = (), read_timeout: float = 75.0) -> Lines:
         """The raw lines of a watch; its close() may be called from any thread."""

@@ -18,6 +18,7 @@ from environments.schema import Node, recorded
 Mask = Callable[[str], str]
 
 VOLATILE = ("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp")
+REVISION = "deployment.kubernetes.io/revision"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 SECRET_MAPS = ("data", "stringData")
 # For kinds that the recorded schema does not know, in order of trial.
@@ -135,8 +136,11 @@ def _moved(manifest: Manifest, namespace: str) -> Manifest:
 
 
 def comparable(obj: Mapping[str, Any]) -> Manifest:
-    """The object without its status and what the server counts."""
+    """The object without its status, what the server counts, and the revision that a controller notes at any time."""
     metadata = {name: value for name, value in obj["metadata"].items() if name not in VOLATILE}
+    notes = {name: value for name, value in (metadata.pop("annotations", None) or {}).items() if name != REVISION}
+    if notes:
+        metadata["annotations"] = notes
     return {**{name: value for name, value in obj.items() if name != "status"}, "metadata": metadata}
 
 

@@ -1,4 +1,4 @@
-"""The two clusters: the sandbox, and the API server of SLIPWAY_TEST_KUBECONFIG. Each test has a namespace of its own."""
+"""The two clusters: the sandbox, and the API server of SLIPWAY_TEST_KUBECONFIG. Each test has its own namespace."""
 
 import os
 import uuid
@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+import environments.sandbox
 from environments.kube.access import Access
 from environments.kube.client import Gateway
-import environments.sandbox
 from tests.contract.space import Space
 
 REAL = pytest.param("real", marks=pytest.mark.lane("kubeconfig"))

@@ -70,18 +70,18 @@ def outcome(write, number: int) -> str:
     return "200"
 
 
-def test_of_three_racers_with_one_observation_one_wins(space: Space) -> None:
-    for turn in range(5):
-        read = space.apply(config_map(mode=f"turn {turn}"), force=True).object
-        write = lambda number: space.apply(  # noqa: E731
-            config_map(mode=f"{turn}/{number}"), guard=guard_of(read), force=True
-        )
-        assert race(space, write) == ["200", "409", "409"]
+@pytest.mark.parametrize("turn", range(5))
+def test_of_three_racers_with_one_observation_one_wins(space: Space, turn: int) -> None:
+    guard = guard_of(space.apply(config_map(mode="read")).object)
+    assert race(space, lambda number: write(space, number, guard)) == ["200", "409", "409"]
 
 
 def test_of_three_creators_one_wins(space: Space) -> None:
-    write = lambda number: space.apply(config_map(mode=f"{number}"), guard=ABSENT, force=True)  # noqa: E731
-    assert race(space, write) == ["200", "409", "409"]
+    assert race(space, lambda number: write(space, number, ABSENT)) == ["200", "409", "409"]
+
+
+def write(space: Space, number: int, guard: Guard) -> None:
+    space.apply(config_map(mode=f"by {number}"), guard=guard, force=True)
 
 
 def test_a_json_patch_with_a_test_lets_one_racer_through_and_makes_an_update_entry(space: Space) -> None:
@@ -144,11 +144,14 @@ def fence_policy(space: Space) -> list[Manifest]:
     ]
 
 
+def numbered(number: int) -> Manifest:
+    return annotated(config_map(mode=str(number)), **{SEQUENCE: str(number)})
+
+
 def test_a_policy_on_the_number_refuses_even_a_forced_apply(space: Space) -> None:
     for manifest in fence_policy(space):
         space.gateway.apply(manifest, manager="admin")
         space.afterwards_delete(Ref(manifest["apiVersion"], manifest["kind"], "", manifest["metadata"]["name"]))
-    numbered = lambda number: annotated(config_map(mode=str(number)), **{SEQUENCE: str(number)})  # noqa: E731
     space.apply(numbered(5))
 
     def refusal() -> Forbidden | None:
