@@ -3,8 +3,8 @@
     python scripts/record_merge_table.py KUBECONFIG
 
 writes environments/schema/merge_table.json.gz. Descriptions, paths and kinds beyond the list below stay out, so that
-the table is small enough to be read at every start. Which structs are part of their parent even when they are empty
-stands only in OpenAPI v3 (`default: {}`); everything else comes from v2.
+the table is small enough to be read at every start. Defaults stand only in OpenAPI v3 (`default: {}` marks a struct
+that is part of its parent even when it is empty); everything else comes from v2.
 """
 
 import argparse
@@ -57,7 +57,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kubeconfig", help="of a cluster of the version to record")
     kubeconfig = parser.parse_args().kubeconfig
-    table = record(ask(kubeconfig, "/openapi/v2")["definitions"], embedded_fields(kubeconfig))
+    table = record(ask(kubeconfig, "/openapi/v2")["definitions"], defaults(kubeconfig))
     text = json.dumps(table, sort_keys=True, separators=(",", ":")).encode()
     TABLE.write_bytes(gzip.compress(text, 9, mtime=0))
     print(f"{len(table['kinds'])} kinds, {len(table['definitions'])} definitions, {len(text)} bytes as JSON")
@@ -68,26 +68,26 @@ def ask(kubeconfig: str, path: str) -> Any:
     return json.loads(subprocess.run(command, check=True, capture_output=True, timeout=60).stdout)
 
 
-def embedded_fields(kubeconfig: str) -> set[tuple[str, str]]:
-    """(definition, field) of every struct that is never absent."""
-    found = set()
+def defaults(kubeconfig: str) -> dict[tuple[str, str], Any]:
+    """Defaults by definition and field."""
+    found = {}
     paths = ask(kubeconfig, "/openapi/v3")["paths"]
     for api_version in KINDS:
         place = f"apis/{api_version}" if "/" in api_version else f"api/{api_version}"
         document = ask(kubeconfig, paths[place]["serverRelativeURL"])
         for name, definition in document["components"]["schemas"].items():
             properties = definition.get("properties", {}).items()
-            found |= {(name, field) for field, raw in properties if raw.get("default") == {}}
+            found |= {(name, field): raw["default"] for field, raw in properties if "default" in raw}
     return found
 
 
-def record(definitions: dict[str, Any], embedded: set[tuple[str, str]]) -> dict[str, Any]:
+def record(definitions: dict[str, Any], defaults: dict[tuple[str, str], Any]) -> dict[str, Any]:
     kinds = named_kinds(definitions)
     wanted, waiting = {}, list(kinds.values())
     while waiting:
         name = waiting.pop()
         if name not in wanted:
-            wanted[name] = trimmed(definitions[name], name, embedded)
+            wanted[name] = trimmed(definitions[name], name, defaults)
             waiting += references(wanted[name])
     return {"kinds": kinds, "definitions": wanted}
 
@@ -107,18 +107,16 @@ def named_kinds(definitions: dict[str, Any]) -> dict[str, str]:
     return found
 
 
-def trimmed(raw: dict[str, Any], name: str, embedded: set[tuple[str, str]]) -> dict[str, Any]:
+def trimmed(raw: dict[str, Any], name: str, defaults: dict[tuple[str, str], Any]) -> dict[str, Any]:
     kept = {key: raw[key] for key in KEPT if key in raw}
-    if raw.get("default") not in (None, {}, "", 0):
-        kept["default"] = raw["default"]
     for key in ("items", "additionalProperties"):
         if isinstance(raw.get(key), dict):
-            kept[key] = trimmed(raw[key], "", embedded)
+            kept[key] = trimmed(raw[key], "", defaults)
     if "properties" in raw:
-        fields = {field: trimmed(value, "", embedded) for field, value in raw["properties"].items()}
+        fields = {field: trimmed(value, "", defaults) for field, value in raw["properties"].items()}
         for field, value in fields.items():
-            if (name, field) in embedded:
-                value["x-embedded"] = True
+            default = defaults.get((name, field))
+            value |= {"x-embedded": True} if default == {} else {"default": default} if default else {}
         kept["properties"] = fields
     return kept
 

@@ -128,28 +128,40 @@ class Kinds:
     """The kinds that are served now. Reading needs no lock: a change replaces the tables."""
 
     def __init__(self, kinds: Iterable[Kind] = _BUILT_IN) -> None:
-        self._by_plural = {(kind.group, kind.plural): kind for kind in kinds}
+        self._by_plural = {(kind.group, kind.plural): self._versions(kind) for kind in kinds}
         self._by_kind = {(kind.group, kind.kind): kind for kind in kinds}
         self.revision = 0
 
+    @staticmethod
+    def _versions(kind: Kind) -> dict[str, Kind]:
+        return {version: kind.at(version) for version in kind.versions}
+
     def __iter__(self) -> Iterator[Kind]:
-        return iter(self._by_plural.values())
+        """Every kind at its preferred version."""
+        return iter(tuple(self._by_kind.values()))
 
     def resource(self, group: str, version: str, plural: str) -> Kind | None:
         """The kind behind a path such as /apis/GROUP/VERSION/PLURAL, at that version."""
-        found = self._by_plural.get((group, plural))
-        return found.at(version) if found and version in found.versions else None
+        return self._by_plural.get((group, plural), {}).get(version)
 
     def find(self, group: str, kind: str) -> Kind | None:
+        """The kind as it is stored."""
         return self._by_kind.get((group, kind))
 
-    def register(self, kind: Kind) -> None:
-        self._by_plural = {**self._by_plural, (kind.group, kind.plural): kind}
-        self._by_kind = {**self._by_kind, (kind.group, kind.kind): kind}
+    def register(self, *versions: Kind) -> None:
+        """Adds a kind by its versions, the stored one first."""
+        stored = versions[0]
+        self.remove(stored.group, stored.kind)
+        named = {kind.version: kind for kind in versions}
+        self._by_plural = {**self._by_plural, (stored.group, stored.plural): named}
+        self._by_kind = {**self._by_kind, (stored.group, stored.kind): stored}
         self.revision += 1
 
     def remove(self, group: str, kind: str) -> None:
-        gone = self._by_kind[group, kind]
+        """Takes a kind out; nothing happens where there is none."""
+        gone = self._by_kind.get((group, kind))
+        if gone is None:
+            return
         self._by_kind = {key: value for key, value in self._by_kind.items() if value is not gone}
-        self._by_plural = {key: value for key, value in self._by_plural.items() if value is not gone}
+        self._by_plural = {key: value for key, value in self._by_plural.items() if key != (group, gone.plural)}
         self.revision += 1

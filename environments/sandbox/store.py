@@ -4,6 +4,8 @@ Objects are plain dicts that nobody changes once they are in the store: reads ha
 so whoever wants another one copies it first.
 """
 
+from __future__ import annotations
+
 import json
 import threading
 import uuid

@@ -1,0 +1,400 @@
+"""The verbs of the API on objects: what a request does once it is parsed, without HTTP."""
+
+import copy
+import secrets
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from environments.sandbox import definitions, errors, managed_fields, patches, scale
+from environments.sandbox.defaults import defaulted
+from environments.sandbox.definitions import Definitions
+from environments.sandbox.deletion import Deletion, Deletions
+from environments.sandbox.errors import ApiError
+from environments.sandbox.hooks import Admission, Review
+from environments.sandbox.kinds import Kind, Kinds
+from environments.sandbox.managed_fields import Managers, Writer
+from environments.sandbox.preparing import (
+    MARK,
+    checked_identity,
+    decoded,
+    ignored_fields,
+    schema_of,
+    with_kept_metadata,
+    without_status,
+)
+from environments.sandbox.services import ClusterAddresses
+from environments.sandbox.store import Entry, Key, Object, Store, now
+from environments.sandbox.subresources import Subresources
+from environments.sandbox.validation import validate_creation, validate_update
+from environments.sandbox.versions import to_stored, to_version
+
+__all__ = ["Api", "Deletion", "Options", "Outcome"]
+
+_SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
+_LONGEST_MANAGER = 128
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a write may ask for. `field_validation` is Ignore, Warn or Strict."""
+
+    manager: str = "unknown"
+    subresource: str = ""
+    dry_run: bool = False
+    force: bool = False
+    field_validation: str = "Warn"
+    user: str = "kubernetes-admin"
+
+
+class Outcome(NamedTuple):
+    """The object as stored (as it would be, in a dry run) in the stored version."""
+
+    entry: Entry
+    created: bool = False
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def object(self) -> Object:
+        return self.entry.object
+
+
+_Edit = Callable[[Object], Any]
+
+
+class Api:
+    """One cluster's API. Every method raises ApiError; all are safe to call from any thread."""
+
+    def __init__(self, store: Store | None = None) -> None:
+        self.store = store or Store()
+        self.kinds = Kinds()
+        self.admission = Admission()
+        self.subresources = Subresources()
+        self.addresses = ClusterAddresses(self.store)
+        self.definitions = Definitions(self.store, self.kinds)
+        self._deletions = Deletions(self.store, self.admission)
+        self.definitions.learn_all()
+
+    # -- reading ----------------------------------------------------------------------------------------------------
+
+    def entry(self, kind: Kind, namespace: str, name: str) -> Entry:
+        found = self.store.entry(key(kind, namespace, name))
+        if found is None:
+            raise errors.not_found(kind.group, kind.plural, name)
+        return found
+
+    # -- writing ----------------------------------------------------------------------------------------------------
+
+    def create(self, kind: Kind, namespace: str, body: Object, options: Options = Options()) -> Outcome:
+        """POST."""
+        checked_identity(kind, namespace, body, body.get("metadata", {}).get("name", ""))
+        if (body.get("metadata") or {}).get("resourceVersion"):
+            raise errors.bad_request("resourceVersion should not be set on objects to be created")
+        sent, warnings = decoded(kind, body, options.field_validation)
+        with self.store.lock:
+            return self._create(kind, namespace, to_stored(kind, sent), options, warnings, None)
+
+    def update(
+        self,
+        kind: Kind,
+        namespace: str,
+        name: str,
+        body: Object,
+        options: Options = Options(),
+    ) -> Outcome:
+        """PUT, to the object or to its status, scale or finalize subresource."""
+        checked_identity(kind, namespace, body, name)
+        if options.subresource == "scale":
+            return self._edit(kind, namespace, name, lambda old: scale.written(kind, old, body), options)
+        return self._edit(kind, namespace, name, lambda _: body, options)
+
+    def patch(
+        self,
+        kind: Kind,
+        namespace: str,
+        name: str,
+        media_type: str,
+        body: Any,
+        options: Options = Options(),
+    ) -> Outcome:
+        """PATCH with a JSON, merge or strategic merge patch."""
+        change = patches.patcher(kind, media_type, body)
+        if options.subresource == "scale":
+            return self._edit(kind, namespace, name, lambda old: scale.patched(kind, old, change), options)
+        return self._edit(kind, namespace, name, lambda old: change(to_version(kind, old)), options, patch=True)
+
+    def apply(
+        self,
+        kind: Kind,
+        namespace: str,
+        name: str,
+        body: Object,
+        options: Options = Options(),
+    ) -> Outcome:
+        """PATCH with an apply configuration: server-side apply."""
+        _check_manager(options.manager)
+        checked_identity(kind, namespace, body, name)
+        if (body.get("metadata") or {}).get("managedFields") is not None:
+            raise errors.bad_request("metadata.managedFields must be nil")
+        if options.subresource == "scale":
+            body = scale.configuration(kind, body)
+        patches.check_types(kind, body)
+        with self.store.lock:
+            found = self.store.entry(key(kind, namespace, name))
+            if found is None and options.subresource:
+                raise errors.not_found(kind.group, kind.plural, name)
+            return self._apply(kind, namespace, body, options, found)
+
+    def delete(
+        self,
+        kind: Kind,
+        namespace: str,
+        name: str,
+        deletion: Deletion = Deletion(),  # noqa: B008
+        options: Options = Options(),
+    ) -> tuple[Entry, bool]:
+        """DELETE. The object as it was or is now, and whether it is gone."""
+        with self.store.lock:
+            found = self.entry(kind, namespace, name)
+            entry, gone = self._deletions.delete(kind, found, deletion, options)
+            if gone and not options.dry_run and _is_definition(kind):
+                self.definitions.forget(entry.object)
+            return entry, gone
+
+    # -- steps ------------------------------------------------------------------------------------------------------
+
+    def _create(
+        self,
+        kind: Kind,
+        namespace: str,
+        new: Object,
+        options: Options,
+        warnings: list[str],
+        managers: Managers | None,
+    ) -> Outcome:
+        new = _newborn(kind, namespace, new)
+        name = new["metadata"]["name"]
+        self._check_namespace(kind, namespace, name)
+        new = defaulted(kind, without_status(kind, new), None)
+        review = self._review("CREATE", kind, new, None, options, warnings)
+        self.admission.mutate(review)
+        self.addresses.assign(new, None, dry_run=options.dry_run)
+        if managers is None:
+            managers = self._updated({}, _empty(kind), new, kind, options)
+        new["metadata"]["managedFields"] = managed_fields.encode(managers)
+        _refuse(kind, name, validate_creation(kind, new))
+        if self.store.entry(key(kind, namespace, name)):
+            raise errors.already_exists(kind.group, kind.plural, name)
+        self.admission.validate(review)
+        return Outcome(self._stored(kind, new, None, options), True, tuple(warnings))
+
+    def _edit(
+        self, kind: Kind, namespace: str, name: str, edit: _Edit, options: Options, *, patch: bool = False
+    ) -> Outcome:
+        with self.store.lock:
+            found = self.entry(kind, namespace, name)
+            body = edit(found.object)
+            if patch:
+                checked_identity(kind, namespace, body, name)
+            sent, warnings = decoded(kind, body, options.field_validation)
+            sent = to_stored(kind, sent)
+            _check_preconditions(kind, sent, found.object)
+            new = with_kept_metadata(kind, sent, found.object, options.subresource)
+            start = managed_fields.remembered(found.object, sent, options.subresource)
+            return self._replace(kind, new, found, options, warnings, lambda made: (start, made))
+
+    def _apply(self, kind: Kind, namespace: str, body: Object, options: Options, found: Entry | None) -> Outcome:
+        live = found.object if found else _empty(kind)
+        writer = _writer(kind, options)
+        body = to_stored(kind, copy.deepcopy(body))
+        if found is None:
+            _check_uid_of_absent(kind, body)
+        else:
+            _check_preconditions(kind, body, live)
+        ignored = ignored_fields(kind, options.subresource)
+        applied = managed_fields.apply(live, body, writer, schema_of(kind), ignored, force=options.force)
+        sent = patches.converted(kind, applied.object, body)
+        if found is None:
+            sent["metadata"].pop("resourceVersion", None)
+            return self._create(kind, namespace, sent, options, [], applied.managers)
+        new = with_kept_metadata(kind, sent, live, options.subresource)
+        return self._replace(kind, new, found, options, [], None, applied.managers)
+
+    def _replace(
+        self,
+        kind: Kind,
+        new: Object,
+        found: Entry,
+        options: Options,
+        warnings: list[str],
+        start: Callable[[Object], tuple[Managers, Object]] | None,
+        managers: Managers | None = None,
+    ) -> Outcome:
+        old = found.object
+        name = old["metadata"]["name"]
+        new = defaulted(kind, new, old)
+        self.addresses.assign(new, old, dry_run=options.dry_run)
+        if start is not None:
+            before, made = start(new)
+            managers = self._updated(before, old, made, kind, options)
+        new["metadata"]["managedFields"] = managed_fields.encode(managers or {})
+        review = self._review("UPDATE", kind, new, old, options, warnings)
+        self.admission.mutate(review)
+        if _same(new, old):
+            return Outcome(found, False, tuple(warnings))
+        if (kind.generation and not options.subresource and _specification(new) != _specification(old)) or (kind.generation and options.subresource == "scale"):
+            new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
+        _refuse(kind, name, validate_update(kind, new, old, options.subresource))
+        self.admission.validate(review)
+        return Outcome(self._stored(kind, new, found, options), False, tuple(warnings))
+
+    def _stored(self, kind: Kind, new: Object, found: Entry | None, options: Options) -> Entry:
+        if options.dry_run:
+            return Entry(key(kind, new["metadata"].get("namespace", ""), new["metadata"]["name"]), _unborn(new), 0)
+        if _is_definition(kind) and (found is None or options.subresource != "status"):
+            return self.definitions.learn(self.store.update(new) if found else self.store.create(new))
+        if found is None:
+            return self.store.create(new)
+        if self._deletions.finished(kind, new):
+            self.store.update(new)
+            return self.store.delete(found.key)
+        return self.store.update(new)
+
+    def _updated(self, before: Managers, old: Object, new: Object, kind: Kind, options: Options) -> Managers:
+        ignored = ignored_fields(kind, options.subresource)
+        return managed_fields.update(old, new, before, _writer(kind, options), schema_of(kind), ignored)
+
+    def _review(
+        self, operation: str, kind: Kind, new: Object, old: Object | None, options: Options, warnings: list[str]
+    ) -> Review:
+        metadata = new["metadata"]
+        return Review(
+            operation,
+            kind,
+            metadata.get("namespace", ""),
+            metadata["name"],
+            options.subresource,
+            new,
+            old,
+            options.dry_run,
+            options.user,
+            options.manager,
+            warnings,
+        )
+
+    def _check_namespace(self, kind: Kind, namespace: str, name: str) -> None:
+        if not kind.namespaced:
+            return
+        found = self.store.get(Key("", "Namespace", "", namespace))
+        if found is None:
+            raise errors.not_found("", "namespaces", namespace)
+        if "deletionTimestamp" in found["metadata"]:
+            why = f"unable to create new content in namespace {namespace} because it is being terminated"
+            cause = errors.Cause(
+                "NamespaceTerminating", f"namespace {namespace} is being terminated", "metadata.namespace"
+            )
+            raise errors.forbidden(kind.group, kind.plural, name, why, [cause])
+
+
+def key(kind: Kind, namespace: str, name: str) -> Key:
+    """Where an object of a kind is stored."""
+    group = MARK.get((kind.group, kind.kind), kind.group)
+    return Key(group, kind.kind, namespace if kind.namespaced else "", name)
+
+
+def _is_definition(kind: Kind) -> bool:
+    return (kind.group, kind.kind) == (definitions.GROUP, definitions.KIND)
+
+
+def _writer(kind: Kind, options: Options) -> Writer:
+    return Writer(options.manager, options.subresource, kind.api_version, now())
+
+
+def _empty(kind: Kind) -> Object:
+    return {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": {}}
+
+
+def _newborn(kind: Kind, namespace: str, new: Object) -> Object:
+    metadata = {
+        name: value
+        for name, value in new["metadata"].items()
+        if name not in ("uid", "creationTimestamp", "selfLink", "deletionTimestamp", "deletionGracePeriodSeconds")
+    }
+    if not metadata.get("name") and metadata.get("generateName"):
+        metadata["name"] = metadata["generateName"] + "".join(secrets.choice(_SUFFIX) for _ in range(5))
+    if not metadata.get("name"):
+        cause = errors.Cause("FieldValueRequired", "Required value: name or generateName is required", "metadata.name")
+        raise errors.invalid(kind.group, kind.kind, "", [cause])
+    if kind.namespaced:
+        metadata["namespace"] = namespace
+    metadata.pop("generation", None)
+    if kind.generation:
+        metadata["generation"] = 1
+    return {**new, "metadata": metadata}
+
+
+def _unborn(new: Object) -> Object:
+    """What a dry run answers: with a uid and a time, but of no version of its own when it is new."""
+    return {**new, "metadata": {"uid": str(uuid.uuid4()), "creationTimestamp": now(), **new["metadata"]}}
+
+
+def _same(new: Object, old: Object) -> bool:
+    """Whether a write changes nothing; when a manager wrote last is no change."""
+    for name in new.keys() | old.keys():
+        if name != "metadata" and new.get(name) != old.get(name):
+            return False
+    mine, other = dict(new["metadata"]), dict(old["metadata"])
+    entries = [_timeless(part.pop("managedFields", None) or []) for part in (mine, other)]
+    return mine == other and entries[0] == entries[1]
+
+
+def _timeless(entries: list[Mapping[str, Any]]) -> list[Any]:
+    bare = [{name: value for name, value in each.items() if name != "time"} for each in entries]
+    return sorted(bare, key=lambda each: (each.get("operation"), each.get("manager"), each.get("subresource", "")))
+
+
+def _specification(value: Object) -> Object:
+    return {name: inner for name, inner in value.items() if name not in ("metadata", "status")}
+
+
+def _check_manager(manager: str) -> None:
+    if not manager:
+        words = "Required value: is required for apply patch"
+    elif len(manager.encode()) > _LONGEST_MANAGER:
+        words = f"Too long: may not be more than {_LONGEST_MANAGER} bytes"
+    else:
+        return
+    reason = "FieldValueTooLong" if manager else "FieldValueRequired"
+    cause = errors.Cause(reason, words, "fieldManager")
+    raise errors.invalid("meta.k8s.io", "PatchOptions", "", [cause])
+
+
+def _check_preconditions(kind: Kind, sent: Object, old: Object) -> None:
+    metadata, live = sent["metadata"], old["metadata"]
+    name = live["name"]
+    if metadata.get("uid", live["uid"]) not in ("", live["uid"]):
+        why = (
+            f"Precondition failed: UID in precondition: {metadata['uid']}, UID in object meta: {live['uid']}"
+        )
+        raise _conflict(kind, name, why)
+    if metadata.get("resourceVersion", live["resourceVersion"]) not in ("", live["resourceVersion"]):
+        raise errors.stale(kind.group, kind.plural, name)
+
+
+def _check_uid_of_absent(kind: Kind, sent: Object) -> None:
+    uid = sent["metadata"].get("uid")
+    if uid:
+        why = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
+        raise _conflict(kind, sent["metadata"]["name"], why)
+
+
+def _conflict(kind: Kind, name: str, why: str) -> ApiError:
+    message = f'Operation cannot be fulfilled on {errors.qualified(kind.group, kind.plural)} "{name}": {why}'
+    details = {"name": name, "group": kind.group, "kind": kind.plural}
+    return ApiError(409, "Conflict", message, details={part: value for part, value in details.items() if value})
+
+
+def _refuse(kind: Kind, name: str, causes: list[errors.Cause]) -> None:
+    if causes:
+        raise errors.invalid(kind.group, kind.kind, name, causes)

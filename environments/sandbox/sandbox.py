@@ -1,0 +1,161 @@
+"""A whole embedded cluster in a thread of this process."""
+
+import asyncio
+import contextlib
+import json
+import socket
+import tempfile
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import uvicorn
+
+from environments.sandbox.api import Api
+from environments.sandbox.certificates import Certificates
+from environments.sandbox.client import Client
+from environments.sandbox.faults import Faults
+from environments.sandbox.kubeconfig import kubeconfig
+from environments.sandbox.running import Running, start
+from environments.sandbox.server import Server
+from environments.sandbox.store import Store
+from environments.sandbox.striking import Protocol
+from environments.sandbox.tokens import Tokens
+
+NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
+_START, _STOP = 10.0, 5.0
+
+
+class Sandbox:
+    """A cluster that is there between `start` and `stop`, or inside a `with`.
+
+    `nodes` are NodeSpec or their text form, None for the usual three; `speed` 10 lets ten simulated seconds pass in
+    one; `state` is a private file from which objects, token and certificates are read at the start, and to which they
+    are written at the stop; `controllers` False
+    leaves the API alone, without nodes, controllers and registry.
+    """
+
+    def __init__(
+        self,
+        *,
+        nodes: Sequence[Any] | None = None,
+        speed: float = 1.0,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        registry_port: int = 0,
+        token: str = "",
+        state: Path | None = None,
+        controllers: bool = True,
+    ) -> None:
+        self.store = Store()
+        self.state = state
+        kept = json.loads(state.read_bytes()) if state is not None and state.exists() else {}
+        if kept:
+            self.store.load(kept)
+        self.api = Api(self.store)
+        self.faults = Faults()
+        self.tokens = Tokens(token or kept.get("token", ""))
+        self.certificates = Certificates(**kept["certificates"]) if kept else Certificates.made(host)
+        self._place, self._inside = (host, port), (nodes, speed, registry_port) if controllers else None
+        self._running: Running | None = None
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+        self.url = ""
+
+    # -- what a test or the demo reads ------------------------------------------------------------------------------
+
+    @property
+    def token(self) -> str:
+        return self.tokens.administrator
+
+    @property
+    def kubeconfig(self) -> str:
+        """The administrator's kubeconfig, as text."""
+        return kubeconfig(self.url, self.certificates.authority, self.token)
+
+    @property
+    def registry(self) -> str:
+        """host:port of the registry."""
+        return self._live.registry
+
+    @property
+    def images(self) -> Any:
+        """The registry's images; `push(repository, tag, behaviour={…})` adds one."""
+        return self._live.images
+
+    @property
+    def client(self) -> Client:
+        """A hand on the objects without HTTP, as kubectl's."""
+        return Client(self.api, "kubectl")
+
+    @property
+    def _live(self) -> Running:
+        if self._running is None:
+            raise RuntimeError("the sandbox has no controllers, or is not started")
+        return self._running
+
+    # -- life -------------------------------------------------------------------------------------------------------
+
+    def start(self) -> Self:
+        for name in NAMESPACES:
+            if self.client.get("", "Namespace", "", name) is None:
+                self.client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+        if self._inside is not None:
+            nodes, speed, registry_port = self._inside
+            self._running = start(self.api, nodes=nodes, speed=speed, registry_port=registry_port)
+        self._serve()
+        return self
+
+    def stop(self) -> None:
+        if self._server is not None and self._thread is not None:
+            self.faults.cut_watches()
+            self._server.should_exit = True
+            self._thread.join(_STOP)
+        if self._running is not None:
+            self._running.stop()
+            self._running = None
+        self.save()
+
+    def save(self) -> None:
+        """Writes the objects to the state file, where there is one."""
+        if self.state is None:
+            return
+        kept = {**self.store.dump(), "token": self.token, "certificates": self.certificates.described()}
+        content = json.dumps(kept).encode()
+        with tempfile.NamedTemporaryFile(dir=self.state.parent, delete=False) as file:
+            file.write(content)
+        Path(file.name).replace(self.state)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+    def _serve(self) -> None:
+        listener = socket.create_server(self._place, backlog=512)
+        host, port = listener.getsockname()[:2]
+        self.url = f"https://{host}:{port}"
+        config = uvicorn.Config(
+            Server(self.api, self.tokens, self.faults).app,
+            http=Protocol,
+            log_level="error",
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            timeout_graceful_shutdown=1,
+        )
+        config.load()
+        config.ssl = self.certificates.context()
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._run, args=(listener,), name="sandbox-api", daemon=True)
+        self._thread.start()
+        with contextlib.closing(socket.create_connection((host, port), timeout=_START)):
+            pass
+
+    def _run(self, listener: socket.socket) -> None:
+        assert self._server is not None
+        with contextlib.suppress(asyncio.CancelledError):
+            asyncio.run(self._server.serve(sockets=[listener]))

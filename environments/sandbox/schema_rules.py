@@ -1,0 +1,68 @@
+"""The value rules of a CustomResourceDefinition's schema: minimum, enum, pattern and their like. Pure."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from environments.sandbox.errors import Cause
+from environments.sandbox.store import encode
+from environments.schema import Node
+
+
+def schema_causes(schema: Node | None, value: Mapping[str, Any]) -> list[Cause]:
+    """Where an object breaks the rules of its kind's schema."""
+    if schema is None:
+        return []
+    rest = {name: inner for name, inner in value.items() if name not in ("apiVersion", "kind", "metadata")}
+    return list(_causes(rest, schema.raw, "", top=True))
+
+
+def _causes(value: Any, raw: Mapping[str, Any], path: str, *, top: bool = False) -> Iterator[Cause]:
+    if isinstance(value, Mapping):
+        for name in raw.get("required", ()):
+            if name not in value and not (top and name in ("apiVersion", "kind", "metadata")):
+                place = f"{path}.{name}" if path else name
+                yield Cause("FieldValueRequired", "Required value", place)
+        yield from _members(value, raw, path)
+    elif isinstance(value, list):
+        yield from _sizes(value, raw, path, "items", "Items")
+        for index, item in enumerate(value):
+            yield from _causes(item, raw.get("items") or {}, f"{path}[{index}]")
+    else:
+        yield from _scalar(value, raw, path)
+
+
+def _members(value: Mapping[str, Any], raw: Mapping[str, Any], path: str) -> Iterator[Cause]:
+    extra = raw.get("additionalProperties")
+    for name, inner in value.items():
+        known = (raw.get("properties") or {}).get(name) or (extra if isinstance(extra, Mapping) else None)
+        if known is not None:
+            yield from _causes(inner, known, f"{path}.{name}" if path else name)
+
+
+def _scalar(value: Any, raw: Mapping[str, Any], path: str) -> Iterator[Cause]:
+    if "enum" in raw and value not in raw["enum"]:
+        allowed = ", ".join(encode(each).decode() for each in raw["enum"])
+        words = f"Unsupported value: {encode(value).decode()}: supported values: {allowed}"
+        yield Cause("FieldValueNotSupported", words, path)
+    if isinstance(value, str):
+        yield from _sizes(value, raw, path, "chars long", "Length")
+        if "pattern" in raw and not re.search(raw["pattern"], value):
+            yield _invalid(path, value, f"should match '{raw['pattern']}'")
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        if "minimum" in raw and value < raw["minimum"]:
+            yield _invalid(path, value, f"should be greater than or equal to {raw['minimum']}")
+        if "maximum" in raw and value > raw["maximum"]:
+            yield _invalid(path, value, f"should be less than or equal to {raw['maximum']}")
+
+
+def _sizes(value: Any, raw: Mapping[str, Any], path: str, unit: str, name: str) -> Iterator[Cause]:
+    least, most = raw.get(f"min{name}"), raw.get(f"max{name}")
+    if least is not None and len(value) < least:
+        yield _invalid(path, value, f"should have at least {least} {unit}")
+    if most is not None and len(value) > most:
+        yield _invalid(path, value, f"should have at most {most} {unit}")
+
+
+def _invalid(path: str, value: Any, words: str) -> Cause:
+    return Cause("FieldValueInvalid", f"Invalid value: {encode(value).decode()}: {path} in body {words}", path)
