@@ -23,7 +23,8 @@ class TestRequest:
             world.people["developer"], world.release(), world.environments["prod"], reason="the new checkout"
         )
         assert rollout.phase == Phase.PLANNING
-        assert rollout.due_at and rollout.due_at <= timezone.now()
+        assert rollout.due_at
+        assert rollout.due_at <= timezone.now()
         entry = AuditEntry.objects.get(verb="rollout.requested")
         assert (entry.actor, entry.environment, entry.application) == ("developer", "prod", "shop")
         assert entry.data["comment"] == "the new checkout"

@@ -33,7 +33,7 @@ def test_the_same_files_belong_to_each_application_that_sends_them(world: World)
 
 def test_a_bad_bundle_leaves_nothing_behind(world: World) -> None:
     content = archive({"base/web.yaml": WEB, "base/bad.yaml": "kind: [\n"})
-    with pytest.raises(BundleError, match="base/bad.yaml line"):
+    with pytest.raises(BundleError, match=r"base/bad\.yaml line"):
         intake.store_bundle(world.application, content, "shop.tar.gz")
     assert not Bundle.objects.exists()
     assert not Blob.objects.exists()

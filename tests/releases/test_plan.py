@@ -12,7 +12,7 @@ from portal import blobs
 from portal.models import AuditEntry, Blob
 from releases import actions
 from releases.models import Rollout
-from releases.plan import confirm, load_plan, manifests_of, plan_now, plan_rollout
+from releases.plan import confirm, load_plan, make_plan, manifests_of, plan_now, plan_rollout
 from releases.planning.back import back_plan
 from releases.sealing import load_sealed
 from releases.states import Phase
@@ -26,6 +26,12 @@ apiVersion: v1
 kind: ConfigMap
 metadata: {name: cache}
 data: {SIZE: "3"}
+"""
+CLAIM = """\
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: data}
+spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
 """
 HPA = """\
 apiVersion: autoscaling/v2
@@ -117,7 +123,8 @@ class TestFirstPlan:
     def test_it_waits_for_votes_where_they_are_needed(self, world: World, environment: str, phase: Phase) -> None:
         rollout = planned(world, environment=environment)
         assert rollout.phase == phase
-        assert rollout.planned_at and rollout.expires_at == rollout.planned_at + timedelta(hours=24)
+        assert rollout.planned_at
+        assert rollout.expires_at == rollout.planned_at + timedelta(hours=24)
 
     def test_the_same_inputs_give_the_same_digest(self, world: World) -> None:
         first = planned(world)
@@ -189,8 +196,7 @@ class TestNextPlan:
         assert plan["back"]["version"] == "1.0.0"
 
     def test_data_is_never_pruned(self, world: World, cluster: FakeCluster) -> None:
-        claim = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: data}\nspec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}\n"
-        succeed(planned(world, files={"base/web.yaml": WEB, "base/data.yaml": claim}), cluster)
+        succeed(planned(world, files={"base/web.yaml": WEB, "base/data.yaml": CLAIM}), cluster)
         plan = load_plan(planned(world, "1.1.0", files={"base/web.yaml": WEB}))
         assert plan["prune"] == []
         assert "Stays, since data would go with it" in titles(plan)
@@ -270,7 +276,8 @@ class TestRefusals:
         rollout = planned(world)
         assert rollout.phase == Phase.PLANNING
         assert rollout.why == "Cannot be planned yet: registry.example does not answer."
-        assert rollout.due_at and rollout.due_at > timezone.now()
+        assert rollout.due_at
+        assert rollout.due_at > timezone.now()
         registry.down = False
         assert plan_now(rollout).phase == Phase.WAITING
 
@@ -322,15 +329,13 @@ class TestRefusals:
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         rollout = actions.request(world.people["developer"], world.release(), world.environments["dev"])
-        held = Rollout.objects.get(pk=rollout.pk)
-        monkeypatch.setattr(
-            "releases.plan._load",
-            lambda _: (
-                Rollout.objects.select_related("release__bundle").get(pk=held.pk)
-                if not actions.cancel(world.people["developer"], rollout)
-                else held
-            ),
-        )
+        work = make_plan
+
+        def cancelled_meanwhile(*arguments: object) -> object:
+            actions.cancel(world.people["developer"], rollout)
+            return work(*arguments)  # type: ignore[arg-type]
+
+        monkeypatch.setattr("releases.plan.make_plan", cancelled_meanwhile)
         plan_rollout(rollout.pk)
         rollout.refresh_from_db()
         assert (rollout.phase, rollout.plan_digest) == (Phase.CANCELLED, "")

@@ -14,7 +14,7 @@ from releases.states import LIVE, InvalidTransition, Phase
 from tests.releases import world as worlds
 from tests.releases.world import World
 
-ROUNDS = 6
+several_times = pytest.mark.parametrize("turn", range(6))
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -48,61 +48,57 @@ def one_won(results: list[Exception | None]) -> bool:
     return [result is None for result in results].count(True) == 1
 
 
-def test_approve_and_reject(world: World) -> None:
-    for _ in range(ROUNDS):
-        rollout = world.rollout(Phase.AWAITING_APPROVAL)
-        one, other = Rollout.objects.get(pk=rollout.pk), Rollout.objects.get(pk=rollout.pk)
-        results = at_once(
-            lambda: actions.approve(world.people["lead"], one, one.plan_digest, "good"),
-            lambda: actions.reject(world.people["lead2"], other, other.plan_digest, "bad"),
-        )
-        assert one_won(results), results
-        rollout.refresh_from_db()
-        assert rollout.phase == (Phase.WAITING if results[0] is None else Phase.REJECTED)
-        said = "Approved by lead" if results[0] is None else "Rejected by lead2: bad"
-        assert said in str(results[0] or results[1])
-        assert Approval.objects.filter(rollout=rollout).count() == 1
+@several_times
+def test_approve_and_reject(world: World, turn: int) -> None:
+    rollout = world.rollout(Phase.AWAITING_APPROVAL)
+    one, other = Rollout.objects.get(pk=rollout.pk), Rollout.objects.get(pk=rollout.pk)
+    results = at_once(
+        lambda: actions.approve(world.people["lead"], one, one.plan_digest, "good"),
+        lambda: actions.reject(world.people["lead2"], other, other.plan_digest, "bad"),
+    )
+    assert one_won(results), results
+    rollout.refresh_from_db()
+    assert rollout.phase == (Phase.WAITING if results[0] is None else Phase.REJECTED)
+    said = "Approved by lead" if results[0] is None else "Rejected by lead2: bad"
+    assert said in str(results[0] or results[1])
+    assert Approval.objects.filter(rollout=rollout).count() == 1
 
 
-def test_abort_and_promote(world: World) -> None:
-    for _ in range(ROUNDS):
-        rollout = world.rollout(Phase.PAUSED)
-        one, other = Rollout.objects.get(pk=rollout.pk), Rollout.objects.get(pk=rollout.pk)
-        results = at_once(
-            lambda: actions.abort(world.people["lead"], one),
-            lambda: actions.promote(world.people["operator"], other),
-        )
-        assert one_won(results), results
-        rollout.refresh_from_db()
-        assert rollout.intent == ("abort" if results[0] is None else "promote")
-        Rollout.objects.filter(pk=rollout.pk).update(phase=Phase.ABORTED)
+@several_times
+def test_abort_and_promote(world: World, turn: int) -> None:
+    rollout = world.rollout(Phase.PAUSED)
+    one, other = Rollout.objects.get(pk=rollout.pk), Rollout.objects.get(pk=rollout.pk)
+    results = at_once(
+        lambda: actions.abort(world.people["lead"], one),
+        lambda: actions.promote(world.people["operator"], other),
+    )
+    assert one_won(results), results
+    rollout.refresh_from_db()
+    assert rollout.intent == ("abort" if results[0] is None else "promote")
 
 
-def test_two_votes_of_one_person(world: World) -> None:
+@several_times
+def test_two_votes_of_one_person(world: World, turn: int) -> None:
     world.environments["prod"].required_approvals = 2
     world.environments["prod"].save()
-    for _ in range(ROUNDS):
-        rollout = world.rollout(Phase.AWAITING_APPROVAL)
-        copies = [Rollout.objects.get(pk=rollout.pk) for _ in range(2)]
-        vote = [
-            lambda each=each: actions.approve(world.people["lead"], each, each.plan_digest, "good") for each in copies
-        ]
-        assert one_won(at_once(*vote))
-        rollout.refresh_from_db()
-        assert rollout.phase == Phase.AWAITING_APPROVAL
+    rollout = world.rollout(Phase.AWAITING_APPROVAL)
+    copies = [Rollout.objects.get(pk=rollout.pk) for _ in range(2)]
+    votes = (lambda each=each: actions.approve(world.people["lead"], each, each.plan_digest, "good") for each in copies)
+    assert one_won(at_once(*votes))
+    rollout.refresh_from_db()
+    assert rollout.phase == Phase.AWAITING_APPROVAL
 
 
-def test_two_rollbacks_of_failed_rollouts_of_one_application(world: World) -> None:
-    for _ in range(ROUNDS):
-        older = world.rollout(Phase.FAILED)
-        copies = [Rollout.objects.get(pk=older.pk) for _ in range(2)]
-        results = at_once(
-            lambda: actions.roll_back(world.people["lead"], copies[0]),
-            lambda: actions.retry(world.people["lead2"], copies[1]),
-        )
-        assert one_won(results), results
-        assert Rollout.objects.filter(phase__in=LIVE).count() == 1
-        Rollout.objects.filter(pk=older.pk).update(phase=Phase.ROLLED_BACK, intent="")
+@several_times
+def test_roll_back_and_retry(world: World, turn: int) -> None:
+    older = world.rollout(Phase.FAILED)
+    copies = [Rollout.objects.get(pk=older.pk) for _ in range(2)]
+    results = at_once(
+        lambda: actions.roll_back(world.people["lead"], copies[0]),
+        lambda: actions.retry(world.people["lead2"], copies[1]),
+    )
+    assert one_won(results), results
+    assert Rollout.objects.filter(phase__in=LIVE).count() == 1
 
 
 def test_two_requests_of_one_release(world: World) -> None:
@@ -118,16 +114,15 @@ def test_two_requests_of_one_release(world: World) -> None:
     assert AuditEntry.objects.filter(verb="rollout.requested").count() == 1
 
 
-def test_two_who_let_theirs_go_first(world: World) -> None:
-    for _ in range(ROUNDS):
-        live = world.rollout(Phase.PROGRESSING)
-        older, newer = world.rollout(Phase.WAITING, version="1.1.0"), world.rollout(Phase.WAITING, version="1.2.0")
-        at_once(
-            lambda: actions.supersede(world.people["lead"], older),
-            lambda: actions.supersede(world.people["lead2"], newer),
-        )
-        live.refresh_from_db()
-        older.refresh_from_db()
-        assert live.intent == "abort"
-        assert (older.phase, older.superseded_by_id) == (Phase.CANCELLED, newer.pk)
-        Rollout.objects.update(phase=Phase.ABORTED, intent="")
+@several_times
+def test_two_who_let_theirs_go_first(world: World, turn: int) -> None:
+    live = world.rollout(Phase.PROGRESSING)
+    older, newer = world.rollout(Phase.WAITING, version="1.1.0"), world.rollout(Phase.WAITING, version="1.2.0")
+    at_once(
+        lambda: actions.supersede(world.people["lead"], older),
+        lambda: actions.supersede(world.people["lead2"], newer),
+    )
+    live.refresh_from_db()
+    older.refresh_from_db()
+    assert live.intent == "abort"
+    assert (older.phase, older.superseded_by_id) == (Phase.CANCELLED, newer.pk)
