@@ -1,6 +1,7 @@
 """Whether the process lives (/healthz), and whether it can serve (/readyz)."""
 
 import socket
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -8,7 +9,9 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
+from prometheus_client.core import GaugeMetricFamily, Metric
 
+from portal import metrics
 from portal.models import Heartbeat
 
 FRESH = timedelta(seconds=30)
@@ -63,3 +66,11 @@ def _is_migrated() -> bool:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
     return _migrated
+
+
+@metrics.at_scrape
+def progress() -> Iterator[Metric]:
+    """Whether an orchestrator gets on: the alert that matters most."""
+    gauge = GaugeMetricFamily("slipway_orchestrator_progress", "1 where an orchestrator showed progress in 30 s.")
+    gauge.add_metric([], 1.0 if orchestrator_fresh() else 0.0)
+    yield gauge

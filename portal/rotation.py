@@ -27,7 +27,9 @@ def _rotate(model: type[models.Model], field: str) -> int:
     count, last = 0, None
     while keys := _keys_after(model, last):
         with transaction.atomic():
-            rows = models.QuerySet(model).select_for_update().filter(pk__in=keys).exclude(**{field: None})
+            rows: models.QuerySet[models.Model] = (
+                models.QuerySet(model).select_for_update().filter(pk__in=keys).exclude(**{field: None})
+            )
             for row in rows.only("pk", field):
                 models.QuerySet(model).filter(pk=row.pk).update(**{field: _anew(getattr(row, field))})
                 count += 1
@@ -36,7 +38,7 @@ def _rotate(model: type[models.Model], field: str) -> int:
 
 
 def _keys_after(model: type[models.Model], last: object) -> list[object]:
-    rows = models.QuerySet(model).order_by("pk")
+    rows: models.QuerySet[models.Model] = models.QuerySet(model).order_by("pk")
     rows = rows if last is None else rows.filter(pk__gt=last)
     return list(rows.values_list("pk", flat=True)[:AT_ONCE])
 

@@ -3,12 +3,15 @@
 from uuid import uuid4
 
 import pytest
+from django.conf import settings
 from pytest_django import Settings
 
 from tests import lanes
 from tests.audit import let_flush_through
 
 let_flush_through()
+# Pages name static files without those having been collected.
+settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 
 
 @pytest.fixture(autouse=True)

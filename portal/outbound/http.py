@@ -1,5 +1,6 @@
 """One call: resolved once, checked, made to that address, with limits on time and size, without redirects."""
 
+import contextlib
 import ipaddress
 import socket
 import ssl
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http.client import HTTPException
+from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -56,21 +58,61 @@ def call(
 
     Raises OutboundRefused for an address that may not be called, OutboundFailed for everything that went wrong.
     """
-    deadline = time.monotonic() + timeout[1]
     parts = _split(url)
+    deadline = time.monotonic() + timeout[1]
     connection = _connection(parts, _reachable(parts, timeout[0]), timeout[0])
-    watch = threading.Timer(max(0.0, deadline - time.monotonic()), _cut, [connection])
-    watch.daemon = True
-    watch.start()
-    try:
-        return _exchange(connection, method, parts, dict(headers or {}), body, limit)
-    except (HTTPError, HTTPException, OSError, ValueError) as error:
-        late = time.monotonic() >= deadline
-        why = f"no whole answer within {timeout[1]:g} s" if late else _words(error)
-        raise OutboundFailed(f"{method} {parts.hostname}: {why}.") from error
-    finally:
-        watch.cancel()
-        connection.close()
+    request = _Request(method, parts, dict(headers or {}), body, limit)
+    with _Watch(connection, deadline) as watch:
+        try:
+            answer = _exchange(connection, watch, request)
+        except (HTTPError, HTTPException, OSError, ValueError) as error:
+            why = watch.late() or _words(error)
+            raise OutboundFailed(f"{method} {parts.hostname}: {why}.") from error
+    # A cut connection can look like an answer that ended.
+    if why := watch.late():
+        raise OutboundFailed(f"{method} {parts.hostname}: {why}.")
+    return answer
+
+
+class _Request(NamedTuple):
+    method: str
+    parts: SplitResult
+    headers: dict[str, str]
+    body: bytes
+    limit: int
+
+
+class _Watch:
+    """Cuts a connection at a moment, whatever it is doing: a limit on each read would not end a slow drip."""
+
+    def __init__(self, connection: HTTPConnection, deadline: float) -> None:
+        self._connection = connection
+        self._deadline = deadline
+        self._timer = threading.Timer(self.left(), self._cut)
+        self._timer.daemon = True
+        # http.client drops its socket as soon as it knows that the answer is the last one.
+        self.socket: socket.socket | None = None
+
+    def __enter__(self) -> "_Watch":
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._timer.cancel()
+        self._connection.close()
+
+    def late(self) -> str:
+        """That it took too long, in words; "" before."""
+        return "no whole answer in time" if time.monotonic() >= self._deadline else ""
+
+    def left(self) -> float:
+        return max(0.001, self._deadline - time.monotonic())
+
+    def _cut(self) -> None:
+        sock = self.socket or self._connection.sock
+        if sock is not None:
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
 def _split(url: str) -> SplitResult:
@@ -126,23 +168,18 @@ def _connection(parts: SplitResult, address: Address, seconds: float) -> HTTPCon
     )
 
 
-def _exchange(
-    connection: HTTPConnection,
-    method: str,
-    parts: SplitResult,
-    headers: dict[str, str],
-    body: bytes,
-    limit: int,
-) -> Answer:
+def _exchange(connection: HTTPConnection, watch: _Watch, request: _Request) -> Answer:
     connection.connect()
-    # From here on the watch cuts the connection when the whole call has taken too long.
-    connection.sock.settimeout(None)
+    watch.socket = connection.sock
+    connection.timeout = watch.left()
+    parts = request.parts
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     own = {"Host": _authority(parts), "User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
-    connection.request(method, target, body=body or None, headers={**headers, **own}, preload_content=False)
+    headers = {name: value for name, value in request.headers.items() if name.title() not in own} | own
+    connection.request(request.method, target, body=request.body or None, headers=headers, preload_content=False)
     response = connection.getresponse()
     names = {name.lower(): value for name, value in response.headers.items()}
-    return Answer(response.status, names, _read(response, limit))
+    return Answer(response.status, names, _read(response, request.limit))
 
 
 def _read(response: BaseHTTPResponse, limit: int) -> bytes:
@@ -152,15 +189,6 @@ def _read(response: BaseHTTPResponse, limit: int) -> bytes:
         if len(content) > limit:
             raise ValueError(f"the answer is longer than {limit} bytes")
     return content
-
-
-def _cut(connection: HTTPConnection) -> None:
-    sock = connection.sock
-    if sock is not None:
-        try:
-            sock.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            return
 
 
 def _authority(parts: SplitResult) -> str:

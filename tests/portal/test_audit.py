@@ -1,6 +1,7 @@
 """The history: what it keeps, what the database refuses, and what verifying finds."""
 
 import base64
+import threading
 
 import pytest
 from django.contrib.auth.models import Group
@@ -47,6 +48,28 @@ def test_an_entry_is_part_of_the_change_that_it_tells() -> None:
     assert not AuditEntry.objects.exists()
     with pytest.raises(RuntimeError, match="transaction"):
         audit.record("group.made", Group(pk=1, name="x"), actor=SYSTEM)
+
+
+def test_many_who_write_at_once_make_one_chain() -> None:
+    errors: list[Exception] = []
+
+    def append(name: str) -> None:
+        try:
+            for number in range(10):
+                with transaction.atomic():
+                    audit.record("x", Group.objects.create(name=f"{name} {number}"), actor=SYSTEM)
+        except Exception as error:
+            errors.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=append, args=[name]) for name in "abcd"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+    assert (audit.verify().whole, audit.verify().entries) == (True, 40)
 
 
 NASTY = {
