@@ -13,8 +13,12 @@ from demo.options import ROOT, Options, settings
 from demo.processes import Processes
 
 PLATFORMS = [ROOT / "demo" / name for name in ("ai-workflow", "nova")]
-# The documents' platforms ask for more than a developer's three nodes have.
-NODES = "system=3x4,application=5x8,code-execution=3x8"
+# The node pools of the documents: their platforms, four times over, ask for more than three nodes have.
+NODES = [
+    *(f"name=system-{n},pool=system,cpu=4,memory=16Gi" for n in range(3)),
+    *(f"name=app-{n},pool=app,cpu=32,memory=128Gi" for n in range(5)),
+    *(f"name=code-exec-{n},pool=code-exec,cpu=16,memory=64Gi" for n in range(3)),
+]
 
 
 def main() -> None:
@@ -52,7 +56,8 @@ def _cluster(options: Options, processes: Processes) -> tuple[str, str]:
         return options.kubeconfig, options.registry
     print("Starting the sandbox …", flush=True)
     file = options.state / "kubeconfig"
-    command = [sys.executable, "-m", "environments.sandbox", "--port", "0", "--kubeconfig", str(file), "--nodes", NODES]
+    command = [sys.executable, "-m", "environments.sandbox", "--port", "0", "--kubeconfig", str(file)]
+    command += [word for node in NODES for word in ("--node", node)]
     told = processes.start("sandbox", command, {}, tells=True)
     images.push_all(told["registry"], PLATFORMS)
     return options.kubeconfig or str(file), options.registry or told["registry"]

@@ -81,12 +81,17 @@ def publish(webhook: dict[str, str], version: str) -> None:
     body = json.dumps(
         {
             "action": "published",
-            "release": {"tag_name": f"v{version}", "name": version, "body": "Faster answers.", "draft": False, "prerelease": False,
-                        "author": {"login": "octocat"}, "target_commitish": "main"},
+            "release": {
+                "tag_name": f"v{version}",
+                "name": version,
+                "body": "Faster answers.",
+                "author": {"login": "octocat"},
+                "target_commitish": "main",
+            },
             "repository": {"id": 1, "full_name": "example/ai-workflow"},
             "sender": {"login": "octocat"},
         }
-    ).encode()  # fmt: skip
+    ).encode()
     signature = hmac.new(webhook["secret"].encode(), body, hashlib.sha256).hexdigest()
     headers = {
         "Content-Type": "application/json",

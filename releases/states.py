@@ -30,21 +30,11 @@ ENDED = frozenset(Phase) - DRIVEN
 
 TRANSITIONS: Mapping[Phase, frozenset[Phase]] = {
     Phase.PLANNING: frozenset({Phase.AWAITING_APPROVAL, Phase.WAITING, Phase.FAILED, Phase.CANCELLED}),
-    Phase.AWAITING_APPROVAL: frozenset(
-        {Phase.PLANNING, Phase.WAITING, Phase.REJECTED, Phase.EXPIRED, Phase.CANCELLED}
-    ),
-    Phase.WAITING: frozenset(
-        {Phase.PROGRESSING, Phase.PLANNING, Phase.CANCELLED, Phase.EXPIRED, Phase.FAILED}
-    ),
-    Phase.PROGRESSING: frozenset(
-        {Phase.PAUSED, Phase.VERIFYING, Phase.FAILED, Phase.ABORTING, Phase.ROLLING_BACK}
-    ),
-    Phase.PAUSED: frozenset(
-        {Phase.PROGRESSING, Phase.VERIFYING, Phase.FAILED, Phase.ABORTING, Phase.ROLLING_BACK}
-    ),
-    Phase.VERIFYING: frozenset(
-        {Phase.PAUSED, Phase.SUCCEEDED, Phase.FAILED, Phase.ABORTING, Phase.ROLLING_BACK}
-    ),
+    Phase.AWAITING_APPROVAL: frozenset({Phase.PLANNING, Phase.WAITING, Phase.REJECTED, Phase.EXPIRED, Phase.CANCELLED}),
+    Phase.WAITING: frozenset({Phase.PROGRESSING, Phase.PLANNING, Phase.CANCELLED, Phase.EXPIRED, Phase.FAILED}),
+    Phase.PROGRESSING: frozenset({Phase.PAUSED, Phase.VERIFYING, Phase.FAILED, Phase.ABORTING, Phase.ROLLING_BACK}),
+    Phase.PAUSED: frozenset({Phase.PROGRESSING, Phase.VERIFYING, Phase.FAILED, Phase.ABORTING, Phase.ROLLING_BACK}),
+    Phase.VERIFYING: frozenset({Phase.PAUSED, Phase.SUCCEEDED, Phase.FAILED, Phase.ABORTING, Phase.ROLLING_BACK}),
     Phase.ABORTING: frozenset({Phase.ABORTED, Phase.ROLLING_BACK, Phase.FAILED}),
     Phase.ROLLING_BACK: frozenset({Phase.ROLLED_BACK, Phase.FAILED}),
     Phase.FAILED: frozenset({Phase.ROLLING_BACK, Phase.PROGRESSING}),
@@ -70,6 +60,4 @@ def check_move(current: Phase, target: Phase) -> None:
     """InvalidTransition where the table does not have this way."""
     if not may_move(current, target):
         ways = ", ".join(sorted(TRANSITIONS[current])) or "nowhere: it has ended"
-        raise InvalidTransition(
-            f"A rollout that is {current} cannot become {target}; from here it goes to {ways}."
-        )
+        raise InvalidTransition(f"A rollout that is {current} cannot become {target}; from here it goes to {ways}.")

@@ -77,13 +77,13 @@ def selector_of(workload: Json) -> str:
 
 
 def _expression(term: Mapping[str, Any]) -> str:
-    key, values = term["key"], ",".join(term.get("values") or ())
+    key, values = str(term["key"]), ",".join(term.get("values") or ())
     return {"In": f"{key} in ({values})", "NotIn": f"{key} notin ({values})", "Exists": key}.get(
         term["operator"], f"!{key}"
     )
 
 
-def _events(gateway: Gateway, ref: Ref, pods: Sequence[Json]) -> list[Json]:
+def _events(gateway: Gateway, ref: Ref, pods: Sequence[Json]) -> Sequence[Json]:
     names = {ref.name, *(pod["metadata"]["name"] for pod in pods)}
     found = [
         event

@@ -131,7 +131,7 @@ def shown(release: Release) -> ReleaseOut:
 def _parse(request: HttpRequest) -> tuple[ReleaseIn, tuple[bytes, str] | None]:
     if request.content_type == "multipart/form-data":
         fields = {name: request.POST[name] for name in request.POST}
-        values = {**fields, "images": _json(fields.get("images") or "{}", "images")}
+        values: object = {**fields, "images": _json(fields.get("images") or "{}", "images")}
     else:
         values = _json(request.body, "The body")
     try:

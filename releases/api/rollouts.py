@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
 from ninja import Router
 
@@ -171,5 +172,5 @@ def _steps(rollout: Rollout) -> Iterable[StepOut]:
         )
 
 
-def _related(found: Any) -> Any:
+def _related(found: QuerySet[Rollout]) -> QuerySet[Rollout]:
     return found.select_related("release", "application", "environment__cluster", "previous__release")

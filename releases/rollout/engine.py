@@ -180,7 +180,7 @@ def absorb(state: State, outcomes: Iterable[Outcome], now: float) -> State:
     for outcome in outcomes:
         memory = _remember(memory, outcome, now)
         if isinstance(outcome.action, Apply | Halt) and not outcome.trouble:
-            written[outcome.action.key] = dict(outcome.data)
+            written[outcome.action.key] = {**outcome.data, "at": now}
     return replace(state, memory=memory, written=written)
 
 

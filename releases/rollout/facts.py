@@ -93,7 +93,7 @@ class View:
     spent: float = 0.0
     """Seconds that this step has been worked on: time in which nobody looked does not count."""
     written: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """{"uid", "generation"} of every object that the rollout has applied, by Ref.key."""
+    """{"uid", "generation", "at"} of every object that the rollout has applied, by Ref.key."""
 
     def slot(self, name: str) -> Mapping[str, Any]:
         return self.memory.get(name) or {}

@@ -26,7 +26,7 @@ class State:
     """The last pass."""
     memory: Memory = field(default_factory=dict)
     written: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """{"uid", "generation"} of what this rollout has applied, by Ref.key."""
+    """{"uid", "generation", "at"} of what this rollout has applied, and when, by Ref.key."""
     tries: int = 1
     """How often the track was begun or taken up again."""
     reason: str = ""

@@ -128,8 +128,8 @@ def _unwatched(view: View, target: Target) -> bool:
     if row and row.object is None:
         return True
     known = row is not None and (written is None or row.uid == written["uid"])
-    since = view.slot("progress").get(target.key, {}).get("at", view.facts.now)
-    return not known and view.facts.now >= since + UNSEEN_SECONDS
+    since = written["at"] if written else view.facts.now
+    return not known and bool(view.facts.now >= since + UNSEEN_SECONDS)
 
 
 def failure(view: View, judged: Sequence[Judged]) -> str:

@@ -1,0 +1,250 @@
+"""What comes in by webhook: proven, stored once, answered at once."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from portal.models import AuditEntry
+from releases.models import Delivery, Release, Rollout, WebhookSource
+from releases.states import Phase
+from tests.releases.webhooks.signing import (
+    GENERIC_SECRET,
+    GITHUB_SECRET,
+    LONG_AGO,
+    github_signature,
+    post_generic,
+    post_github,
+)
+from tests.releases.world import World
+
+pytestmark = pytest.mark.django_db
+COMMIT = "8a1d3b3f5f3f0a1f4c2e9d7b6a5c4d3e2f1a0b9c"
+IMAGES = "registry.example/shop/{workload}:{version}"
+
+
+@pytest.fixture
+def github(world: World) -> WebhookSource:
+    world.release("0.9.0")
+    return source(world, "shop", "github", GITHUB_SECRET, {"repository": "example/shop", "images": IMAGES})
+
+
+@pytest.fixture
+def generic(world: World) -> WebhookSource:
+    world.release("0.9.0")
+    return source(world, "shop-ci", "generic", GENERIC_SECRET, {"images": IMAGES})
+
+
+def source(world: World, name: str, provider: str, secret: str, mapping: dict[str, Any]) -> WebhookSource:
+    made = WebhookSource.objects.create(
+        name=name, provider=provider, application=world.application, secret=secret, mapping=mapping
+    )
+    made.rollout_to.set([world.environments["dev"], world.environments["staging"]])
+    return made
+
+
+def published(tag: str = "v1.1.0", **more: Any) -> dict[str, Any]:
+    release = {"id": 7, "tag_name": tag, "body": "Faster.", "author": {"login": "octocat"}, "target_commitish": "main"}
+    return {"action": "published", "release": release, "repository": {"id": 1, "full_name": "example/shop"}, **more}
+
+
+def test_the_published_vector_of_github_is_what_we_compute() -> None:
+    wanted = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"
+    assert github_signature(b"Hello, World!") == wanted
+
+
+def test_a_published_release_becomes_a_release_and_a_rollout_into_each_environment(
+    client: Client, github: WebhookSource
+) -> None:
+    answer = post_github(client, "release", published())
+    assert answer.status_code == 202
+    told = answer.json()
+    release = Release.objects.get(version="1.1.0")
+    assert (told["outcome"], told["release"], told["delivery"]) == ("accepted", release.pk, "d-1")
+    assert release.images == {"registry.example/shop/web": "registry.example/shop/web:1.1.0"}
+    assert (release.commit_author, release.source) == ("octocat", "github/shop")
+    rollouts = Rollout.objects.filter(pk__in=told["rollouts"])
+    assert {str(rollout.environment) for rollout in rollouts} == {"dev", "staging"}
+    assert {rollout.phase for rollout in rollouts} == {Phase.PLANNING}
+    assert AuditEntry.objects.filter(verb="webhook.accepted", actor="github/shop").exists()
+
+
+EVENTS = [
+    (
+        "push",
+        {"ref": "refs/tags/v2.0.0", "after": COMMIT, "head_commit": {"author": {"username": "ann"}}},
+        "2.0.0",
+        "ann",
+    ),
+    (
+        "workflow_run",
+        {
+            "action": "completed",
+            "workflow_run": {
+                "id": 5, "run_attempt": 1, "conclusion": "success", "head_branch": "v2.1.0", "head_sha": COMMIT,
+                "head_commit": {"author": {"email": "ann@example.test"}},
+            },
+        },
+        "2.1.0",
+        "ann@example.test",
+    ),
+    (
+        "registry_package",
+        {
+            "action": "published",
+            "registry_package": {
+                "id": 3,
+                "package_version": {
+                    "id": 4, "target_oid": COMMIT, "author": {"login": "ann"},
+                    "container_metadata": {"tag": {"name": "2.2.0"}},
+                },
+            },
+        },
+        "2.2.0",
+        "ann",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("event", "payload", "version", "author"), EVENTS)
+def test_every_event_tells_version_commit_and_author(
+    client: Client, github: WebhookSource, event: str, payload: dict[str, Any], version: str, author: str
+) -> None:
+    answer = post_github(client, event, {**payload, "repository": {"id": 1, "full_name": "example/shop"}})
+    assert (answer.status_code, answer.json()["outcome"]) == (202, "accepted")
+    release = Release.objects.get(version=version)
+    assert (release.commit, release.commit_author) == (COMMIT, author)
+
+
+IGNORED = [
+    ("ping", {"zen": "Keep it simple."}, "pong"),
+    ("issues", {"action": "opened"}, "listens to"),
+    ("release", published(action="created"), "published does"),
+    ("release", published(repository={"id": 2, "full_name": "evil/shop"}), "not to evil/shop"),
+    ("push", {"ref": "refs/heads/main", "after": COMMIT, "repository": {"full_name": "example/shop"}}, "tag"),
+]
+
+
+@pytest.mark.parametrize(("event", "payload", "why"), IGNORED)
+def test_events_that_mean_nothing_are_stored_and_answered(
+    client: Client, github: WebhookSource, event: str, payload: dict[str, Any], why: str
+) -> None:
+    answer = post_github(client, event, payload)
+    assert (answer.status_code, answer.json()["outcome"]) == (202, "ignored")
+    assert why in answer.json()["detail"]
+    assert not Rollout.objects.exists()
+
+
+UNTRUSTED = [
+    ("a wrong signature", {"signature": "sha256=" + "0" * 64}),
+    ("no signature", {"signature": ""}),
+    ("a signature that is no ASCII", {"signature": "sha256=é"}),
+    ("a source that is not there", {"source": "nobody"}),
+]
+
+
+@pytest.mark.parametrize(("what", "change"), UNTRUSTED, ids=[what for what, _ in UNTRUSTED])
+def test_whoever_cannot_prove_who_they_are_learns_nothing(
+    client: Client, github: WebhookSource, what: str, change: dict[str, str]
+) -> None:
+    answer = post_github(client, "release", published(), **change)
+    assert (answer.status_code, answer.json()["detail"]) == (401, "The request could not be verified.")
+    assert not Delivery.objects.exists()
+
+
+def test_a_redelivery_a_replay_and_the_same_happening_lead_to_the_first_delivery(
+    client: Client, github: WebhookSource
+) -> None:
+    first = post_github(client, "release", published()).json()
+    again = post_github(client, "release", published()).json()
+    replay = post_github(client, "release", published(), delivery="d-2").json()
+    retold = post_github(client, "release", published(sender={"login": "bot"}), delivery="d-3").json()
+    for later in (again, replay, retold):
+        assert (later["id"], later["outcome"], later["rollouts"]) == (first["id"], "duplicate", first["rollouts"])
+    assert Delivery.objects.count() == 1
+    assert Rollout.objects.count() == 2
+
+
+def test_more_than_a_mebibyte_is_refused_before_it_is_verified(client: Client, github: WebhookSource) -> None:
+    assert post_github(client, "release", b"x" * (1024 * 1024 + 1)).status_code == 413
+
+
+@pytest.mark.parametrize("body", [b"{", b"[]", b"\xff\xfe"])
+def test_a_genuine_body_that_is_no_json_object_is_told(client: Client, github: WebhookSource, body: bytes) -> None:
+    assert post_github(client, "release", body).status_code == 422
+
+
+def test_a_refused_delivery_says_why_and_may_come_again(client: Client, github: WebhookSource) -> None:
+    github.application.bundle = None
+    github.application.save()
+    refused = post_github(client, "release", published())
+    assert refused.status_code == 422
+    assert "no bundle" in refused.json()["detail"]
+    assert not Rollout.objects.exists()
+    github.application.bundle = github.application.bundles.first()
+    github.application.save()
+    assert post_github(client, "release", published()).json()["outcome"] == "accepted"
+    assert Delivery.objects.count() == 1
+
+
+def test_a_get_is_not_answered(client: Client, github: WebhookSource) -> None:
+    assert client.get("/webhooks/github/shop").status_code == 405
+
+
+def test_any_ci_posts_a_body_signed_by_standard_webhooks(client: Client, generic: WebhookSource) -> None:
+    body = {"version": "3.0.0", "commit": COMMIT, "author": "ann", "environments": ["dev"]}
+    answer = post_generic(client, body)
+    assert answer.status_code == 202
+    rollout = Rollout.objects.get()
+    assert (str(rollout.environment), rollout.release.version, rollout.requested_by) == (
+        "dev",
+        "3.0.0",
+        "generic/shop-ci",
+    )
+
+
+GENERIC_UNTRUSTED: list[tuple[str, dict[str, Any]]] = [
+    ("another secret", {"secret": "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"}),
+    ("an old timestamp", {"at": LONG_AGO}),
+]
+
+
+@pytest.mark.parametrize(("what", "change"), GENERIC_UNTRUSTED, ids=[what for what, _ in GENERIC_UNTRUSTED])
+def test_the_generic_provider_refuses(
+    client: Client, generic: WebhookSource, what: str, change: dict[str, Any]
+) -> None:
+    assert post_generic(client, {"version": "3.0.0"}, **change).status_code == 401
+
+
+MALFORMED = [
+    {"webhook-id": "m", "webhook-timestamp": "now", "webhook-signature": "v1,x"},
+    {"webhook-id": "m", "webhook-timestamp": "1", "webhook-signature": "é"},
+    {"webhook-signature": "v1"},
+    {},
+]
+
+
+@pytest.mark.parametrize("headers", MALFORMED)
+def test_malformed_headers_are_no_server_error(client: Client, generic: WebhookSource, headers: dict[str, str]) -> None:
+    answer = client.post("/webhooks/generic/shop-ci", b"{}", content_type="application/json", headers=headers)
+    assert answer.status_code == 401
+
+
+UNUSABLE = [
+    ({"version": "3.0.0", "sha": "x"}, "sha"),
+    ({}, "version"),
+    ({"version": "../3"}, "does not fit"),
+    ({"version": "3.0.0", "environments": ["prod"]}, "may not roll out to prod"),
+    ({"version": "3.0.0", "bundle": {"digest": "sha256:0"}}, "no bundle sha256:0"),
+]
+
+
+@pytest.mark.parametrize(("body", "why"), UNUSABLE)
+def test_a_generic_body_that_does_not_fit_is_told_what_and_leaves_no_release(
+    client: Client, generic: WebhookSource, body: dict[str, Any], why: str
+) -> None:
+    before = Release.objects.count()
+    answer = post_generic(client, body)
+    assert answer.status_code == 422
+    assert why in answer.json()["detail"]
+    assert Release.objects.count() == before
