@@ -60,6 +60,7 @@ class Call(NamedTuple):
     own: bool = True
     at_most: int = 0
     limits: Limits | None = None
+    accept: str = "application/json"
 
 
 class Answer(NamedTuple):
@@ -174,7 +175,7 @@ class Transport:
         return error
 
     def _request(self, call: Call) -> BaseHTTPResponse:
-        headers = {"Accept": "application/json", "User-Agent": USER_AGENT}
+        headers = {"Accept": call.accept, "User-Agent": USER_AGENT}
         if call.body is not None:
             headers["Content-Type"] = call.content_type
         if token := self._bearer.token():

@@ -278,5 +278,3 @@ def test_adoption_leaves_one_entry_of_ours(space: Space) -> None:
     ours = {manager for manager in managers(space.found()) if manager.startswith(("slipway", "kubectl"))}
     assert ours == {"slipway"}
     assert adopt(space.gateway, space.ref()) == ()
-
-
