@@ -44,7 +44,7 @@ class Pace(NamedTuple):
     """Seconds, unless it says otherwise."""
 
     first_pause: float = 0.5
-    longest_pause: float = 30.0
+    longest_pause: float = 10.0
     poll_every: float = 30.0
     read_timeout: float = 75.0  # bookmarks come each 60 s, so a longer silence is a dead connection
     watch_seconds: int = 300
@@ -154,9 +154,9 @@ class Watcher(threading.Thread):
             found, _ = self._list()
         except KubeError as error:
             self._tell("reconnecting", str(error))
-        else:
-            self._sync(found)
-            self._tell("polling", why)
+            return self._pause()
+        self._sync(found)
+        self._tell("polling", why)
         return self._pace.poll_every * chance.uniform(0.8, 1.2)
 
     def _tell(self, mode: Mode, why: str = "") -> None:

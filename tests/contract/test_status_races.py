@@ -240,3 +240,14 @@ def test_a_stuck_stateful_set_is_told_and_goes_on_when_its_stuck_pods_are_delete
 def stuck(space: Space) -> list[tuple[str, str]]:
     pods = space.gateway.list("v1", "Pod", space.name)
     return stuck_pods(space.found(space.ref("StatefulSet")), pods)
+
+
+def test_a_return_is_not_blamed_for_the_deadline_that_its_predecessor_missed(space: Space):
+    good, bad = (workload(behaviour=told, replicas=4, **FIRM, **rolling(0, "50%")) for told in (None, BAD))
+    for manifest, state in ((good, "done"), (bad, "fail")):
+        space.apply(manifest)
+        settle(space, space.ref(), state)
+    with Follower(space, "Deployment") as follower:
+        generation = space.apply(good).object["metadata"]["generation"]
+        verdict, _ = follower.verdict(generation, time.monotonic() + PATIENCE)
+    assert verdict.state == "done", verdict.why
