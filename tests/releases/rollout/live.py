@@ -1,0 +1,166 @@
+"""A portal at work in this process: watches, the loop, and passes in a thread, against a cluster that answers."""
+
+import io
+import json
+import os
+import subprocess
+import tarfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+from uuid import uuid4
+
+from django.contrib.auth.models import User
+from django.db import connection
+
+from environments.clusters import gateway_for
+from environments.kube.access import Access
+from environments.kube.client import Gateway
+from environments.kube.objects import Ref
+from environments.models import Cluster, Environment, Grant
+from environments.watching import Watching
+from portal.actors import SYSTEM, Actor
+from portal.roles import Role
+from releases import actions, intake
+from releases.models import Application, Rollout
+from releases.rollout.loop import ADVANCE, Loop, objects_changed
+from releases.rollout.reconciler import advance
+from releases.states import ENDED, Phase
+from releases.wake import on_wake
+
+STUCK = 60.0
+
+
+class Place(NamedTuple):
+    """A cluster and the registry beside it; `push(image, tag, behaviour)`."""
+
+    kubeconfig: str
+    registry: str
+    push: Callable[[str, str, Mapping[str, Any]], None]
+
+
+def real_place() -> Place:
+    """The control plane of SLIPWAY_TEST_KUBECONFIG, with the registry that SLIPWAY_TEST_REGISTRY names."""
+    registry = os.environ["SLIPWAY_TEST_REGISTRY"]
+
+    def push(image: str, tag: str, behaviour: Mapping[str, Any]) -> None:
+        label = f"test.slipway/behaviour={json.dumps(behaviour)}"
+        command = [os.environ.get("PUSH", "push"), f"{registry}/{image}:{tag}", "--label", label]
+        subprocess.run(command, check=True, capture_output=True, timeout=20)
+
+    with open(os.environ["SLIPWAY_TEST_KUBECONFIG"]) as file:
+        return Place(file.read(), registry, push)
+
+
+class Portal:
+    """An application in one environment, and everything that moves its rollouts."""
+
+    def __init__(self, place: Place, **environment: Any) -> None:
+        access = Access.from_kubeconfig(place.kubeconfig)
+        self.place = place
+        self.cluster = Cluster.objects.create(name="live", server=access.server, access=access.to_json())
+        name = f"t{uuid4().hex[:8]}"
+        self.environment = Environment.objects.create(
+            name=name, cluster=self.cluster, namespace=name, **{"progress_seconds": 30, **environment}
+        )
+        self.namespace = name
+        self.application = Application.objects.create(name="shop")
+        user = User.objects.create(username="operator")
+        Grant.objects.create(environment=self.environment, user=user, role=Role.OPERATOR)
+        self.operator = Actor.of(user)
+        self._ended = threading.Event()
+        self._loop = Loop(self._send)
+        self._pool = ThreadPoolExecutor(2)
+        self._watching = Watching("here/1", objects_changed)
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    @property
+    def gateway(self) -> Gateway:
+        return gateway_for(self.cluster)
+
+    def start(self) -> None:
+        on_wake(self._loop.poke)
+        self._watching.start()
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._ended.set()
+        self._thread.join(10)
+        self._watching.stop()
+        self._watching.join(10)
+        self._pool.shutdown()
+        self.gateway.delete(Ref("v1", "Namespace", "", self.namespace))
+
+    def push(self, image: str, tag: str, **behaviour: Any) -> None:
+        self.place.push(image, tag, {"startup_seconds": 0.1, **behaviour})
+
+    def ask(self, version: str, files: Mapping[str, str], images: Mapping[str, str], **more: Any) -> Rollout:
+        """A release and the request to roll it out; `images` as {name: "repository:tag"} at the place's registry."""
+        bundle = intake.store_bundle(self.application, packed(files), "bundle.tar.gz")
+        named = {name: f"{self.place.registry}/{image}" for name, image in images.items()}
+        release, _ = intake.create_release(SYSTEM, self.application, version, named, bundle=bundle)
+        actor = SYSTEM.granted([self.environment.name], ["request"])
+        return actions.request(actor, release, self.environment, **more)
+
+    def wait(self, rollout: Rollout, *phases: Phase, seconds: float = STUCK) -> Rollout:
+        """The rollout when it is in one of the phases, by default in any that ends it."""
+        wanted = set(phases) or set(ENDED)
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            rollout.refresh_from_db()
+            if Phase(rollout.phase) in wanted:
+                return rollout
+            time.sleep(0.02)
+        raise AssertionError(f"It is {rollout.phase} after {seconds} s: {rollout.why}")
+
+    def wait_for(self, what: Callable[[], object], seconds: float = STUCK) -> None:
+        until = time.monotonic() + seconds
+        while not what():
+            assert time.monotonic() < until, "It did not come to pass."
+            time.sleep(0.02)
+
+    def get(self, kind: str, name: str, api_version: str = "apps/v1") -> dict[str, Any] | None:
+        return self.gateway.get(Ref(api_version, kind, self.namespace, name))
+
+    def _run(self) -> None:
+        try:
+            while not self._ended.is_set():
+                self._loop.tick()
+                self._loop.wait()
+        finally:
+            connection.close()
+
+    def _send(self, path: str, *args: Any) -> None:
+        if path == ADVANCE:
+            # After the commit, as a queue's message is seen.
+            threading.Timer(0.01, lambda: self._pool.submit(_advance, *args)).start()
+
+
+def _advance(*args: str) -> None:
+    try:
+        advance(*args)
+    finally:
+        connection.close()
+
+
+def packed(files: Mapping[str, str]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
+        for path, text in files.items():
+            member = tarfile.TarInfo(path)
+            member.size = len(text.encode())
+            archive.addfile(member, io.BytesIO(text.encode()))
+    return buffer.getvalue()
+
+
+@contextmanager
+def portal(place: Place, **environment: Any) -> Iterator[Portal]:
+    running = Portal(place, **environment)
+    running.start()
+    try:
+        yield running
+    finally:
+        running.stop()
