@@ -155,6 +155,19 @@ class Images:
         with self._lock:
             return sorted(self._tags)
 
+    def referrers(self, name: str, digest: str) -> list[dict[str, Any]]:
+        """Descriptors of the manifests whose subject is this one, such as signatures."""
+        with self._lock:
+            listed = [(key[1], blob) for key, blob in self._manifests.items() if key[0] == name]
+        found = []
+        for own, blob in listed:
+            manifest = json.loads(blob.content)
+            if (manifest.get("subject") or {}).get("digest") == digest:
+                artifact = manifest.get("artifactType") or (manifest.get("config") or {}).get("mediaType", "")
+                described = {"mediaType": blob.media_type, "digest": own, "size": len(blob.content)}
+                found.append({**described, "artifactType": artifact})
+        return found
+
     def labels(self, name: str, reference: str) -> dict[str, str] | None:
         """The labels of an image, or None where it is absent; of an index, those of its first image."""
         found = self.manifest(name, reference)

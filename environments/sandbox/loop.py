@@ -125,7 +125,7 @@ class Loop:
     def _pause_after(self, work: Work, error: Exception) -> float:
         count = self._failures[work] = self._failures.get(work, 0) + 1
         log.debug("%s of %s failed", getattr(work[0], "__qualname__", work[0]), work[1], exc_info=error)
-        return min(_FIRST_PAUSE * 2 ** min(count, 12), _LONGEST_PAUSE)
+        return min(_FIRST_PAUSE * float(2 ** min(count, 12)), _LONGEST_PAUSE)
 
     def _run(self) -> None:
         began = time.monotonic()

@@ -3,7 +3,7 @@
 import copy
 import hashlib
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from environments.sandbox.clock import Moment
@@ -76,15 +76,16 @@ def matches(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> bo
     """Whether a LabelSelector (matchLabels, matchExpressions) selects; an empty one selects all, None nothing."""
     if selector is None:
         return False
-    pairs = (selector.get("matchLabels") or {}).items()
-    if any(labels.get(key) != value for key, value in pairs):
+    pairs: Mapping[str, str] = selector.get("matchLabels") or {}
+    if any(labels.get(key) != value for key, value in pairs.items()):
         return False
     return all(expression_holds(expression, labels) for expression in selector.get("matchExpressions") or ())
 
 
 def expression_holds(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
     """One matchExpression, node selectors' Gt and Lt included."""
-    key, operator, values = expression["key"], expression["operator"], expression.get("values") or ()
+    key, operator = expression["key"], expression["operator"]
+    values: Sequence[str] = expression.get("values") or ()
     value = labels.get(key)
     match operator:
         case "In":

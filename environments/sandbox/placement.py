@@ -34,7 +34,8 @@ def _amount(resource: str, quantity: str) -> int:
 
 
 def _room(quantities: Mapping[str, Any], pods: int) -> Room:
-    return Room(*(_amount(name, str(quantities.get(name, 0))) for name, _ in _RESOURCES), pods)
+    cpu, memory, storage = (_amount(name, str(quantities.get(name, 0))) for name, _ in _RESOURCES)
+    return Room(cpu, memory, storage, pods)
 
 
 def allocatable(node: Object) -> Room:

@@ -54,6 +54,7 @@ class Sandbox:
         kept = json.loads(state.read_bytes()) if state is not None and state.exists() else {}
         if kept:
             self.store.load(kept)
+        self._kept_images = kept.get("images")
         self.api = Api(self.store)
         self.faults = Faults()
         self.tokens = Tokens(token or kept.get("token", ""))
@@ -86,6 +87,11 @@ class Sandbox:
         return self._live.images
 
     @property
+    def registry_faults(self) -> Faults:
+        """Faults of the registry, switched on as those of the API."""
+        return self._live.registry_faults
+
+    @property
     def client(self) -> Client:
         """A hand on the objects without HTTP, as kubectl's."""
         return Client(self.api, "kubectl")
@@ -104,7 +110,14 @@ class Sandbox:
                 self.client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
         if self._inside is not None:
             nodes, speed, registry_port = self._inside
-            self._running = start(self.api, nodes=nodes, speed=speed, registry_port=registry_port)
+            self._running = start(
+                self.api,
+                nodes=nodes,
+                speed=speed,
+                registry_port=registry_port,
+                host=self._place[0],
+                images=self._kept_images,
+            )
         self._serve()
         return self
 
@@ -123,6 +136,8 @@ class Sandbox:
         if self.state is None:
             return
         kept = {**self.store.dump(), "token": self.token, "certificates": self.certificates.described()}
+        if self._running is not None:
+            kept["images"] = self._running.images.dump()
         content = json.dumps(kept).encode()
         with tempfile.NamedTemporaryFile(dir=self.state.parent, delete=False) as file:
             file.write(content)

@@ -2,10 +2,14 @@
 
 from collections.abc import Callable, Sequence
 
+from environments.sandbox import guards
+from environments.sandbox.api import Api
 from environments.sandbox.client import Client
 from environments.sandbox.clock import Clock
 from environments.sandbox.cluster import Cluster
 from environments.sandbox.controllers.base import load
+from environments.sandbox.controllers.claims import STANDARD, storage_class
+from environments.sandbox.handlers import Handlers
 from environments.sandbox.images import Images, Puller
 from environments.sandbox.kubelet.agent import Kubelet
 from environments.sandbox.nodes import DEFAULT, NodeSpec, node_manifest
@@ -40,9 +44,16 @@ class Simulation:
         controllers = [controller(self.cluster) for controller in load()]
         self.cluster.watchers += [self.kubelet.see, self.scheduler.see, *(item.see for item in controllers)]
 
+    def install(self, api: Api) -> None:
+        """Puts logs, proxies, evictions and the guards of writes behind an API."""
+        Handlers(self.kubelet).install(api.subresources)
+        guards.install(api.admission, api.store)
+
     def start(self, *, thread: bool = True) -> None:
         """Registers the nodes, takes in what is stored, and begins."""
         store = self.cluster.store
+        if store.get(Key("storage.k8s.io", "StorageClass", "", STANDARD)) is None:
+            store.create(storage_class(self.cluster.clock.moment().stamp))
         for index, node in enumerate(self._nodes):
             if store.get(Key("", "Node", "", node.name)) is None:
                 store.create(node_manifest(node, index, self.cluster.clock.moment().stamp))

@@ -164,7 +164,9 @@ class DaemonSetController(Controller):
 
     def _roll_in_place(self, stored: Object, mark: str, most: int) -> None:
         """Deletes old pods: those that do not serve at once, others as far as maxUnavailable goes."""
-        missing, broken, candidates = 0, [], []
+        missing = 0
+        broken: list[Object] = []
+        candidates: list[Object] = []
         for pods in self._by_node(stored).values():
             new, old = self._split(pods, mark)
             if old is not None and new is None:

@@ -107,7 +107,7 @@ class JobController(Controller):
         super().see(event, obj, old)
         if event == "DELETED":
             for memory in (self._begun, self._failed_at, self._finished_at):
-                memory.pop(uid_of(obj), None)  # type: ignore[attr-defined]
+                memory.pop(uid_of(obj), None)
 
     def sync(self, key: Key) -> float | None:
         job = self.view.get(self.kind, key)

@@ -28,7 +28,7 @@ def active(replica_sets: Sequence[Object]) -> list[Object]:
 
 
 def is_rolling(deployment: Object) -> bool:
-    return (deployment["spec"].get("strategy") or {}).get("type", "RollingUpdate") == "RollingUpdate"
+    return bool((deployment["spec"].get("strategy") or {}).get("type", "RollingUpdate") == "RollingUpdate")
 
 
 def fenceposts(deployment: Object) -> tuple[int, int]:

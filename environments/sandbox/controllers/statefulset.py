@@ -40,11 +40,11 @@ def first_ordinal(stateful_set: Object) -> int:
 
 
 def is_parallel(stateful_set: Object) -> bool:
-    return stateful_set["spec"].get("podManagementPolicy") == "Parallel"
+    return bool(stateful_set["spec"].get("podManagementPolicy") == "Parallel")
 
 
 def strategy_of(stateful_set: Object) -> str:
-    return (stateful_set["spec"].get("updateStrategy") or {}).get("type", "RollingUpdate")
+    return str((stateful_set["spec"].get("updateStrategy") or {}).get("type", "RollingUpdate"))
 
 
 def partition_of(stateful_set: Object) -> int | None:

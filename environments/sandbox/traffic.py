@@ -1,0 +1,122 @@
+"""How a simulated pod answers HTTP."""
+
+import json
+import time
+from typing import Any
+
+from environments.sandbox.behaviour import Behaviour
+from environments.sandbox.errors import ApiError
+from environments.sandbox.images import parse_image
+from environments.sandbox.kubelet.agent import Kubelet
+from environments.sandbox.kubelet.container import Container
+from environments.sandbox.kubelet.pod import PodRun
+from environments.sandbox.meta import Object, deleting, is_ready, labels_of
+from environments.sandbox.subresources import Connection, Reply
+
+_HEALTHY = ("/healthz", "/livez", "/health")
+_READY = ("/readyz", "/ready")
+_STATUS = {200: "OK", 503: "Service Unavailable", 500: "Internal Server Error", 404: "Not Found"}
+_LONGEST_WAIT = 30.0
+
+
+def routable_pods(kubelet: Kubelet, service: Object) -> list[PodRun]:
+    """Ready pods behind a service, by name."""
+    selector = service["spec"].get("selector") or {}
+    namespace = service["metadata"]["namespace"]
+    if not selector:
+        return []
+    pods = kubelet.cluster.view.pods_with(namespace, selector)
+    ready = sorted(pod["metadata"]["name"] for pod in pods if is_ready(pod) and not deleting(pod))
+    runs = (kubelet.run_of(namespace, name) for name in ready)
+    return [run for run in runs if run is not None]
+
+
+def has_pods(kubelet: Kubelet, service: Object) -> bool:
+    """Whether any pod is behind a service, ready or not."""
+    selector = service["spec"].get("selector") or {}
+    pods = kubelet.cluster.view.pods_with(service["metadata"]["namespace"], selector) if selector else []
+    return any((pod.get("status") or {}).get("podIP") for pod in pods)
+
+
+def answer(run: PodRun, port: str, connection: Connection) -> Reply:
+    """The answer of the container that listens on a port ("" is the first that listens); 503 where none does."""
+    now = run.kubelet.clock.seconds()
+    container = _listening(run, port, now)
+    if container is None:
+        raise _refused(run, port)
+    behaviour, path = container.behaviour, connection.path or "/"
+    status = _health(container, behaviour, path, now)
+    if status is not None:
+        return Reply(status, f"{_STATUS.get(status, 'Status')}\n".encode(), {"Content-Type": "text/plain"})
+    if behaviour.latency_ms > 0:
+        time.sleep(min(behaviour.latency_ms / 1000, _LONGEST_WAIT))
+    return _application(run, container, behaviour, path, connection)
+
+
+def _listening(run: PodRun, port: str, now: float) -> Container | None:
+    """A container that declares the port, else any that listens."""
+    listening = [item for item in run.containers if item.running is not None and now >= item.listens_at]
+    declared = [item for item in listening if port in _ports(item)]
+    return next(iter(declared or listening), None)
+
+
+def _ports(container: Container) -> set[str]:
+    declared = container.spec.get("ports") or ()
+    named = {str(item["name"]) for item in declared if item.get("name")}
+    return named | {str(item["containerPort"]) for item in declared} | set(map(str, container.behaviour.ports))
+
+
+def _refused(run: PodRun, port: str) -> ApiError:
+    where = f"{run.address}:{port or '80'}"
+    words = f"error trying to reach service: dial tcp {where}: connect: connection refused"
+    return ApiError(503, "ServiceUnavailable", words)
+
+
+def _health(container: Container, behaviour: Behaviour, path: str, now: float) -> int | None:
+    """The status of a health path; None for the application's own paths."""
+    if path in behaviour.health:
+        return int(behaviour.health[path])
+    if path in _READY:
+        return 200 if container.serves(now) else 503
+    return 200 if path in _HEALTHY else None
+
+
+def _application(run: PodRun, container: Container, behaviour: Behaviour, path: str, connection: Connection) -> Reply:
+    status = 500 if owes_an_error(container, behaviour.error_rate) else 200
+    content: dict[str, Any] = {**described(run, container), "path": path, "host": connection.headers.get("host", "")}
+    if path == "/env":
+        content["env"] = dict(container.env)
+    if status != 200:
+        content["error"] = "simulated"
+    container.say(f"{connection.method} {path} {status}")
+    return Reply(status, json.dumps(content).encode(), {"Content-Type": "application/json"})
+
+
+def owes_an_error(container: Container, rate: float) -> bool:
+    """Errors come in exact turns, not at random: with 0.25 every fourth answer."""
+    container.debt += rate
+    if container.debt < 1 - 1e-9:
+        return False
+    container.debt -= 1
+    return True
+
+
+def described(run: PodRun, container: Container) -> dict[str, str]:
+    """Who answers. The version comes from the environment, else from labels, else from the image's tag."""
+    metadata, image = run.object["metadata"], str(container.spec["image"])
+    labels = labels_of(run.object)
+    versions = (
+        container.env.get("VERSION"),
+        container.env.get("APP_VERSION"),
+        labels.get("version"),
+        labels.get("app.kubernetes.io/version"),
+    )
+    return {
+        "pod": metadata["name"],
+        "namespace": metadata["namespace"],
+        "node": run.node.name,
+        "container": container.name,
+        "image": image,
+        "version": next(filter(None, versions), None) or parse_image(image).reference,
+        "ip": run.address,
+    }
