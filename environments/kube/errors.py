@@ -320,6 +320,8 @@ def classify_exception(error: BaseException) -> KubeError:
     """
     if isinstance(error, KubeError):
         return error
+    if isinstance(getattr(error, "reason", None), Exception):
+        return classify_exception(error.reason)  # type: ignore[attr-defined]
     names = {base.__name__ for base in type(error).__mro__}
     text = str(getattr(error, "reason", None) or error)
     for found, error_type, words, ambiguous in OF_EXCEPTION:
@@ -328,13 +330,18 @@ def classify_exception(error: BaseException) -> KubeError:
     return Unreachable(f"The call to the cluster failed ({type(error).__name__}).", ambiguous=True)
 
 
-WRAPPED = frozenset({"ApiException", "SSLError", "MaxRetryError"})
+WRAPPED = frozenset({"ApiException", "SSLError"})
 OF_EXCEPTION: tuple[tuple[str, type[KubeError], str, bool], ...] = (
     ("CERTIFICATE_VERIFY_FAILED", Untrusted, UNTRUSTED, False),
     ("SSLError", Unreachable, "The cluster breaks off the TLS handshake.", False),
     ("NameResolutionError", Unreachable, "The cluster's host name cannot be resolved.", False),
+    (
+        "NewConnectionError",
+        Unreachable,
+        "No connection to the cluster: nothing listens there, or the network does not lead there.",
+        False,
+    ),
     ("ConnectTimeoutError", Unreachable, "The cluster does not take the connection in time.", False),
-    ("NewConnectionError", Unreachable, "The cluster refuses the connection: nothing listens there.", False),
     ("ReadTimeoutError", Unreachable, "The cluster does not answer in time.", True),
     ("TimeoutError", Unreachable, "The cluster does not answer in time.", True),
     ("IncompleteRead", Unreachable, "The cluster's answer was cut short.", True),
