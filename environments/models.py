@@ -126,9 +126,9 @@ class Grant(models.Model):
                 name="grant_to_user_or_group",
                 violation_error_message="A grant is to a user or to a group, not to both and not to neither.",
             ),
-            models.UniqueConstraint(
-                fields=["environment", "role", "user", "group"], name="grant_once", nulls_distinct=False
-            ),
+            # A null is distinct from any other null, so each of these speaks of its own kind of grant only.
+            models.UniqueConstraint(fields=["environment", "role", "user"], name="grant_once_a_user"),
+            models.UniqueConstraint(fields=["environment", "role", "group"], name="grant_once_a_group"),
         ]
 
     def __str__(self) -> str:

@@ -213,7 +213,7 @@ class Approval(models.Model):
 class WebhookSource(models.Model):
     """Where webhooks come from, and what their events lead to. The provider checks `mapping`."""
 
-    name = models.SlugField(unique=True, max_length=60)
+    name = models.SlugField(max_length=60)
     provider = models.CharField(max_length=20)
     application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="webhook_sources")
     secret = EncryptedTextField(editable=False)
@@ -230,6 +230,7 @@ class WebhookSource(models.Model):
 
     class Meta:
         ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["provider", "name"], name="source_once")]
 
     def __str__(self) -> str:
         return f"{self.provider}/{self.name}"
