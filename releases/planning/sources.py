@@ -103,7 +103,7 @@ def _from_plan(rollout: Rollout) -> Source:
 def _sealed_digest(plan_digest: str) -> str:
     """Where the values of a plan's Secrets are; every rollout with that plan has the same."""
     digests = Rollout.objects.filter(plan_digest=plan_digest).values_list("sealed_digest", flat=True)
-    found = digests.first()
+    found = digests.order_by("sealed_digest").last()
     if found is None:
         raise PlanRefused("The plan that this goes back to is not stored any more.")
     return found
@@ -111,4 +111,8 @@ def _sealed_digest(plan_digest: str) -> str:
 
 def _stored(row: Mapping[str, Any], sealed: Mapping[str, Any]) -> Wanted:
     ref = ref_in(row)
-    return Wanted(unseal(ref, row["manifest"], sealed), ref, row["stage"], row["wave"])
+    try:
+        manifest = unseal(ref, row["manifest"], sealed)
+    except ValueError as error:
+        raise PlanRefused(str(error)) from error
+    return Wanted(manifest, ref, row["stage"], row["wave"])

@@ -1,0 +1,113 @@
+"""`manage.py deploy shop 1.2.0 dev --wait`: ask for a rollout, and follow it."""
+
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.core.management.base import BaseCommand, CommandError
+
+from environments.manifests.errors import BundleError
+from environments.models import Environment
+from portal.actors import Actor
+from releases import actions, intake, terminal
+from releases.errors import Unacceptable
+from releases.models import Application, Release, Rollout
+from releases.plan import load_plan, plan_now
+from releases.states import ENDED, InvalidTransition, Phase
+
+
+class Command(BaseCommand):
+    help = (
+        "Asks for a rollout of a release into an environment, shows its plan, and with --wait follows it. "
+        "Exit status with --wait: 0 succeeded, 1 failed, 3 rejected, expired or cancelled, 4 aborted or rolled back, "
+        "5 still under way after --timeout."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("application")
+        parser.add_argument("version")
+        parser.add_argument("environment")
+        parser.add_argument("--strategy", default="", help="Another than the application's.")
+        parser.add_argument("--bundle", type=Path, help="With a new version: its manifests (.tar.gz, .zip or .yaml).")
+        parser.add_argument(
+            "--image",
+            action="append",
+            default=[],
+            metavar="NAME=REFERENCE",
+            help="With a new version: an image; may be given again.",
+        )
+        parser.add_argument(
+            "--approve", action="store_true", help="Approve the plan of a rollout that somebody else has asked for."
+        )
+        parser.add_argument("--comment", default="", help="What is said with it; needed with --approve.")
+        terminal.add_actor(parser)
+        terminal.add_wait(parser)
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        actor = terminal.actor_of(options["user"])
+        application = terminal.application_of(options["application"])
+        environment = terminal.environment_of(options["environment"])
+        try:
+            release = self._release(actor, application, options)
+            rollout = self._rollout(actor, release, environment, options)
+            self._approve(actor, rollout, options)
+        except (PermissionDenied, InvalidTransition, Unacceptable, BundleError) as refusal:
+            raise CommandError(str(refusal)) from None
+        if options["wait"]:
+            sys.exit(terminal.follow(rollout, self.stdout, options["timeout"]))
+
+    def _release(self, actor: Actor, application: Application, options: dict[str, Any]) -> Release:
+        if not (options["image"] or options["bundle"]):
+            return terminal.release_of(application, options["version"])
+        path: Path | None = options["bundle"]
+        bundle = intake.store_bundle(application, _read(path), path.name) if path else None
+        images = dict(_pair(text) for text in options["image"])
+        version = options["version"]
+        return intake.create_release(actor, application, version, images, bundle=bundle, source="cli")[0]
+
+    def _rollout(self, actor: Actor, release: Release, environment: Environment, options: dict[str, Any]) -> Rollout:
+        under_way = release.rollouts.filter(environment=environment).exclude(phase__in=ENDED).first()
+        rollout = under_way or actions.request(
+            actor, release, environment, strategy=options["strategy"], reason=options["comment"]
+        )
+        if rollout.phase == Phase.PLANNING:
+            plan_now(rollout)
+        self.stdout.write(f"Rollout {rollout.pk}: {rollout} is {rollout.phase}. {rollout.why}".strip())
+        if rollout.phase == Phase.FAILED:
+            sys.exit(terminal.STATUS[Phase.FAILED])
+        self._show_plan(rollout)
+        return rollout
+
+    def _show_plan(self, rollout: Rollout) -> None:
+        if not rollout.plan_digest:
+            return
+        plan = load_plan(rollout)
+        for row in plan["changes"]:
+            if row["action"] != "unchanged":
+                self.stdout.write(f"  {row['action']} {row['ref'][1]} {row['ref'][3]}")
+        for row in plan["prune"]:
+            self.stdout.write(f"  delete {row['ref'][1]} {row['ref'][3]}")
+        for risk in plan["risks"]:
+            self.stdout.write(f"  ! {risk['title']}: {risk['detail']}")
+        self.stdout.write(f"  plan {rollout.plan_digest}")
+
+    def _approve(self, actor: Actor, rollout: Rollout, options: dict[str, Any]) -> None:
+        if options["approve"] and rollout.phase == Phase.AWAITING_APPROVAL:
+            actions.approve(actor, rollout, rollout.plan_digest, options["comment"])
+            self.stdout.write(f"Rollout {rollout.pk} is {rollout.phase}. {rollout.why}".strip())
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CommandError(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, reference = text.partition("=")
+    if not equals:
+        raise CommandError(f"--image is {text!r}; it has to be NAME=REFERENCE.")
+    return name, reference

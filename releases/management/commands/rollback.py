@@ -1,0 +1,66 @@
+"""`manage.py rollback shop prod --wait`: back to what ran before, or to any earlier version."""
+
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.core.management.base import BaseCommand, CommandError
+
+from environments.models import Environment
+from portal.actors import Actor
+from releases import actions, terminal
+from releases.errors import Unacceptable
+from releases.models import Application, Rollout
+from releases.plan import plan_now
+from releases.states import InvalidTransition, Phase
+
+
+class Command(BaseCommand):
+    help = (
+        "Takes back the newest rollout of an application in an environment; with --to brings back an earlier version. "
+        "Exit status with --wait: 0 where that succeeded, 1 where it failed, 5 still under way after --timeout."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("application")
+        parser.add_argument("environment")
+        parser.add_argument("--to", default="", metavar="VERSION", help="A version that succeeded there before.")
+        parser.add_argument("--comment", default="")
+        terminal.add_actor(parser)
+        terminal.add_wait(parser)
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        actor = terminal.actor_of(options["user"])
+        application = terminal.application_of(options["application"])
+        environment = terminal.environment_of(options["environment"])
+        try:
+            if options["to"]:
+                rollout = _undo(actor, application, environment, options)
+            else:
+                rollout = actions.roll_back(actor, _newest(application, environment), options["comment"])
+        except (PermissionDenied, InvalidTransition, Unacceptable) as refusal:
+            raise CommandError(str(refusal)) from None
+        self.stdout.write(f"Rollout {rollout.pk}: {rollout} is {rollout.phase}. {rollout.why}".strip())
+        if options["wait"]:
+            status = terminal.follow(rollout, self.stdout, options["timeout"])
+            sys.exit(0 if rollout.phase == Phase.ROLLED_BACK else status)
+
+
+def _newest(application: Application, environment: Environment) -> Rollout:
+    started = application.rollouts.filter(environment=environment, started_at__isnull=False)
+    newest = started.exclude(phase=Phase.ROLLED_BACK).order_by("-sequence").first()
+    if newest is None:
+        raise CommandError(f"{application} has never been rolled out to {environment}: there is nothing to take back.")
+    return newest
+
+
+def _undo(actor: Actor, application: Application, environment: Environment, options: dict[str, Any]) -> Rollout:
+    succeeded = application.rollouts.filter(environment=environment, phase=Phase.SUCCEEDED)
+    to = succeeded.filter(release__version=options["to"]).order_by("-sequence").first()
+    if to is None:
+        versions = dict.fromkeys(succeeded.order_by("-sequence").values_list("release__version", flat=True))
+        raise CommandError(
+            f"{options['to']} has not succeeded in {environment}; these have: {', '.join(versions) or 'none'}."
+        )
+    return plan_now(actions.undo(actor, application, environment, to, reason=options["comment"]))
