@@ -190,6 +190,10 @@ class Gateway:
         """The server's version as it tells it: major, minor, gitVersion, platform."""
         return self._json(Call("GET", "/version"))
 
+    def close(self) -> None:
+        """Closes the connections that nobody uses at the moment; the next call opens a new one."""
+        self._transport.close()
+
     def path(self, ref: Ref) -> str:
         """The path of an object, for raw(). Raises KindMissing."""
         return f"{self.resource(ref.api_version, ref.kind).path(self._namespace(ref))}/{ref.name}"

@@ -122,6 +122,10 @@ class Transport:
             raise error or Unreachable("The cluster was not called.")
         return answer
 
+    def close(self) -> None:
+        """Closes the connections that are idle."""
+        self._client.close()
+
     def lines(self, path: str, query: Query, read_timeout: float) -> "Lines":
         """The lines of a watch, as they come. Raises KubeError where it is refused."""
         opening = self.limits._replace(read=min(read_timeout, OPENING))

@@ -34,6 +34,7 @@ class Space:
         for ref in [*self._cleanup, Ref("v1", "Namespace", "", self.name)]:
             with suppress(KubeError):
                 self.gateway.delete(ref)
+        self.gateway.close()
 
     def afterwards_delete(self, ref: Ref) -> None:
         """For what is not in the namespace."""
