@@ -3,7 +3,7 @@
 from django.urls import path
 
 from releases.api import api
-from releases.pages import approvals, history, matrix, rollout, rollouts, workloads
+from releases.pages import approvals, configuration, history, matrix, rollout, rollouts, workloads
 from releases.webhooks.receive import receive
 
 urlpatterns = [
@@ -15,6 +15,8 @@ urlpatterns = [
     path("rollouts/<int:pk>", rollout.show, name="rollout"),
     path("rollouts/<int:pk>/workloads/<slug:kind>/<slug:namespace>/<str:name>", workloads.show, name="workload"),
     path("rollouts/<int:pk>/<slug:verb>", rollout.act, name="rollout-verb"),
+    path("environments/<slug:name>/configuration", configuration.first, name="configuration-first"),
+    path("environments/<slug:name>/configuration/<slug:application>", configuration.show, name="configuration"),
     path("history", history.show, name="history"),
     path("history/export", history.export, name="history-export"),
 ]

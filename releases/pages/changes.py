@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import yaml
+
 from environments.kube.objects import Ref
 
 ORDER = {"delete": 0, "update": 1, "create": 2, "unchanged": 3}
@@ -35,11 +37,13 @@ class ChangeRow:
     warnings: tuple[str, ...]
     conflicts: tuple[Mapping[str, str], ...]
     foreign: tuple[Mapping[str, Any], ...]
+    text: str
 
 
 def change_rows(plan: Mapping[str, Any]) -> list[ChangeRow]:
     """Every object of the plan, the weightiest first."""
-    rows = [_row(change) for change in plan["changes"]]
+    manifests = {Ref(*entry["ref"]).key: entry["manifest"] for entry in plan.get("objects", ())}
+    rows = [_row(change, manifests.get(Ref(*change["ref"]).key)) for change in plan["changes"]]
     return sorted(rows, key=lambda row: (ORDER[row.action], not row.restarts, row.title))
 
 
@@ -49,7 +53,7 @@ def count_words(plan: Mapping[str, Any]) -> str:
     return ", ".join(f"{counts[action]} {word}" for action, word in WORDS.items() if counts[action])
 
 
-def _row(change: Mapping[str, Any]) -> ChangeRow:
+def _row(change: Mapping[str, Any], manifest: Mapping[str, Any] | None) -> ChangeRow:
     ref = Ref(*change["ref"])
     return ChangeRow(
         key=ref.key,
@@ -61,7 +65,12 @@ def _row(change: Mapping[str, Any]) -> ChangeRow:
         warnings=tuple(change.get("warnings", ())),
         conflicts=tuple(change.get("conflicts", ())),
         foreign=tuple(change.get("foreign", ())),
+        text=_yaml(manifest) if manifest and change["action"] == "create" else "",
     )
+
+
+def _yaml(manifest: Mapping[str, Any]) -> str:
+    return yaml.safe_dump(dict(manifest), sort_keys=False, allow_unicode=True, width=110)
 
 
 def _field(field: Mapping[str, Any]) -> FieldRow:

@@ -17,6 +17,8 @@ from releases.models import Rollout
 from releases.pages.rollout import with_words
 
 PAGE = 100
+# A rollout has a dozen steps: they drown what people did.
+STEPS = Q(verb__startswith="rollout.step-")
 
 
 class Filters(forms.Form):
@@ -30,6 +32,7 @@ class Filters(forms.Form):
     since = forms.DateField(required=False, label="From", widget=forms.DateInput(attrs={"type": "date"}))
     to = forms.DateField(required=False, widget=forms.DateInput(attrs={"type": "date"}))
     rollout = forms.IntegerField(required=False, widget=forms.TextInput(attrs={"inputmode": "numeric"}))
+    steps = forms.BooleanField(required=False, label="Steps too")
 
 
 @login_required
@@ -40,6 +43,8 @@ def show(request: HttpRequest) -> HttpResponse:
     found = _readable(actor)
     if filters.is_bound:
         found = _filtered(found, filters.cleaned_data) if filters.is_valid() else found.none()
+    else:
+        found = found.exclude(STEPS)
     page = Paginator(found, PAGE).get_page(request.GET.get("page"))
     parameters = request.GET.copy()
     parameters.pop("page", None)
@@ -87,6 +92,8 @@ def _filtered(found: QuerySet[AuditEntry], chosen: dict[str, object]) -> QuerySe
         "to": "at__date__lte",
     }
     found = found.filter(**{lookup: chosen[name] for name, lookup in lookups.items() if chosen[name]})
+    if not (chosen["steps"] or chosen["verb"] or chosen["rollout"]):
+        found = found.exclude(STEPS)
     if chosen["rollout"]:
         found = found.filter(target_type=Rollout._meta.label_lower, target_id=str(chosen["rollout"]))
     if chosen["q"]:
