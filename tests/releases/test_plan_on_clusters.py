@@ -1,0 +1,146 @@
+"""Plans against the two clusters: what a real API server says to them."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from environments.clusters import connect, gateway_for
+from environments.kube.apply import apply_object
+from environments.kube.client import Gateway
+from environments.kube.objects import Ref
+from environments.models import Environment
+from environments.sandbox import Sandbox
+from portal.actors import SYSTEM
+from releases import actions
+from releases.models import Rollout
+from releases.plan import confirm, load_plan, manifests_of, plan_now
+from releases.sealing import load_sealed
+from releases.states import Phase
+from tests.releases.fakes import FakeRegistry
+from tests.releases.world import WEB, World
+
+REAL = pytest.param("real", marks=pytest.mark.lane("kubeconfig"))
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(speed=10) as running:
+        yield running
+
+
+@pytest.fixture(params=["sandbox", REAL])
+def kubeconfig(request: pytest.FixtureRequest) -> str:
+    if request.param == "sandbox":
+        text: str = request.getfixturevalue("sandbox").kubeconfig
+        return text
+    return Path(os.environ["SLIPWAY_TEST_KUBECONFIG"]).read_text()
+
+
+@pytest.fixture
+def dev(world: World, kubeconfig: str, registry: FakeRegistry) -> Iterator[Environment]:
+    """dev on a cluster, in a namespace of its own."""
+    cluster = connect("under-test", kubeconfig, actor=SYSTEM).cluster
+    environment = world.environments["dev"]
+    environment.cluster, environment.namespace = cluster, f"plan-{uuid.uuid4().hex[:8]}"
+    environment.save()
+    yield environment
+    gateway_for(cluster).delete(Ref("v1", "Namespace", "", environment.namespace))
+
+
+def planned(world: World, version: str, text: str = WEB) -> Rollout:
+    release = world.release(version, files={"base/web.yaml": text})
+    return plan_now(actions.request(world.people["developer"], release, world.environments["dev"]))
+
+
+def roll_out(rollout: Rollout, gateway: Gateway, sequence: int) -> None:
+    plan = load_plan(rollout)
+    for row, manifest in zip(plan["objects"], manifests_of(plan, load_sealed(rollout.sealed_digest)), strict=True):
+        apply_object(gateway, manifest, sequence=sequence, scaler=row["scaler"])
+    Rollout.objects.filter(pk=rollout.pk).update(
+        phase=Phase.SUCCEEDED, sequence=sequence, started_at=rollout.planned_at, finished_at=rollout.planned_at
+    )
+
+
+def changes(rollout: Rollout) -> dict[str, list[str]]:
+    rows = load_plan(rollout)["changes"]
+    return {row["ref"][1]: [field["path"] for field in row["fields"]] for row in rows if row["action"] == "update"}
+
+
+def actions_of(rollout: Rollout) -> dict[str, str]:
+    return {row["ref"][1]: row["action"] for row in load_plan(rollout)["changes"]}
+
+
+def test_from_nothing_to_a_second_release_and_nothing_more(world: World, dev: Environment) -> None:
+    gateway = gateway_for(dev.cluster)
+    first = planned(world, "1.0.0")
+    assert (first.phase, first.why) == (Phase.WAITING, "")
+    assert set(actions_of(first).values()) == {"create"}
+    digest = first.plan_digest
+    actions.replan(world.people["developer"], first)
+    assert plan_now(first).plan_digest == digest, "what the server makes up is no part of a plan"
+    assert confirm(first) is None
+    roll_out(first, gateway, 1)
+
+    second = planned(world, "1.1.0", WEB.replace("hunter2", "hunter3"))
+    assert confirm(second) is None
+    found = changes(second)
+    assert found["Secret"] == ["data.PASSWORD"]
+    assert 'spec.template.spec.containers[name="web"].image' in found["Deployment"]
+    assert actions_of(second)["Service"] == actions_of(second)["ConfigMap"] == "unchanged"
+    assert "hunter" not in repr(load_plan(second))
+    roll_out(second, gateway, 2)
+
+    assert changes(planned(world, "1.1.1", WEB.replace("hunter2", "hunter3"))).keys() == {"Deployment"}
+
+
+def test_a_persons_hand_in_between_is_drift_and_then_a_conflict(world: World, dev: Environment) -> None:
+    gateway = gateway_for(dev.cluster)
+    roll_out(planned(world, "1.0.0"), gateway, 1)
+    rollout = planned(world, "1.1.0")
+    edited = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "web-config", "namespace": dev.namespace},
+        "data": {"LOG_LEVEL": "trace", "EXTRA": "1"},
+    }
+    gateway.apply(edited, manager="kubectl", force=True)
+    drift = confirm(rollout)
+    assert drift
+    assert drift.objects == (f"ConfigMap {dev.namespace}/web-config",)
+    actions.replan(world.people["developer"], rollout)
+    row = row_of(plan_now(rollout), "ConfigMap")
+    assert row["conflicts"] == [{"field": "data.LOG_LEVEL", "manager": "kubectl"}]
+    assert row["foreign"] == [{"manager": "kubectl", "fields": ["data.EXTRA", "data.LOG_LEVEL"]}]
+
+
+def test_scaling_by_hand_shows_as_a_change_of_replicas(world: World, dev: Environment) -> None:
+    gateway = gateway_for(dev.cluster)
+    roll_out(planned(world, "1.0.0"), gateway, 1)
+    web = Ref("apps/v1", "Deployment", dev.namespace, "web")
+    gateway.merge_patch(web, {"spec": {"replicas": 5}}, subresource="scale")
+    fields = {
+        field["path"]: (field["before"], field["after"])
+        for field in row_of(planned(world, "1.1.0"), "Deployment")["fields"]
+    }
+    assert fields["spec.replicas"] == (5, 2)
+
+
+@pytest.mark.parametrize(
+    ("broken", "words"),
+    [
+        (WEB.replace("port: 80", "port: 99999"), "not valid"),
+        (WEB.replace("matchLabels: {app: web}", "matchLabels: {app: other}"), "selector"),
+    ],
+)
+def test_what_the_cluster_refuses_is_told_in_its_words(world: World, dev: Environment, broken: str, words: str) -> None:
+    rollout = planned(world, "1.0.0", broken)
+    assert rollout.phase == Phase.FAILED
+    assert words in rollout.why
+
+
+def row_of(rollout: Rollout, kind: str) -> dict[str, Any]:
+    return next(row for row in load_plan(rollout)["changes"] if row["ref"][1] == kind)
