@@ -30,11 +30,10 @@ def pause(state: State, facts: Facts, _steps: int) -> Turn:
 
 
 def resume(state: State, facts: Facts, _steps: int) -> Turn:
-    """Goes on; Deployments that were halted are applied anew, without the halt."""
+    """Goes on. The step's objects are applied anew, without the halt, also where its record was lost in a crash."""
     if facts.phase is not Phase.PAUSED:
         return Turn(state)
-    applied, halted = dict(state.memory.get("applied") or {}), state.memory.get("halted") or {}
-    memory = {**state.memory, "applied": {k: v for k, v in applied.items() if k not in halted}, "halted": {}}
+    memory = {**state.memory, "applied": {}, "halted": {}}
     return Turn(replace(state, memory=memory), (Move(Phase.PROGRESSING, f"Resumed by {facts.intent_by}."),))
 
 

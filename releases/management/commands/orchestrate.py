@@ -16,12 +16,13 @@ from django.db import DatabaseError, close_old_connections, connection
 from environments.watching import Watching
 from portal.health import beat
 from portal.queue import QueueCluster
+from portal.queue.cluster import WEDGED_AFTER
 from releases.rollout.loop import Loop, idle, objects_changed
 from releases.wake import on_wake
 
 log = structlog.get_logger(__name__)
 SWEEP = 1.0
-BEAT = 5.0
+BEAT = 2.0
 STOP_SECONDS = 20.0
 
 
@@ -32,6 +33,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--until-idle", action="store_true", help="End when no rollout is under way.")
+        parser.add_argument(
+            "--stuck-after", type=float, default=WEDGED_AFTER, help="Seconds without progress after which to end."
+        )
 
     def handle(self, *_args: Any, **options: Any) -> None:
         stop = _stop_on_signals()
@@ -42,7 +46,7 @@ class Command(BaseCommand):
         watching = Watching(f"{socket.gethostname()}/{os.getpid()}", objects_changed)
         watching.start()
         try:
-            trouble = _run(loop, queue, stop, until_idle=options["until_idle"])
+            trouble = _run(loop, queue, stop, options)
         finally:
             watching.stop()
             clean = queue.stop(STOP_SECONDS)
@@ -65,7 +69,7 @@ def _stop_on_signals() -> threading.Event:
     return stop
 
 
-def _run(loop: Loop, queue: QueueCluster, stop: threading.Event, *, until_idle: bool) -> str:
+def _run(loop: Loop, queue: QueueCluster, stop: threading.Event, options: dict[str, Any]) -> str:
     """Until it is told to stop; why it gave up, or ""."""
     log.info("running", pid=os.getpid())
     sweep_at = beat_at = 0.0
@@ -79,7 +83,7 @@ def _run(loop: Loop, queue: QueueCluster, stop: threading.Event, *, until_idle: 
                 loop.sweep()
             if now >= beat_at:
                 beat_at = now + BEAT
-                if trouble := queue.wedged():
+                if trouble := queue.wedged(options["stuck_after"]):
                     log.error("stuck", why=trouble)
                     return trouble
                 beat("orchestrator")
@@ -87,7 +91,7 @@ def _run(loop: Loop, queue: QueueCluster, stop: threading.Event, *, until_idle: 
             log.exception("The database failed.")
             connection.close()
             stop.wait(1)
-        if until_idle and idle():
+        if options["until_idle"] and idle():
             break
         loop.wait()
     return ""

@@ -21,6 +21,7 @@ from environments.kube.access import Access
 from environments.kube.client import Gateway
 from environments.kube.objects import Ref
 from environments.models import Cluster, Environment, Grant
+from environments.sandbox import Sandbox
 from environments.watching import Watching
 from portal.actors import SYSTEM, Actor
 from portal.roles import Role
@@ -53,6 +54,15 @@ def real_place() -> Place:
 
     with open(os.environ["SLIPWAY_TEST_KUBECONFIG"]) as file:
         return Place(file.read(), registry, push)
+
+
+def sandbox_place(sandbox: Sandbox) -> Place:
+    """An embedded cluster that runs in this process."""
+
+    def push(image: str, tag: str, behaviour: Mapping[str, Any]) -> None:
+        sandbox.images.push(image, tag, behaviour=dict(behaviour))
+
+    return Place(sandbox.kubeconfig, sandbox.registry, push)
 
 
 class Portal:

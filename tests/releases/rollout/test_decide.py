@@ -208,7 +208,18 @@ def test_pausing_in_the_middle_of_a_wave_halts_its_deployments_and_resuming_goes
     assert paper.later(100).phase is Phase.PAUSED
     paper.read[SCALER.key] = AUTOSCALER
     assert paper.say("resume").phase is Phase.SUCCEEDED
-    assert paper.applied() == ["settings", "db", "web", "api", "web", "web"]
+    assert paper.applied() == ["settings", "db", "web", "api", "web", "api", "web"]
+
+
+def test_a_halt_whose_record_was_lost_in_a_crash_is_undone_by_resuming() -> None:
+    paper = Paper(plan_of(WEB))
+    paper.tell(WEB, workload(WEB, 1))
+    paper.go()
+    before = paper.state
+    paper.say("pause")
+    paper.state = before
+    paper.say("resume")
+    assert [type(action) for action in paper.done] == [Apply, Halt, Apply]
 
 
 def test_time_in_a_pause_does_not_count() -> None:
