@@ -21,11 +21,12 @@ NAMES = {dict: "a map", list: "a list", str: "text", bool: "true or false", int:
 class Conformer:
     """Checks trees against types; reports to `findings` and gives the tree back with nulls left out.
 
-    Text that came from an unquoted placeholder becomes what the type asks for.
+    Text that came from an unquoted placeholder becomes what the type asks for. `secret` says that no value may be
+    told, since the tree is a Secret.
     """
 
-    def __init__(self, findings: Findings) -> None:
-        self.findings = findings
+    def __init__(self, findings: Findings, *, secret: bool = False) -> None:
+        self.findings, self.secret = findings, secret
 
     def conform(self, node: Node, kind: Type | None, place: Place = ()) -> Node:
         if isinstance(node.value, Unresolved):
@@ -84,9 +85,12 @@ class Conformer:
 
     def _wrong(self, node: Node, wanted: str, place: Place) -> Node:
         found = NAMES.get(type(node.value), "text" if isinstance(node.value, str) else "nothing")
-        advice = f'; put it in quotes: "{_as_text(node.value)}"' if _quotable(node.value, wanted) else ""
+        advice = self._advice(node.value) if _quotable(node.value, wanted) else ""
         self._tell(node, place, f"{wanted} is needed, not {found}{advice}")
         return node
+
+    def _advice(self, value: bool | int | float) -> str:
+        return "; put it in quotes" if self.secret else f'; put it in quotes: "{_as_text(value)}"'
 
     def _tell(self, node: Node, place: Place, message: str) -> None:
         self.findings.add(node.origin, field_of(place), message)

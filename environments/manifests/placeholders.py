@@ -68,7 +68,7 @@ class Resolver:
 
     def _fault(self, match: re.Match[str], value: Value | None, secret: bool) -> str:
         if not match[1]:
-            return f"{match[0]} {NOT_PLAIN}"
+            return f"{'this' if secret else match[0]} {NOT_PLAIN}"
         if value is None:
             close = get_close_matches(match[1], self.values, 1)
             hint = f", did you mean ${{{close[0]}}}?" if close else ""

@@ -98,7 +98,7 @@ def tracking_of(application: str, ref: Ref) -> str:
 def _finish(piece: Piece, target: Target, findings: Findings) -> Piece:
     _check_place(piece, target, findings)
     node = _without_server_fields(piece.node)
-    node = Conformer(findings).conform(node, _schema_of(piece, findings))
+    node = Conformer(findings, secret=piece.kind_id == "Secret").conform(node, _schema_of(piece, findings))
     if piece.kind_id == "Secret":
         node = encode_string_data(node)
     for entry in target.configuration:

@@ -250,7 +250,7 @@ def _read_null(_node: yaml.ScalarNode) -> None:
 def _read_bool(node: yaml.ScalarNode) -> bool:
     text = node.value.lower()
     if text not in TRUE | FALSE:
-        raise ValueError(f"{node.value!r} is neither true nor false")
+        raise ValueError("is neither true nor false")
     return text in TRUE
 
 
@@ -260,7 +260,10 @@ def _read_int(node: yaml.ScalarNode) -> int:
         raise ValueError("this number is too large")
     digits = text.lstrip("+-")
     base = {"0b": 2, "0o": 8, "0x": 16}.get(digits[:2], 8 if digits.startswith("0") and digits != "0" else 10)
-    number = int(text, base)
+    try:
+        number = int(text, base)
+    except ValueError:
+        raise ValueError("is not a whole number") from None
     if not -(2**63) <= number < 2**63:
         raise ValueError("this number is too large")
     return number
@@ -268,10 +271,11 @@ def _read_int(node: yaml.ScalarNode) -> int:
 
 def _read_float(node: yaml.ScalarNode) -> float:
     text = node.value.replace("_", "").lower()
-    number = math.nan if text.endswith((".inf", ".nan")) else float(text)
-    if not math.isfinite(number):
-        raise ValueError(f"{node.value} is not a number that JSON knows")
-    return number
+    with suppress(ValueError):
+        number = math.nan if text.endswith((".inf", ".nan")) else float(text)
+        if math.isfinite(number):
+            return number
+    raise ValueError("is not a number that JSON knows")
 
 
 READERS: Mapping[str, Callable[[yaml.ScalarNode], Any]] = {

@@ -216,6 +216,24 @@ def test_all_errors_come_together() -> None:
     assert (caught.value.path, caught.value.line) == ("base/app.yaml", 6)
 
 
+LEAKS = [
+    SECRET.replace("hush", "4711"),
+    SECRET.replace("hush", "!!int s4711"),
+    SECRET.replace("hush", "!!bool s4711"),
+    SECRET.replace("hush", "a${4711}"),
+    SECRET.replace("hush", "[s4711]"),
+    SECRET.replace("stringData", "data").replace("hush", "s!4711"),
+]
+
+
+@pytest.mark.parametrize("text", LEAKS)
+def test_no_error_tells_a_secrets_value(text: str) -> None:
+    with pytest.raises(BundleErrors) as caught:
+        render(bundle(base=text), TARGET, IMAGES)
+    assert caught.value.line == 6
+    assert "4711" not in caught.value.words
+
+
 def test_a_value_that_could_not_be_put_in_is_told_once() -> None:
     base = DEPLOYMENT.replace("replicas: 2", "replicas: ${NONE}").replace("name: web\n", "name: ${NONE}\n", 1)
     with pytest.raises(BundleErrors) as caught:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from environments.manifests.errors import BundleErrors
@@ -178,6 +178,7 @@ def test_errors(patch: Data, words: str) -> None:
     assert words in caught.value.words
 
 
+law = settings(max_examples=50, deadline=None)
 names = st.sampled_from(["a", "b", "c"])
 texts = st.sampled_from(["1", "2"])
 variables = st.lists(st.fixed_dictionaries({"name": names, "value": texts}), unique_by=lambda each: each["name"])
@@ -206,22 +207,26 @@ patches = st.one_of(
 )
 
 
+@law
 @given(bases)
 def test_an_empty_overlay_changes_nothing(base: Data) -> None:
     assert merged(base, {}) == base
 
 
+@law
 @given(bases)
 def test_an_object_merged_into_itself_stays_the_same(base: Data) -> None:
     assert merged(base, base) == base
 
 
+@law
 @given(bases, patches)
 def test_merging_twice_is_merging_once(base: Data, patch: Data) -> None:
     once = merged(base, patch)
     assert merged(once, patch) == once
 
 
+@law
 @given(bases, patches)
 def test_neither_side_is_changed(base: Data, patch: Data) -> None:
     before = deepcopy((base, patch))
@@ -229,6 +234,7 @@ def test_neither_side_is_changed(base: Data, patch: Data) -> None:
     assert (base, patch) == before
 
 
+@law
 @given(bases, patches)
 def test_nothing_of_a_directive_is_left(base: Data, patch: Data) -> None:
     assert "$patch" not in json.dumps(merged(base, patch))
