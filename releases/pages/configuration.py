@@ -15,7 +15,7 @@ from releases.models import Application
 
 
 @login_required
-def first(request: HttpRequest, name: str) -> HttpResponse:
+def first(_request: HttpRequest, name: str) -> HttpResponse:
     """The first application's; where there is none yet, the environment."""
     application = Application.objects.first()
     if application is None:
