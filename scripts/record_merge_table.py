@@ -50,6 +50,19 @@ KEPT = (
     "x-kubernetes-patch-merge-key",
     "x-kubernetes-group-version-kind",
 )
+LIST_KEYS = (
+    "containerPort",
+    "devicePath",
+    "ip",
+    "key",
+    "mountPath",
+    "name",
+    "port",
+    "protocol",
+    "topologyKey",
+    "type",
+    "uid",
+)
 REF = "#/definitions/"
 
 
@@ -116,7 +129,10 @@ def trimmed(raw: dict[str, Any], name: str, defaults: dict[tuple[str, str], Any]
         fields = {field: trimmed(value, "", defaults) for field, value in raw["properties"].items()}
         for field, value in fields.items():
             default = defaults.get((name, field))
-            value |= {"x-embedded": True} if default == {} else {"default": default} if default else {}
+            if default == {}:
+                value["x-embedded"] = True
+            elif default or (default is not None and field in LIST_KEYS):
+                value["default"] = default
         kept["properties"] = fields
     return kept
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from environments.sandbox import definitions, errors, managed_fields, patches, scale
-from environments.sandbox.defaults import defaulted
+from environments.sandbox.defaults import defaulted, prepared
 from environments.sandbox.definitions import Definitions
 from environments.sandbox.deletion import Deletion, Deletions
 from environments.sandbox.errors import ApiError
@@ -18,7 +18,9 @@ from environments.sandbox.managed_fields import Managers, Writer
 from environments.sandbox.preparing import (
     MARK,
     checked_identity,
+    checked_kind,
     decoded,
+    decoded_patch,
     ignored_fields,
     schema_of,
     with_kept_metadata,
@@ -34,6 +36,7 @@ __all__ = ["Api", "Deletion", "Options", "Outcome"]
 
 _SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
 _LONGEST_MANAGER = 128
+_CREATED_BY_PUT = ("ClusterRole", "ClusterRoleBinding", "Endpoints", "Lease", "Role", "RoleBinding", "Service")
 
 
 @dataclass(frozen=True)
@@ -88,9 +91,10 @@ class Api:
 
     def create(self, kind: Kind, namespace: str, body: Object, options: Options = Options()) -> Outcome:
         """POST."""
-        checked_identity(kind, namespace, body, body.get("metadata", {}).get("name", ""))
+        checked_kind(kind, body)
+        checked_identity(kind, namespace, body, (body.get("metadata") or {}).get("name", ""))
         if (body.get("metadata") or {}).get("resourceVersion"):
-            raise errors.bad_request("resourceVersion should not be set on objects to be created")
+            raise ApiError(500, "", "resourceVersion should not be set on objects to be created")
         sent, warnings = decoded(kind, body, options.field_validation)
         with self.store.lock:
             return self._create(kind, namespace, to_stored(kind, sent), options, warnings, None)
@@ -104,9 +108,13 @@ class Api:
         options: Options = Options(),
     ) -> Outcome:
         """PUT, to the object or to its status, scale or finalize subresource."""
+        if options.subresource != "scale":
+            checked_kind(kind, body)
         checked_identity(kind, namespace, body, name)
         if options.subresource == "scale":
             return self._edit(kind, namespace, name, lambda old: scale.written(kind, old, body), options)
+        if kind.kind in _CREATED_BY_PUT and self.store.entry(key(kind, namespace, name)) is None:
+            return self.create(kind, namespace, body, options)
         return self._edit(kind, namespace, name, lambda _: body, options)
 
     def patch(
@@ -134,7 +142,8 @@ class Api:
     ) -> Outcome:
         """PATCH with an apply configuration: server-side apply."""
         _check_manager(options.manager)
-        checked_identity(kind, namespace, body, name)
+        if options.subresource != "scale":
+            checked_kind(kind, body)
         if (body.get("metadata") or {}).get("managedFields") is not None:
             raise errors.bad_request("metadata.managedFields must be nil")
         if options.subresource == "scale":
@@ -144,7 +153,7 @@ class Api:
             found = self.store.entry(key(kind, namespace, name))
             if found is None and options.subresource:
                 raise errors.not_found(kind.group, kind.plural, name)
-            return self._apply(kind, namespace, body, options, found)
+            return self._apply(kind, namespace, name, body, options, found)
 
     def delete(
         self,
@@ -177,11 +186,11 @@ class Api:
         name = new["metadata"]["name"]
         self._check_namespace(kind, namespace, name)
         new = defaulted(kind, without_status(kind, new), None)
-        review = self._review("CREATE", kind, new, None, options, warnings)
-        self.admission.mutate(review)
-        self.addresses.assign(new, None, dry_run=options.dry_run)
         if managers is None:
             managers = self._updated({}, _empty(kind), new, kind, options)
+        review = self._review("CREATE", kind, new, None, options, warnings)
+        self.admission.mutate(review)
+        self.addresses.assign(prepared(kind, new), None, dry_run=options.dry_run)
         new["metadata"]["managedFields"] = managed_fields.encode(managers)
         _refuse(kind, name, validate_creation(kind, new))
         if self.store.entry(key(kind, namespace, name)):
@@ -197,29 +206,33 @@ class Api:
             body = edit(found.object)
             if patch:
                 checked_identity(kind, namespace, body, name)
-            sent, warnings = decoded(kind, body, options.field_validation)
+            sent, warnings = (decoded_patch if patch else decoded)(kind, body, options.field_validation)
             sent = to_stored(kind, sent)
             _check_preconditions(kind, sent, found.object)
             new = with_kept_metadata(kind, sent, found.object, options.subresource)
             start = managed_fields.remembered(found.object, sent, options.subresource)
-            return self._replace(kind, new, found, options, warnings, lambda made: (start, made))
+            return self._replace(kind, new, found, options, warnings, start, None)
 
-    def _apply(self, kind: Kind, namespace: str, body: Object, options: Options, found: Entry | None) -> Outcome:
+    def _apply(
+        self, kind: Kind, namespace: str, name: str, body: Object, options: Options, found: Entry | None
+    ) -> Outcome:
         live = found.object if found else _empty(kind)
         writer = _writer(kind, options)
         body = to_stored(kind, copy.deepcopy(body))
-        if found is None:
-            _check_uid_of_absent(kind, body)
-        else:
-            _check_preconditions(kind, body, live)
         ignored = ignored_fields(kind, options.subresource)
         applied = managed_fields.apply(live, body, writer, schema_of(kind), ignored, force=options.force)
+        checked_identity(kind, namespace, body, name)
         sent = patches.converted(kind, applied.object, body)
         if found is None:
-            sent["metadata"].pop("resourceVersion", None)
+            _check_uid_of_absent(kind, body)
+            sent["metadata"] |= {
+                part: body["metadata"][part] for part in ("name", "generateName") if part in body["metadata"]
+            }
             return self._create(kind, namespace, sent, options, [], applied.managers)
+        _check_version(kind, body["metadata"], live["metadata"])
+        _refuse(kind, name, _changed_uid(body["metadata"], live["metadata"]))
         new = with_kept_metadata(kind, sent, live, options.subresource)
-        return self._replace(kind, new, found, options, [], None, applied.managers)
+        return self._replace(kind, new, found, options, [], {}, applied.managers)
 
     def _replace(
         self,
@@ -228,22 +241,21 @@ class Api:
         found: Entry,
         options: Options,
         warnings: list[str],
-        start: Callable[[Object], tuple[Managers, Object]] | None,
-        managers: Managers | None = None,
+        start: Managers,
+        managers: Managers | None,
     ) -> Outcome:
         old = found.object
         name = old["metadata"]["name"]
         new = defaulted(kind, new, old)
         self.addresses.assign(new, old, dry_run=options.dry_run)
-        if start is not None:
-            before, made = start(new)
-            managers = self._updated(before, old, made, kind, options)
-        new["metadata"]["managedFields"] = managed_fields.encode(managers or {})
+        if managers is None:
+            managers = self._updated(start, old, new, kind, options)
+        new["metadata"]["managedFields"] = managed_fields.encode(managers)
         review = self._review("UPDATE", kind, new, old, options, warnings)
         self.admission.mutate(review)
         if _same(new, old):
             return Outcome(found, False, tuple(warnings))
-        if (kind.generation and not options.subresource and _specification(new) != _specification(old)) or (kind.generation and options.subresource == "scale"):
+        if kind.generation and options.subresource != "status" and _counts(kind, new) != _counts(kind, old):
             new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
         _refuse(kind, name, validate_update(kind, new, old, options.subresource))
         self.admission.validate(review)
@@ -263,6 +275,8 @@ class Api:
 
     def _updated(self, before: Managers, old: Object, new: Object, kind: Kind, options: Options) -> Managers:
         ignored = ignored_fields(kind, options.subresource)
+        if options.subresource == "scale":
+            old, new = scale.owned(kind, old), scale.owned(kind, new)
         return managed_fields.update(old, new, before, _writer(kind, options), schema_of(kind), ignored)
 
     def _review(
@@ -354,8 +368,10 @@ def _timeless(entries: list[Mapping[str, Any]]) -> list[Any]:
     return sorted(bare, key=lambda each: (each.get("operation"), each.get("manager"), each.get("subresource", "")))
 
 
-def _specification(value: Object) -> Object:
-    return {name: inner for name, inner in value.items() if name not in ("metadata", "status")}
+def _counts(kind: Kind, value: Object) -> tuple[Object, Any]:
+    """What a generation counts changes of: a Deployment's annotations too."""
+    specification = {name: inner for name, inner in value.items() if name not in ("metadata", "status")}
+    return specification, value["metadata"].get("annotations") if kind.kind == "Deployment" else None
 
 
 def _check_manager(manager: str) -> None:
@@ -374,12 +390,22 @@ def _check_preconditions(kind: Kind, sent: Object, old: Object) -> None:
     metadata, live = sent["metadata"], old["metadata"]
     name = live["name"]
     if metadata.get("uid", live["uid"]) not in ("", live["uid"]):
-        why = (
-            f"Precondition failed: UID in precondition: {metadata['uid']}, UID in object meta: {live['uid']}"
-        )
+        why = f"Precondition failed: UID in precondition: {metadata['uid']}, UID in object meta: {live['uid']}"
         raise _conflict(kind, name, why)
-    if metadata.get("resourceVersion", live["resourceVersion"]) not in ("", live["resourceVersion"]):
-        raise errors.stale(kind.group, kind.plural, name)
+    _check_version(kind, metadata, live)
+
+
+def _check_version(kind: Kind, sent: Object, live: Object) -> None:
+    if sent.get("resourceVersion", live["resourceVersion"]) not in ("", live["resourceVersion"]):
+        raise errors.stale(kind.group, kind.plural, live["name"])
+
+
+def _changed_uid(sent: Object, live: Object) -> list[errors.Cause]:
+    """An apply to another object of this name; the server names the cause twice."""
+    if sent.get("uid", live["uid"]) in ("", live["uid"]):
+        return []
+    words = f'Invalid value: "{sent["uid"]}": field is immutable'
+    return [errors.Cause("FieldValueInvalid", words, "metadata.uid")] * 2
 
 
 def _check_uid_of_absent(kind: Kind, sent: Object) -> None:

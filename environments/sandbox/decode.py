@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,7 @@ from environments.sandbox import quantity
 from environments.sandbox.typed import MissingKey, element_of, path_text
 from environments.schema import Node
 
+_PLACES = re.compile(r"\[\d+\]")
 _GO = {"integer": "int32", "number": "float64", "boolean": "bool", "string": "string"}
 
 
@@ -36,7 +38,7 @@ class Decoder:
             case "list":
                 found = _expect(value, list, "array", kind, path, owner)
                 name = _short(kind.item) or owner
-                return [self.decode(item, kind.item, path, name) for item in found]
+                return [self.decode(item, kind.item, f"{path}[{place}]", name) for place, item in enumerate(found)]
         return _scalar(value, kind, path, owner)
 
     def _struct(self, value: Mapping[str, Any], kind: Node, path: str) -> dict[str, Any]:
@@ -62,7 +64,7 @@ class Decoder:
     def _map(self, value: Mapping[str, Any], kind: Node, path: str, owner: str) -> dict[str, Any]:
         known = kind.item
         return {
-            name: self.decode(inner, known, f"{path}.{name}", owner)
+            name: self.decode(inner, known, path, owner)
             for name, inner in value.items()
             if inner is not None or kind.item is None
         }
@@ -90,7 +92,8 @@ def _go_name(kind: Node, fallback: str) -> str:
 
 
 def _mismatch(value: Any, go: str, path: str, owner: str) -> WrongType:
-    return WrongType(f"json: cannot unmarshal {_json_name(value)} into Go struct field {owner}.{path} of type {go}")
+    place = _PLACES.sub("", path)
+    return WrongType(f"json: cannot unmarshal {_json_name(value)} into Go struct field {owner}.{place} of type {go}")
 
 
 def _json_name(value: Any) -> str:
@@ -155,9 +158,7 @@ def type_errors(value: Any, kind: Node | None, path: tuple[str, ...] = ()) -> li
     if kind.type == "map":
         if not isinstance(value, Mapping):
             return [f"{path_text(path)}: expected map, got {_go_value(value)}"]
-        return [
-            error for name, inner in value.items() for error in type_errors(inner, kind.item, (*path, f"f:{name}"))
-        ]
+        return [error for name, inner in value.items() for error in type_errors(inner, kind.item, (*path, f"f:{name}"))]
     if kind.type == "list":
         return _list_errors(value, kind, path)
     words = _scalar_error(value, kind)

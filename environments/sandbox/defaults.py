@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from environments.sandbox.defaults_pod import default_pod_spec
+from environments.sandbox.defaults_pod import admitted_pod_spec, default_pod_spec
 from environments.sandbox.kinds import Kind
 from environments.sandbox.store import Object
 
@@ -20,6 +20,21 @@ def defaulted(kind: Kind, new: Object, old: Object | None) -> Object:
     if default is not None:
         default(made, old)
     return made
+
+
+def prepared(kind: Kind, new: Object) -> Object:
+    """A new object with what the server adds after it noted who owns what; in place."""
+    match kind.group, kind.kind:
+        case "", "Namespace":
+            fill(new, spec={})
+            fill(new["spec"], finalizers=["kubernetes"])
+        case "batch", "Job" if not new["spec"].get("manualSelector"):
+            _select_own_pods(new, new["spec"])
+        case "", "Pod":
+            admitted_pod_spec(new["spec"])
+        case "", "Service" if new["spec"]["type"] != "ExternalName":
+            fill(new["spec"], ipFamilies=["IPv4"], ipFamilyPolicy="SingleStack")
+    return new
 
 
 def _defaults(group: str, kind: str) -> Callable[[_Default], _Default]:
@@ -67,8 +82,11 @@ def _stateful_set(new: Object, _: Object | None) -> None:
 
 
 @_defaults("apps", "DaemonSet")
-def _daemon_set(new: Object, _: Object | None) -> None:
+def _daemon_set(new: Object, old: Object | None) -> None:
     spec = new.setdefault("spec", {})
+    if old is None:
+        annotations = new["metadata"].get("annotations") or {}
+        new["metadata"]["annotations"] = {**annotations, "deprecated.daemonset.template.generation": "1"}
     fill(spec, revisionHistoryLimit=10, updateStrategy={})
     fill(spec["updateStrategy"], type="RollingUpdate")
     if spec["updateStrategy"]["type"] == "RollingUpdate":
@@ -106,7 +124,9 @@ def quality(spec: Object) -> str:
     ]
     if not any(named):
         return "BestEffort"
-    even = all((part.get("requests") or {}).get(one) == (part.get("limits") or {}).get(one) for part in parts for one in _CORE)
+    even = all(
+        (part.get("requests") or {}).get(one) == (part.get("limits") or {}).get(one) for part in parts for one in _CORE
+    )
     return "Guaranteed" if all(named) and even else "Burstable"
 
 
@@ -114,11 +134,12 @@ _CORE = ("cpu", "memory")
 
 
 @_defaults("batch", "Job")
-def _job(new: Object, old: Object | None) -> None:
+def _job(new: Object, _: Object | None) -> None:
     spec = new.setdefault("spec", {})
     default_job_spec(spec)
-    if old is None and not spec.get("manualSelector"):
-        _select_own_pods(new, spec)
+    labels = spec["template"]["metadata"].get("labels")
+    if labels and not new["metadata"].get("labels"):
+        new["metadata"]["labels"] = labels
 
 
 def default_job_spec(spec: Object) -> None:
@@ -139,8 +160,11 @@ def _select_own_pods(new: Object, spec: Object) -> None:
         "controller-uid": uid,
         "job-name": name,
     }
-    template = spec["template"]
-    template["metadata"] = {**template["metadata"], "labels": {**(template["metadata"].get("labels") or {}), **mine}}
+    metadata = spec["template"]["metadata"]
+    before = metadata.get("labels") or {}
+    metadata["labels"] = {**before, **mine}
+    if not new["metadata"].get("labels") or new["metadata"]["labels"] is before:
+        new["metadata"]["labels"] = metadata["labels"]
     spec["selector"] = {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}
 
 
@@ -162,7 +186,7 @@ def _service(new: Object, _: Object | None) -> None:
         fill(port, protocol="TCP")
         fill(port, targetPort=port["port"])
     if spec["type"] != "ExternalName":
-        fill(spec, internalTrafficPolicy="Cluster", ipFamilies=["IPv4"], ipFamilyPolicy="SingleStack")
+        fill(spec, internalTrafficPolicy="Cluster")
     if spec["type"] in ("NodePort", "LoadBalancer"):
         fill(spec, externalTrafficPolicy="Cluster")
     if spec["type"] == "LoadBalancer":
@@ -242,8 +266,6 @@ def _namespace(new: Object, old: Object | None) -> None:
     name = new["metadata"]["name"]
     new["metadata"]["labels"] = {**(new["metadata"].get("labels") or {}), "kubernetes.io/metadata.name": name}
     if old is None:
-        fill(new, spec={})
-        fill(new["spec"], finalizers=["kubernetes"])
         new["status"] = {"phase": "Active"}
 
 
@@ -260,7 +282,17 @@ def _secret(new: Object, _: Object | None) -> None:
 def _endpoint_slice(new: Object, _: Object | None) -> None:
     for port in new.get("ports") or ():
         fill(port, name="", protocol="TCP")
-    fill(new, endpoints=None)
+    new["endpoints"] = new.get("endpoints") or None
+
+
+@_defaults("", "LimitRange")
+def _limits(new: Object, _: Object | None) -> None:
+    for item in (new.get("spec") or {}).get("limits") or ():
+        if item.get("type") == "Container":
+            limits = {**(item.get("max") or {}), **(item.get("default") or {})}
+            requests = {**(item.get("min") or {}), **limits, **(item.get("defaultRequest") or {})}
+            requests |= {name: value for name, value in (item.get("min") or {}).items() if name not in limits}
+            item |= {name: value for name, value in (("default", limits), ("defaultRequest", requests)) if value}
 
 
 @_defaults("storage.k8s.io", "StorageClass")

@@ -32,6 +32,23 @@ def default_pod_spec(spec: Object, *, template: bool) -> None:
         _volume(volume)
 
 
+_AWAY = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
+
+
+def admitted_pod_spec(spec: Object) -> None:
+    """What every cluster's own admission adds to a Pod: its account, its priority, patience with lost nodes."""
+    _fill(spec, serviceAccountName="default", preemptionPolicy="PreemptLowerPriority", priority=0)
+    spec["serviceAccount"] = spec["serviceAccountName"]
+    present = spec.get("tolerations") or []
+    known = {each.get("key") for each in present}
+    away = [
+        {"key": key, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
+        for key in _AWAY
+        if key not in known
+    ]
+    spec["tolerations"] = [*present, *away]
+
+
 def _container(container: Object, *, limits_default: bool) -> None:
     _fill(container, resources={}, terminationMessagePath="/dev/termination-log", terminationMessagePolicy="File")
     _fill(container, imagePullPolicy=_pull_policy(container.get("image") or ""))

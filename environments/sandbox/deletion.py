@@ -56,7 +56,7 @@ def _check(kind: Kind, metadata: Object, deletion: Deletion) -> None:
     wanted = (("UID", deletion.uid, "uid"), ("ResourceVersion", deletion.resource_version, "resourceVersion"))
     for what, value, member in wanted:
         if value and value != metadata[member]:
-            raise errors.precondition(kind.kind, name, what, value, metadata[member])
+            raise errors.precondition(kind.group, kind.kind, name, what, value, metadata[member])
 
 
 def _review(kind: Kind, old: Object, options: Any) -> Review:

@@ -88,7 +88,9 @@ def _resources(kind: Kind) -> list[Document]:
         "kind": kind.kind,
         "verbs": list(kind.verbs),
     }
-    main |= {name: list(value) for name, value in (("shortNames", kind.short), ("categories", kind.categories)) if value}
+    main |= {
+        name: list(value) for name, value in (("shortNames", kind.short), ("categories", kind.categories)) if value
+    }
     if "watch" in kind.verbs:
         main["storageVersionHash"] = _hash(f"{kind.group}/{kind.versions[0]}/{kind.kind}")
     return [main, *_subresources(kind)]
@@ -163,7 +165,9 @@ def _aggregated_resource(kind: Kind, version: str) -> Document:
         "singularResource": kind.singular or kind.kind.lower(),
         "verbs": list(kind.verbs),
     }
-    found |= {name: list(value) for name, value in (("shortNames", kind.short), ("categories", kind.categories)) if value}
+    found |= {
+        name: list(value) for name, value in (("shortNames", kind.short), ("categories", kind.categories)) if value
+    }
     below = [
         {
             "subresource": line["name"].partition("/")[2],

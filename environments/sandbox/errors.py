@@ -56,7 +56,7 @@ class ApiError(Exception):
 
 
 def qualified(group: str, name: str) -> str:
-    """"deployments" in group apps is "deployments.apps"; the core group adds nothing."""
+    """ "deployments" in group apps is "deployments.apps"; the core group adds nothing."""
     return f"{name}.{group}" if group else name
 
 
@@ -83,19 +83,19 @@ def stale(group: str, plural: str, name: str) -> ApiError:
     return ApiError(409, "Conflict", message, details=_details(group, plural, name))
 
 
-def precondition(kind: str, name: str, what: str, wanted: str, found: str) -> ApiError:
+def precondition(group: str, kind: str, name: str, what: str, wanted: str, found: str) -> ApiError:
     """A delete that names another object. `what` is "UID" or "ResourceVersion"."""
     message = (
-        f'Operation cannot be fulfilled on {kind} "{name}": the {what} in the precondition ({wanted}) does not match '
-        f"the {what} in record ({found}). The object might have been deleted and then recreated"
+        f'Operation cannot be fulfilled on {qualified(group, kind)} "{name}": the {what} in the precondition ({wanted}) '
+        f"does not match the {what} in record ({found}). The object might have been deleted and then recreated"
     )
-    return ApiError(409, "Conflict", message, details={"name": name, "kind": kind})
+    return ApiError(409, "Conflict", message, details=_details(group, kind, name))
 
 
 def invalid(group: str, kind: str, name: str, causes: Iterable[Cause]) -> ApiError:
     """422 with one cause or more, each "field: message" in the sentence."""
     found = list(causes)
-    words = [f"{cause.field}: {cause.message}" for cause in found]
+    words = list(dict.fromkeys(f"{cause.field}: {cause.message}" for cause in found))
     text = words[0] if len(words) == 1 else f"[{', '.join(words)}]"
     message = f'{qualified(group, kind)} "{name}" is invalid: {text}'
     return ApiError(422, "Invalid", message, details=_details(group, kind, name), causes=found)
@@ -131,7 +131,20 @@ def expired(asked: int, oldest: int) -> ApiError:
 
 
 def unsupported_media_type() -> ApiError:
+    """Of a patch."""
     return ApiError(415, "UnsupportedMediaType", "415: Unsupported Media Type", details={})
+
+
+def unknown_format() -> ApiError:
+    """The media type of a body that is no patch."""
+    accepted = "application/json, application/yaml, application/vnd.kubernetes.protobuf"
+    words = f"the body of the request was in an unknown format - accepted media types include: {accepted}"
+    return ApiError(415, "UnsupportedMediaType", words)
+
+
+def no_resource() -> ApiError:
+    """A path below a version of the API that leads to nothing."""
+    return ApiError(404, "NotFound", "the server could not find the requested resource", details={})
 
 
 def too_large(limit: int) -> ApiError:
@@ -150,8 +163,13 @@ def typed_patch(manifest: Mapping[str, Any], words: str) -> ApiError:
 
 def _typed_name(manifest: Mapping[str, Any]) -> str:
     metadata = manifest.get("metadata") or {}
-    kind = f"{manifest.get('apiVersion', '')}, Kind={manifest.get('kind', '')}"
-    return f"{metadata.get('namespace', '')}/{metadata.get('name', '')}; {kind}"
+    return f"{metadata.get('namespace', '')}/{metadata.get('name', '')}; {kind_text(manifest)}"
+
+
+def kind_text(manifest: Mapping[str, Any]) -> str:
+    """A kind as Go prints it: "apps/v1, Kind=Deployment", "/v1, Kind=ConfigMap"."""
+    version = str(manifest.get("apiVersion", ""))
+    return f"{version if '/' in version else f'/{version}'}, Kind={manifest.get('kind', '')}"
 
 
 def apply_conflict(message: str, causes: Iterable[Cause]) -> ApiError:

@@ -66,7 +66,7 @@ _BUILT_IN = [
     Kind("", "v1", "Endpoints", "endpoints", True, ("ep",)),
     Kind("", "v1", "Pod", "pods", True, ("po",), _ALL, status=True, generation=True),
     Kind("", "v1", "PodTemplate", "podtemplates"),
-    Kind("", "v1", "ReplicationController", "replicationcontrollers", True, ("rc",), _ALL, True, _SCALE, generation=True),
+    Kind("", "v1", "ReplicationController", "replicationcontrollers", True, ("rc",), _ALL, True, _SCALE),
     Kind("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", True, ("pvc",), status=True),
     Kind("", "v1", "ServiceAccount", "serviceaccounts", True, ("sa",)),
     Kind("", "v1", "ResourceQuota", "resourcequotas", True, ("quota",), status=True),

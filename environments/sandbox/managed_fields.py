@@ -91,7 +91,7 @@ def bare(value: Object) -> Object:
     """An object less what nobody owns."""
     metadata = {name: inner for name, inner in value.get("metadata", {}).items() if name not in _OWN}
     rest = {name: inner for name, inner in value.items() if name not in ("apiVersion", "kind", "metadata")}
-    return {"metadata": metadata, **rest} if metadata else {"metadata": {}, **rest}
+    return {"metadata": metadata, **rest} if metadata else rest
 
 
 def stripped(fields: FieldSet, ignored: Sequence[tuple[str, ...]]) -> FieldSet:

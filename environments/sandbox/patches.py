@@ -31,13 +31,17 @@ def patcher(kind: Kind, media_type: str, body: Any) -> Change:
 
 def _object(body: Any) -> Mapping[str, Any]:
     if not isinstance(body, Mapping):
-        raise errors.bad_request("error decoding patch: json: cannot unmarshal array into Go value of type map[string]interface {}")
+        raise errors.bad_request(
+            "error decoding patch: json: cannot unmarshal array into Go value of type map[string]interface {}"
+        )
     return body
 
 
 def _json(old: Object, body: Any) -> Object:
     if not isinstance(body, list) or not all(isinstance(each, Mapping) for each in body):
-        raise errors.bad_request("error decoding patch: json: cannot unmarshal object into Go value of type jsonpatch.Patch")
+        raise errors.bad_request(
+            "error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp"
+        )
     if len(body) > jsonpatch.MOST_OPERATIONS:
         raise errors.too_large(jsonpatch.MOST_OPERATIONS)
     try:
@@ -68,7 +72,11 @@ def converted(kind: Kind, merged: Object, body: Object) -> Object:
         found: Object = Decoder().decode(merged, schema_of(kind))
     except WrongType as error:
         metadata = body.get("metadata") or {}
-        where = f"{metadata.get('namespace', '')}/{metadata.get('name', '')}; {kind.api_version}, Kind={kind.kind}"
-        words = f"failed to convert new object ({where}) to proper version ({kind.api_version}): {error}"
+        text = errors.kind_text(merged)
+        where = f"{metadata.get('namespace', '')}/{metadata.get('name', '')}; {text}"
+        words = (
+            f"failed to convert new object ({where}) to proper version: unable to convert unstructured object to "
+            f"{text}: error decoding from json: {error}"
+        )
         raise ApiError(500, "", words) from error
     return found

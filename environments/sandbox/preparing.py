@@ -7,13 +7,21 @@ from environments.sandbox import errors
 from environments.sandbox.decode import Decoder, WrongType
 from environments.sandbox.errors import ApiError
 from environments.sandbox.kinds import Kind
-from environments.sandbox.store import Object
+from environments.sandbox.store import Object, encode
 from environments.schema import Node, recorded
 
 MARK = {("events.k8s.io", "Event"): ""}
 """Kinds that are stored as those of another group."""
 
-_KEPT = ("name", "namespace", "uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds")
+_KEPT = (
+    "name",
+    "namespace",
+    "uid",
+    "creationTimestamp",
+    "generation",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+)
 
 
 def schema_of(kind: Kind) -> Node | None:
@@ -26,14 +34,37 @@ def checked_identity(kind: Kind, namespace: str, body: Any, name: str) -> None:
     if not isinstance(body, Mapping) or not isinstance(body.get("metadata", {}) or {}, Mapping):
         raise errors.bad_request("the body of the request is no object")
     metadata = body.get("metadata") or {}
-    if body.get("kind") not in (None, "", kind.kind, "Scale"):
-        words = f"{body['kind']} in version \"{kind.version}\" cannot be handled as a {kind.kind}"
-        raise errors.bad_request(f"{words}: the kind does not match the address")
     if metadata.get("name", name) != name:
         words = f"the name of the object ({metadata['name']}) does not match the name on the URL ({name})"
         raise errors.bad_request(words)
     if kind.namespaced and metadata.get("namespace", namespace) not in ("", namespace):
-        raise errors.bad_request("the namespace of the provided object does not match the namespace sent on the request")
+        raise errors.bad_request(
+            "the namespace of the provided object does not match the namespace sent on the request"
+        )
+
+
+def checked_kind(kind: Kind, body: Mapping[str, Any]) -> None:
+    """Refuses a body of another kind or version than the address says."""
+    named, version = body.get("kind"), body.get("apiVersion")
+    if named in (None, "", kind.kind) and version in (None, "", kind.api_version):
+        return
+    version = str(version or kind.api_version).rpartition("/")[2]
+    named = named or kind.kind
+    words = (
+        f"converting ({version}.{named}) to ({kind.group.partition('.')[0] or 'core'}.{kind.kind}): unknown conversion"
+    )
+    raise errors.bad_request(f'{named} in version "{version}" cannot be handled as a {kind.kind}: {words}')
+
+
+def decoded_patch(kind: Kind, body: Mapping[str, Any], validation: str) -> tuple[Object, list[str]]:
+    """As `decoded`, for what a patch made: its errors are 422."""
+    try:
+        return decoded(kind, body, validation)
+    except ApiError as error:
+        words = error.message.partition(f"cannot be handled as a {kind.kind}: ")[2]
+        text = encode(encode(body).decode()).decode()
+        cause = errors.Cause("FieldValueInvalid", f"Invalid value: {text}: {words}", "patch")
+        raise errors.invalid("", "", "", [cause]) from error
 
 
 def decoded(kind: Kind, body: Mapping[str, Any], validation: str) -> tuple[Object, list[str]]:

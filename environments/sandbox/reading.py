@@ -20,7 +20,7 @@ from environments.sandbox.versions import is_stored, to_version
 
 @dataclass(frozen=True)
 class Form:
-    """How a client wants objects: "" whole, "Table" or "PartialObjectMetadata"; `include` is a table's includeObject."""
+    """How objects are wanted: "" whole, "Table" or "PartialObjectMetadata"; `include` is a table's includeObject."""
 
     kind: str = ""
     include: str = "Metadata"
@@ -75,11 +75,14 @@ def _check_version(api: Api, query: Mapping[str, str]) -> None:
     if not asked.isdigit():
         raise errors.bad_request(f'invalid resource version "{asked}"')
     if int(asked) > api.store.version:
-        words = f"Too large resource version: {asked}, current: {api.store.version}"
-        details = {"causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}], "retryAfterSeconds": 1}
+        words = f"Timeout: Too large resource version: {asked}, current: {api.store.version}"
+        details = {
+            "causes": [{"reason": "ResourceVersionTooLarge", "message": "Too large resource version"}],
+            "retryAfterSeconds": 1,
+        }
         raise errors.ApiError(504, "Timeout", words, details=details)
     if query.get("resourceVersionMatch") == "Exact" and int(asked) != api.store.version:
-        words = "The provided resource version is too old."
+        words = "The resourceVersion for the provided list is too old."
         raise errors.ApiError(410, "Expired", words)
 
 

@@ -28,7 +28,7 @@ def seen(kind: Kind, value: Object) -> Object:
         "kind": "Scale",
         "apiVersion": "autoscaling/v1",
         "metadata": {name: value["metadata"][name] for name in _NAMED if name in value["metadata"]},
-        "spec": {"replicas": replicas or 0},
+        "spec": {"replicas": replicas} if replicas else {},
         "status": {"replicas": status or 0, **({"selector": text} if text else {})},
     }
 
@@ -57,6 +57,20 @@ def written(kind: Kind, old: Object, scale: Mapping[str, Any]) -> Object:
 
 def patched(kind: Kind, old: Object, change: Change) -> Object:
     return written(kind, old, change(seen(kind, old)))
+
+
+def owned(kind: Kind, value: Object) -> Object:
+    """The object as far as a Scale can own it: no replicas at all are no field of a Scale."""
+    assert kind.scale is not None
+    if _at(value, kind.scale[0]):
+        return value
+    *parents, last = kind.scale[0].split(".")
+    bare = copy.deepcopy(value)
+    holder = bare
+    for part in parents:
+        holder = holder.get(part, {})
+    holder.pop(last, None)
+    return bare
 
 
 def configuration(kind: Kind, body: Mapping[str, Any]) -> Object:

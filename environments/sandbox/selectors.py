@@ -34,6 +34,11 @@ def _requirement(text: str) -> Match:
     if found := _EXISTS.match(text):
         key, absent = found["key"], bool(found["no"])
         return lambda value: (key not in _labels(value)) == absent
+    words = text.split()
+    if len(words) > 1:
+        raise errors.bad_request(
+            f"unable to parse requirement: found '{words[1]}', expected: in, notin, =, ==, !=, gt, lt"
+        )
     raise errors.bad_request(f"unable to parse requirement: found '{text}', expected: identifier")
 
 

@@ -18,6 +18,7 @@ from environments.sandbox.addresses import Address, addressed
 from environments.sandbox.api import Api, Deletion, Options, Outcome
 from environments.sandbox.errors import ApiError
 from environments.sandbox.faults import Faults
+from environments.sandbox.kinds import Kinds
 from environments.sandbox.patches import APPLY
 from environments.sandbox.reading import form_of, listed, shown
 from environments.sandbox.reviews import is_review, reviewed
@@ -83,10 +84,14 @@ class Server:
         form = form_of(request.headers.get("accept", ""), request.query_params)
         if verb == "list":
             return _raw(listed(self.api, address, request.query_params, form))
+        if not _is_served(address):
+            raise errors.no_resource()
         entry = self.api.entry(address.kind, address.namespace, address.name)
         return self._shown(address, entry, request, 200)
 
-    def _shown(self, address: Address, entry: Entry, request: Request, status: int, warnings: Iterable[str] = ()) -> Response:
+    def _shown(
+        self, address: Address, entry: Entry, request: Request, status: int, warnings: Iterable[str] = ()
+    ) -> Response:
         if address.subresource == "scale":
             content = encode(scale.seen(address.kind, entry.object))
         else:
@@ -95,12 +100,12 @@ class Server:
         return _raw(content, status, warnings)
 
     def _written(self, request: Request, address: Address, verb: str, body: bytes, user: str) -> Response:
-        if address.subresource == "scale" and address.kind.scale is None:
-            raise errors.ApiError(404, "NotFound", "the server could not find the requested resource", details={})
+        if not _is_served(address):
+            raise errors.no_resource()
         options = _options(request, address, user)
         if verb in ("delete", "deletecollection"):
             return self._deleted(request, address, verb, _parsed(body) if body else {}, options)
-        if verb == "create" and address.name:
+        if bool(address.name) == (verb == "create"):
             raise errors.method_not_allowed()
         outcome = self._changed(request, address, verb, body, options)
         if isinstance(outcome, Response):
@@ -117,7 +122,7 @@ class Server:
         if verb == "patch":
             return self.api.apply(*place, address.name, _object(body), options)
         if media_type not in ("application/json", "application/yaml", "", "*/*"):
-            raise errors.unsupported_media_type()
+            raise errors.unknown_format()
         if verb == "create" and is_review(kind):
             return _json(reviewed(kind, _object(body), options.user), 201)
         if verb == "create":
@@ -147,7 +152,7 @@ class Server:
             return _json(self.tokens.request(account.object, _object(body)), 201)
         handler = self.api.subresources.get((kind.group, kind.plural, address.subresource))
         if handler is None:
-            raise errors.ApiError(404, "NotFound", "the server could not find the requested resource", details={})
+            raise errors.no_resource()
         found = None
         if address.subresource != "proxy":
             found = self.api.entry(kind, address.namespace, address.name).object
@@ -178,6 +183,8 @@ class Server:
             return Response(encode(document), media_type=kind)
         content = self._cached(path, request.url.netloc)
         if content is None:
+            if _within_version(self.api.kinds, path):
+                raise errors.no_resource()
             return Response("404 page not found\n", 404, media_type="text/plain")
         return _raw(content)
 
@@ -253,10 +260,13 @@ def _parsed(body: bytes) -> Any:
         raise errors.bad_request(f"error decoding YAML: {error}") from error
 
 
-def _object(body: bytes) -> Object:
+def _object(body: bytes, kind: str = "object") -> Object:
     found = _parsed(body)
     if not isinstance(found, dict):
-        raise errors.bad_request("the body of the request is no object")
+        words = "json parse error: json: cannot unmarshal into Go value of type struct"
+        raise errors.bad_request(
+            f"the object provided is unrecognized (must be of type {kind}): couldn't get version/kind; {words}"
+        )
     return found
 
 
@@ -307,6 +317,18 @@ def _anonymous(address: Address | None, verb: str, path: str) -> ApiError:
     return errors.anonymous(address.kind.group, address.kind.plural, verb, address.namespace)
 
 
+def _is_served(address: Address) -> bool:
+    kind, subresource = address.kind, address.subresource
+    served = {"": True, "status": kind.status, "scale": kind.scale is not None, "finalize": kind.kind == "Namespace"}
+    return served[subresource]
+
+
+def _within_version(kinds: Kinds, path: str) -> bool:
+    parts = path.strip("/").split("/")
+    group, version = ("", parts[1:2]) if parts[0] == "api" else (parts[1] if len(parts) > 1 else "", parts[2:3])
+    return bool(version) and version[0] in discovery.group_versions(kinds).get(group, ())
+
+
 # -- answers --------------------------------------------------------------------------------------------------------
 
 
@@ -354,5 +376,3 @@ async def _slowed(response: Response, seconds: float) -> Response:
         return response
     headers = {name: value for name, value in response.headers.items() if name != "content-length"}
     return StreamingResponse(parts(bytes(response.body)), response.status_code, headers)
-
-

@@ -1,6 +1,6 @@
-"""Strategic merge patch: lists merged by key, and the directives $patch, $retainKeys, $setElementOrder, $deleteFromPrimitiveList."""
+"""Strategic merge patch: lists merged by key, and its directives, which begin with a dollar sign."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from environments.schema import Node
@@ -61,18 +61,18 @@ def _set_map(merged: dict[str, Any], name: str, inner: Mapping[str, Any], kind: 
         merged[name] = strategic_merge(before if isinstance(before, Mapping) else {}, inner, kind)
 
 
-def _merge_list(
-    before: list[Any], patch: list[Any], kind: Node, order: list[Any] | None, gone: list[Any]
-) -> list[Any]:
+def _merge_list(before: list[Any], patch: list[Any], kind: Node, order: list[Any] | None, gone: list[Any]) -> list[Any]:
     if not kind.merge_key:
         merged = [item for item in before if item not in gone]
         merged += [item for item in patch if item not in merged]
-        return _sorted(merged, order, lambda item: item)
+        return _ordered(merged, patch if order is None else order, before, _hashable)
     if any(isinstance(item, Mapping) and item.get(_PATCH) == "replace" for item in patch):
         return [_plain(item) for item in patch if _PATCH not in item]
-    merged = _merge_keyed(before, patch, kind)
-    wanted = None if order is None else [item.get(kind.merge_key) for item in order]
-    return _sorted(merged, wanted, lambda item: item.get(kind.merge_key))
+
+    def name(item: Any) -> Any:
+        return _hashable(item.get(kind.merge_key))
+
+    return _ordered(_merge_keyed(before, patch, kind), patch if order is None else order, before, name)
 
 
 def _merge_keyed(before: list[Any], patch: list[Any], kind: Node) -> list[Any]:
@@ -91,16 +91,18 @@ def _merge_keyed(before: list[Any], patch: list[Any], kind: Node) -> list[Any]:
     return merged
 
 
-def _sorted(merged: list[Any], order: list[Any] | None, key: Any) -> list[Any]:
-    """The named items in the order that the client asks for; what it does not know keeps its place before the next."""
-    if not order:
-        return merged
-    ranks = {_hashable(value): rank for rank, value in enumerate(order)}
-    rank, ranked = -1.0, []
-    for place, item in enumerate(merged):
-        rank = ranks.get(_hashable(key(item)), rank)
-        ranked.append((rank, place, item))
-    return [item for _, _, item in sorted(ranked, key=lambda each: each[:2])]
+def _ordered(merged: list[Any], order: list[Any], before: list[Any], name: Callable[[Any], Any]) -> list[Any]:
+    """The patch's items in its order, and between them the server's own where they stood before them."""
+    ranks = {name(item): rank for rank, item in enumerate(order)}
+    stood = {name(item): place for place, item in enumerate(before)}
+    mine = sorted((item for item in merged if name(item) in ranks), key=lambda item: ranks[name(item)])
+    others = [item for item in merged if name(item) not in ranks]
+    result = []
+    while mine and others:
+        first, second = stood.get(name(others[0])), stood.get(name(mine[0]))
+        source = others if first is not None and second is not None and first < second else mine
+        result.append(source.pop(0))
+    return result + mine + others
 
 
 def _hashable(value: Any) -> Any:
@@ -110,7 +112,5 @@ def _hashable(value: Any) -> Any:
 def _plain(value: Any) -> Any:
     """A new value without nulls and directives."""
     if isinstance(value, Mapping):
-        return {
-            name: _plain(inner) for name, inner in value.items() if inner is not None and not name.startswith("$")
-        }
+        return {name: _plain(inner) for name, inner in value.items() if inner is not None and not name.startswith("$")}
     return [_plain(item) for item in value] if isinstance(value, list) else value

@@ -53,7 +53,9 @@ def _broken(fault: Fault, request: Request) -> Response:
     transport = _TRANSPORTS.get(tuple(request.client or ()))
     if transport is not None:
         if fault.kind == "truncate":
-            transport.write(b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 4096\r\n\r\n{"kind":')
+            transport.write(
+                b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 4096\r\n\r\n{"kind":'
+            )
         if fault.kind == "reset":
             _linger(transport.get_extra_info("socket"))
             transport.abort()

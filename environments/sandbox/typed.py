@@ -40,7 +40,9 @@ def _keys_of(item: Any, kind: Node, index: int) -> dict[str, Any]:
 def _default_key(kind: Node, key: str, index: int) -> Any:
     known = kind.item.child(key) if kind.item else None
     if known is None or known.default is None:
-        words = f'associative list with keys has an element that omits key field "{key}" (and doesn\'t have default value)'
+        words = (
+            f'associative list with keys has an element that omits key field "{key}" (and doesn\'t have default value)'
+        )
         raise MissingKey(f"element {index}: {words}")
     return known.default
 
@@ -172,7 +174,7 @@ def _pairs(left: Any, right: Any, kind: Node | None) -> Iterator[tuple[str, Any,
 def _pairs_of_maps(left: Any, right: Any, kind: Node | None) -> Iterator[tuple[str, Any, Any, Node | None]]:
     for name in dict.fromkeys([*(left or ()), *(right or ())]):
         known = child_of(kind, name)
-        absent = {} if _always_there(kind, name, known) else ABSENT
+        absent = _absent(kind, name, known)
         yield f"f:{name}", _part(left, name, absent), _part(right, name, absent), known
 
 
@@ -180,11 +182,11 @@ def _part(value: Any, name: str, absent: Any) -> Any:
     return ABSENT if value is ABSENT or value is None else value.get(name, absent)
 
 
-def _always_there(kind: Node | None, name: str, known: Node | None) -> bool:
-    """Whether every decoded object has the field, empty, as soon as it has the field's parent."""
-    if kind is None or known is None:
-        return False
-    return known.embedded or (name in kind.required and known.type in ("list", "map"))
+def _absent(kind: Node | None, name: str, known: Node | None) -> Any:
+    """What stands for an absent field: empty where every decoded object has it as soon as it has the parent."""
+    if kind is None or known is None or not (known.embedded or name in kind.required):
+        return ABSENT
+    return [] if known.type == "list" else {} if known.embedded or known.type == "map" else ABSENT
 
 
 # -- merging --------------------------------------------------------------------------------------------------------

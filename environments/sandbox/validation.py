@@ -13,7 +13,6 @@ from environments.sandbox.validation_pod import pod_spec_causes
 
 _SUBDOMAIN = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
-_DNS1035 = r"[a-z]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN_WORDS = (
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and "
     f"end with an alphanumeric character (e.g. 'example.com', regex used for validation is '{_SUBDOMAIN}')"
@@ -21,10 +20,6 @@ _SUBDOMAIN_WORDS = (
 _LABEL_WORDS = (
     "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with "
     f"an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '{_LABEL}')"
-)
-_DNS1035_WORDS = (
-    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, "
-    f"and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '{_DNS1035}')"
 )
 _LABEL_VALUE = re.compile(r"^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$")
 _LABEL_VALUE_WORDS = (
@@ -87,10 +82,8 @@ def _metadata(kind: Kind, new: Object) -> Causes:
 
 
 def _name(kind: Kind, name: str) -> Causes:
-    if (kind.group, kind.kind) == ("", "Namespace"):
+    if (kind.group, kind.kind) in (("", "Namespace"), ("", "Service")):
         pattern, words, longest = _LABEL, _LABEL_WORDS, 63
-    elif (kind.group, kind.kind) == ("", "Service"):
-        pattern, words, longest = _DNS1035, _DNS1035_WORDS, 63
     else:
         pattern, words, longest = _SUBDOMAIN, _SUBDOMAIN_WORDS, 253
     causes = [] if re.fullmatch(pattern, name) else [bad("metadata.name", name, words)]
@@ -140,11 +133,15 @@ def _workload(new: Object) -> Causes:
     labels = (template.get("metadata") or {}).get("labels") or {}
     if not selector:
         causes.append(required("spec.selector"))
-        causes.append(bad("spec.template.metadata.labels", labels or None, "`selector` does not match template `labels`"))
+        causes.append(
+            bad("spec.template.metadata.labels", labels or None, "`selector` does not match template `labels`")
+        )
     elif not selector.get("matchLabels") and not selector.get("matchExpressions"):
         causes.append(bad("spec.selector", {}, "empty selector is invalid for deployment"))
     elif not selects(selector, labels):
-        causes.append(bad("spec.template.metadata.labels", labels or None, "`selector` does not match template `labels`"))
+        causes.append(
+            bad("spec.template.metadata.labels", labels or None, "`selector` does not match template `labels`")
+        )
     pod = template.get("spec") or {}
     if pod.get("restartPolicy", "Always") != "Always":
         causes.append(unsupported("spec.template.spec.restartPolicy", pod["restartPolicy"], ("Always",)))
@@ -164,7 +161,9 @@ def _rolling(strategy: Object, path: str) -> Causes:
         words = "Forbidden: may not be specified when strategy `type` is 'Recreate'"
         return [Cause("FieldValueForbidden", words, f"{path}.rollingUpdate")]
     if rolling and all(rolling.get(name) in (0, "0%") for name in ("maxSurge", "maxUnavailable")):
-        return [bad(f"{path}.rollingUpdate.maxUnavailable", rolling["maxUnavailable"], "may not be 0 when `maxSurge` is 0")]
+        return [
+            bad(f"{path}.rollingUpdate.maxUnavailable", rolling["maxUnavailable"], "may not be 0 when `maxSurge` is 0")
+        ]
     return []
 
 
@@ -189,7 +188,9 @@ _STATEFUL = (
 
 @_change("apps", "StatefulSet")
 def _stateful_kept(new: Object, old: Object) -> Causes:
-    mine, other = ({name: value for name, value in each["spec"].items() if name not in _STATEFUL} for each in (new, old))
+    mine, other = (
+        {name: value for name, value in each["spec"].items() if name not in _STATEFUL} for each in (new, old)
+    )
     if mine == other:
         return []
     named = ", ".join(f"'{name}'" for name in _STATEFUL[:-1])
@@ -210,10 +211,15 @@ def _job(new: Object) -> Causes:
 @_change("batch", "Job")
 def _job_kept(new: Object, old: Object) -> Causes:
     causes = []
-    for name in ("completions", "selector", "template", "completionMode"):
+    for name in ("completions", "selector", "completionMode"):
         mine, other = new["spec"].get(name), old["spec"].get(name)
         if mine != other and not (name == "completions" and new["spec"].get("completionMode") == "Indexed"):
             causes.append(bad(f"spec.{name}", mine, "field is immutable"))
+    mine, other = new["spec"]["template"], old["spec"]["template"]
+    if old["spec"].get("suspend") and mine["spec"] != other["spec"]:
+        causes.append(bad("spec.template.spec", mine["spec"], "field is immutable"))
+    elif not old["spec"].get("suspend") and mine != other:
+        causes.append(bad("spec.template", mine, "field is immutable"))
     return causes
 
 
@@ -264,7 +270,7 @@ def _config_map(new: Object) -> Causes:
     if size <= _LARGEST_CONFIG:
         return []
     words = f"Too long: may not be more than {_LARGEST_CONFIG} bytes"
-    return [Cause("FieldValueTooLong", words, "")]
+    return [Cause("FieldValueTooLong", words, "[]")]
 
 
 @_change("", "ConfigMap")
@@ -294,9 +300,7 @@ def _secret(new: Object) -> Causes:
     data = new.get("data") or {}
     if new["type"] == "kubernetes.io/basic-auth" and not {"username", "password"} & data.keys():
         return [required("data[username]"), required("data[password]")]
-    wanted = _SECRET_KEYS.get(new["type"], ())
-    field = "data[{}]" if new["type"] != "kubernetes.io/tls" else "data[{}]"
-    return [required(field.format(name)) for name in wanted if name not in data]
+    return [required(f"data[{name}]") for name in _SECRET_KEYS.get(new["type"], ()) if name not in data]
 
 
 @_change("", "Secret")
@@ -346,7 +350,11 @@ def _port(port: Object, path: str, *, named: bool) -> Causes:
 @_change("", "Service")
 def _address_kept(new: Object, old: Object) -> Causes:
     before, found = old["spec"].get("clusterIP"), new["spec"].get("clusterIP")
-    if before in (None, found) or old["spec"].get("type") == "ExternalName" or new["spec"].get("type") == "ExternalName":
+    if (
+        before in (None, found)
+        or old["spec"].get("type") == "ExternalName"
+        or new["spec"].get("type") == "ExternalName"
+    ):
         return []
     return [bad("spec.clusterIPs[0]", [found], "may not change once set")]
 
@@ -402,7 +410,5 @@ def _definition(new: Object) -> Causes:
     spec = new["spec"]
     wanted = f"{spec['names'].get('plural')}.{spec.get('group')}"
     if new["metadata"]["name"] != wanted:
-        return [bad("metadata.name", new["metadata"]["name"], "must be spec.names.plural+\".\"+spec.group")]
+        return [bad("metadata.name", new["metadata"]["name"], 'must be spec.names.plural+"."+spec.group')]
     return []
-
-

@@ -40,7 +40,7 @@ class Node:
     @cached_property
     def type(self) -> str:
         raw = self.raw
-        if self.name in _ANY or raw.get("x-kubernetes-preserve-unknown-fields") and not raw.get("properties"):
+        if self.name in _ANY or (raw.get("x-kubernetes-preserve-unknown-fields") and not raw.get("properties")):
             return "any"
         if self.name.endswith(".api.resource.Quantity"):
             return "quantity"
@@ -56,7 +56,7 @@ class Node:
 
     @property
     def format(self) -> str:
-        """"int32", "int64", "double", "byte" (base64), "date-time" or ""."""
+        """ "int32", "int64", "double", "byte" (base64), "date-time" or ""."""
         return str(self.raw.get("format", ""))
 
     @cached_property
@@ -86,7 +86,7 @@ class Node:
 
     @cached_property
     def list_type(self) -> str:
-        """"atomic", "set" or "map" for server-side apply; "" where it is no list."""
+        """ "atomic", "set" or "map" for server-side apply; "" where it is no list."""
         return str(self.raw.get("x-kubernetes-list-type", "atomic")) if self.type == "list" else ""
 
     @cached_property
