@@ -38,9 +38,14 @@ def why_waiting(rollout: Rollout) -> str:
     ahead = blocker(rollout)
     if ahead:
         return f"Waits for rollout {ahead.pk} ({ahead.release.version}), which is {ahead.phase}."
-    if not rollout.environment.start_when_approved and rollout.intent != "start":
+    if not starts_by_itself(rollout) and rollout.intent != "start":
         return "Waits for somebody to start it."
     return ""
+
+
+def starts_by_itself(rollout: Rollout) -> bool:
+    """Whether nobody has to start it: a way back that needs no approval was somebody's word already."""
+    return rollout.environment.start_when_approved or _is_free_way_back(rollout)
 
 
 def enter_live(rollout: Rollout, phase: Phase) -> None:
@@ -82,8 +87,11 @@ def unfinished_since(rollout: Rollout | None, application_id: int, environment_i
 
 def required_approvals(rollout: Rollout) -> int:
     """How many people have to agree; none for a way back, unless the environment says so."""
-    freely = rollout.kind == Rollout.Kind.UNDO and not rollout.environment.rollback_needs_approval
-    return 0 if freely else rollout.environment.required_approvals
+    return 0 if _is_free_way_back(rollout) else rollout.environment.required_approvals
+
+
+def _is_free_way_back(rollout: Rollout) -> bool:
+    return rollout.kind == Rollout.Kind.UNDO and not rollout.environment.rollback_needs_approval
 
 
 def expire(rollout: Rollout, now: datetime) -> bool:

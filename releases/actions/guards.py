@@ -11,7 +11,7 @@ from environments.access import may, require
 from portal.actors import Actor
 from portal.roles import Verb
 from releases.models import Approval, Rollout
-from releases.queueing import PENDING, followers, live_sibling, siblings
+from releases.queueing import PENDING, followers, live_sibling, siblings, starts_by_itself
 from releases.states import InvalidTransition, Phase
 
 Objection = Exception | None
@@ -145,7 +145,9 @@ def _not_expired(_actor: Actor, rollout: Rollout) -> Objection:
 
 def _started(_actor: Actor, rollout: Rollout) -> Objection:
     if rollout.started_at is None:
-        return InvalidTransition("It ended before anything was applied: there is nothing to take back.")
+        return InvalidTransition(
+            "It ended before anything was applied: there is nothing to take back. Ask for the release again."
+        )
     return None
 
 
@@ -176,9 +178,9 @@ def _way_back_is_free(_actor: Actor, rollout: Rollout) -> Objection:
 
 
 def _asked_to_start(_actor: Actor, rollout: Rollout) -> Objection:
-    if not rollout.environment.start_when_approved:
+    if not starts_by_itself(rollout):
         return None
-    return InvalidTransition(f"{rollout.environment} starts approved rollouts by itself. {rollout.why}".strip())
+    return InvalidTransition(f"It starts by itself. {rollout.why}".strip())
 
 
 def _something_ahead(_actor: Actor, rollout: Rollout) -> Objection:

@@ -139,7 +139,7 @@ def _major_versions(versions: Mapping[str, tuple[str, str]]) -> Iterable[dict[st
     jumps = (
         f"{name}: {before} to {after}"
         for name, (before, after) in sorted(versions.items())
-        if _major(before) != _major(after)
+        if _major(before) and _major(after) and _major(before) != _major(after)
     )
     yield _risk("Another major version", jumps)
 

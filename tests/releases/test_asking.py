@@ -81,6 +81,7 @@ class TestUndo:
         undo = actions.undo(world.people["operator"], world.application, world.environments["prod"], older)
         assert (undo.kind, undo.source_plan, undo.release) == ("undo", older.plan_digest, older.release)
         assert queueing.required_approvals(undo) == 0
+        assert queueing.starts_by_itself(undo), "prod waits for a start, but a way back is somebody's word already"
 
     def test_it_needs_approval_where_the_environment_says_so(self, world: World) -> None:
         world.environments["prod"].rollback_needs_approval = True

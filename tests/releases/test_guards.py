@@ -184,7 +184,7 @@ class TestRollingBack:
 
     def test_a_refused_plan_has_nothing_to_roll_back(self, world: World) -> None:
         rollout = world.rollout(Phase.FAILED, started_at=None, sequence=0)
-        with pytest.raises(InvalidTransition, match="nothing to take back"):
+        with pytest.raises(InvalidTransition, match="before anything was applied"):
             actions.roll_back(world.people["operator"], rollout)
 
     def test_where_a_way_back_needs_approval_it_is_asked_for(self, world: World) -> None:

@@ -73,7 +73,10 @@ def test_the_gravest_come_first_and_long_lists_are_cut() -> None:
             row("Service", conflicts=[{"field": "spec.ports", "manager": "kubectl-edit"}]),
         ],
         [{"ref": list(ref("ConfigMap", f"old-{number}")), "uid": ""} for number in range(7)],
-        Circumstances({"web": ("v1.9.0", "2.0.0"), "worker": ("1.0", "1.1")}, (("Note", "said"), ("Silent", ""))),
+        Circumstances(
+            {"web": ("v1.9.0", "2.0.0"), "worker": ("1.0", "1.1"), "bare": ("", "2.0")},
+            (("Note", "said"), ("Silent", "")),
+        ),
     )
     assert [(risk["title"], risk["detail"]) for risk in found] == [
         ("A database migration runs", "Job shop/migrate-2-0-0"),
