@@ -51,7 +51,8 @@ class Hands:
 class Cluster:
     """One simulated cluster's inside. Events of the store reach the view in the loop's thread alone.
 
-    `usage` tells what a pod uses of "cpu" (millicores) or "memory" (bytes), None where it does not run.
+    `usage` tells what a pod uses of "cpu" (millicores) or "memory" (bytes), None where it does not run;
+    `authority` is the PEM text that every namespace gets.
     """
 
     def __init__(self, store: Store, client: Callable[[str], Client], clock: Clock) -> None:
@@ -62,6 +63,7 @@ class Cluster:
         self.hands = Hands(client("kube-controller-manager"), self.recorder)
         self.watchers: list[Watcher] = []
         self.usage: Callable[[Object, str], float | None] = _unknown
+        self.authority = ""
         self._inbox: deque[tuple[str, Object]] = deque()
         self._unsubscribe: Callable[[], object] | None = None
 

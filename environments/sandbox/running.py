@@ -86,8 +86,12 @@ def start(
     registry_port: int,
     host: str = "127.0.0.1",
     images: Mapping[str, Any] | None = None,
+    authority: str = "",
 ) -> Running:
-    """Starts everything around the API. `images` is what Images.dump gave. ValueError names a node that cannot be read."""
+    """Starts everything around the API. `images` is what Images.dump gave; `authority` signed the API's certificate.
+
+    ValueError names a node that cannot be read.
+    """
     chosen = [node if isinstance(node, NodeSpec) else parse_node(node, at) for at, node in enumerate(nodes or ())]
     kept = Images()
     if images:
@@ -102,6 +106,7 @@ def start(
         registry=server.address,
         clock=Clock(speed),
     )
+    simulation.cluster.authority = authority
     simulation.install(api)
     simulation.start()
     return Running(simulation, registry, server)

@@ -117,6 +117,7 @@ class Sandbox:
                 registry_port=registry_port,
                 host=self._place[0],
                 images=self._kept_images,
+                authority=self.certificates.authority,
             )
         self._serve()
         return self

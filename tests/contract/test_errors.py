@@ -16,6 +16,7 @@ from environments.kube import errors
 from environments.kube.access import Access
 from environments.kube.client import Answer, Gateway
 from environments.kube.objects import Ref
+from tests.contract.conftest import REAL
 from tests.contract.objects import Manifest, config_map, deployment, job, quota, service, statefulset
 from tests.contract.space import APPLY, JSON_PATCH, MERGE, STRATEGIC, Space, encoded
 
@@ -362,13 +363,10 @@ def test_a_patch_in_an_unknown_form_is_refused(space: Space) -> None:
     assert type(answer.error()) is errors.Rejected
 
 
-@pytest.mark.lane("kubeconfig")
+@pytest.mark.parametrize("access", [REAL], indirect=True)
 def test_rights_are_told_apart_from_admission(space: Space, access: Access) -> None:
-    token = post(
-        space,
-        "serviceaccounts/default/token",
-        {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}},
-    )
+    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
+    token = post(space, "serviceaccounts/default/token", request)
     limited = replace(access, token=space.done(token)["status"]["token"], certificate_pem="", key_pem="")
     with pytest.raises(errors.Denied) as raised:
         Gateway(limited).list("apps/v1", "Deployment", space.name)

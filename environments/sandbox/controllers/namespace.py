@@ -1,4 +1,4 @@
-"""Namespaces: a default ServiceAccount for new ones; those that are deleted empty themselves first."""
+"""Namespaces: new ones get a ServiceAccount and the authority; those that are deleted empty themselves first."""
 
 from collections import Counter
 from typing import Any
@@ -9,6 +9,9 @@ from environments.sandbox.meta import Key, Object, changed, condition, deleting,
 from environments.sandbox.store import Key as StoreKey
 
 _AGAIN = 5.0
+_ACCOUNT = "default"
+_AUTHORITY = "kube-root-ca.crt"
+_EQUIPMENT = (("ServiceAccount", _ACCOUNT), ("ConfigMap", _AUTHORITY))
 _FINE = (
     ("NamespaceDeletionDiscoveryFailure", "ResourcesDiscovered", "All resources successfully discovered"),
     ("NamespaceDeletionGroupVersionParsingFailure", "ParsedGroupVersions", "All legacy kube types successfully parsed"),
@@ -36,8 +39,8 @@ class NamespaceController(Controller):
     def _misses(self, namespace: str, obj: Object) -> bool:
         """Whether what was deleted brings the namespace's end nearer, or is to be made again."""
         space = self.view.get("Namespace", Key("", namespace))
-        is_default_account = kind_of(obj) == "ServiceAccount" and obj["metadata"]["name"] == "default"
-        return space is not None and (deleting(space) or is_default_account)
+        is_equipment = (kind_of(obj), obj["metadata"]["name"]) in _EQUIPMENT
+        return space is not None and (deleting(space) or is_equipment)
 
     def sync(self, key: Key) -> float | None:
         namespace = self.view.get(self.kind, key)
@@ -49,9 +52,12 @@ class NamespaceController(Controller):
         return self._empty(namespace)
 
     def _equip(self, name: str) -> None:
-        if self.view.get("ServiceAccount", Key(name, "default")) is None:
-            metadata = {"name": "default", "namespace": name}
-            self._create({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})
+        data = {"ca.crt": self.cluster.authority}
+        for kind, own in _EQUIPMENT:
+            if self.view.get(kind, Key(name, own)) is None:
+                metadata = {"name": own, "namespace": name}
+                content = {"data": data} if kind == "ConfigMap" else {}
+                self._create({"apiVersion": "v1", "kind": kind, "metadata": metadata, **content})
 
     def _create(self, manifest: Object) -> None:
         try:
