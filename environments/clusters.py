@@ -35,6 +35,15 @@ class ConnectError(ValueError):
 
 
 @dataclass(frozen=True)
+class Examined:
+    """A way in that works, the server's version, and what the credential may not do cluster-wide."""
+
+    access: Access
+    version: str
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Connected:
     """A registered cluster, its version, and what its credential may not do cluster-wide."""
 
@@ -56,46 +65,61 @@ def connect(name: str, kubeconfig: str, context: str | None = None, *, actor: Ac
 
     Raises ConnectError where the kubeconfig is refused, nobody answers, or the credential is not accepted.
     """
-    try:
-        access = Access.from_kubeconfig(kubeconfig, context)
-    except AccessError as error:
-        raise ConnectError(str(error)) from None
-    return _register(Cluster(name=name, server=access.server, access=access.to_json()), access, actor)
+    return register(name, examine(kubeconfig, context), actor=actor)
 
 
 def connect_in_cluster(name: str, *, actor: Actor) -> Connected:
     """Registers the cluster that the portal runs in, by its pod's service account. Raises ConnectError."""
+    return register(name, examine_in_cluster(), actor=actor)
+
+
+def examine(kubeconfig: str, context: str | None = None) -> Examined:
+    """Takes a kubeconfig apart and asks its server who it is and what the credential may. Raises ConnectError."""
+    try:
+        access = Access.from_kubeconfig(kubeconfig, context)
+    except AccessError as error:
+        raise ConnectError(str(error)) from None
+    return _ask(access)
+
+
+def examine_in_cluster() -> Examined:
+    """The same for the pod that the portal runs in. Raises ConnectError."""
     try:
         access = Access.in_cluster()
     except AccessError as error:
         raise ConnectError(str(error)) from None
-    return _register(Cluster(name=name, server=access.server, in_cluster=True), access, actor)
+    return _ask(access)
 
 
-def _register(cluster: Cluster, access: Access, actor: Actor) -> Connected:
+def register(name: str, examined: Examined, *, actor: Actor) -> Connected:
+    """Keeps an examined cluster under a name, with its credential encrypted. ConnectError for a name that is none."""
+    cluster = Cluster(name=name, server=examined.access.server, in_cluster=bool(examined.access.account))
+    cluster.access = None if cluster.in_cluster else examined.access.to_json()
+    cluster.trouble = f"The credential may not: {', '.join(examined.missing)}." if examined.missing else ""
+    cluster.state_since = timezone.now()
+    _check_name(cluster)
+    with transaction.atomic():
+        existing = Cluster.objects.select_for_update().filter(name=name).first()
+        if existing:
+            cluster.pk, cluster.created_at = existing.pk, existing.created_at
+        cluster.save()
+        data = {"server": cluster.server, "version": examined.version, "missing": examined.missing}
+        audit.record("cluster.reconnected" if existing else "cluster.connected", cluster, data, actor=actor)
+    return Connected(cluster, examined.version, examined.missing)
+
+
+def _check_name(cluster: Cluster) -> None:
     try:
         cluster.clean_fields(exclude=["server", "access"])
     except ValidationError as error:
         raise ConnectError(f"{cluster.name!r} cannot be a cluster's name: {' '.join(error.messages)}") from None
-    version, missing = _ask(access)
-    with transaction.atomic():
-        existing = Cluster.objects.select_for_update().filter(name=cluster.name).first()
-        cluster.trouble = f"The credential may not: {', '.join(missing)}." if missing else ""
-        cluster.state_since = timezone.now()
-        verb = "cluster.connected"
-        if existing:
-            verb, cluster.pk, cluster.created_at = "cluster.reconnected", existing.pk, existing.created_at
-        cluster.save()
-        data = {"server": cluster.server, "version": version, "missing": missing}
-        audit.record(verb, cluster, data, actor=actor)
-    return Connected(cluster, version, missing)
 
 
-def _ask(access: Access) -> tuple[str, tuple[str, ...]]:
+def _ask(access: Access) -> Examined:
     gateway = Gateway(access, attempts=1)
     try:
         version = str(gateway.version().get("gitVersion", ""))
-        return version, missing_rights(gateway)
+        return Examined(access, version, missing_rights(gateway))
     except KubeError as error:
         raise ConnectError(f"{access.server} cannot be used: {error.words}") from None
 

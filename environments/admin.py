@@ -1,0 +1,173 @@
+"""Clusters and environments in the admin. Credentials and sensitive values go in and never come out."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest
+
+from environments import clusters
+from environments.clusters import ConnectError, Examined
+from environments.models import Cluster, ConfigurationEntry, Environment, Grant
+from portal.actors import Actor
+from portal.admin_audit import AuditedAdmin
+
+
+class WriteOnly(forms.Textarea):
+    """A text that goes in and never comes out, not even beside an error."""
+
+    def format_value(self, _value: Any) -> str:
+        return ""
+
+
+class ClusterForm(forms.ModelForm):
+    """A name and a way in. `examined` is what was found there before the form's transaction began."""
+
+    secret_fields = ("kubeconfig",)
+    examined: Examined | ConnectError | None = None
+
+    kubeconfig = forms.CharField(
+        required=False,
+        strip=False,
+        widget=WriteOnly(attrs={"rows": 12, "class": "vLargeTextField", "autocomplete": "off", "spellcheck": "false"}),
+        help_text="Pasted whole. It is checked, kept encrypted, and never shown again.",
+    )
+    context = forms.CharField(required=False, help_text="A context other than the kubeconfig's current one.")
+
+    class Meta:
+        model = Cluster
+        fields = ["name", "in_cluster"]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if isinstance(self.examined, ConnectError):
+            self.add_error("in_cluster" if cleaned.get("in_cluster") else "kubeconfig", str(self.examined))
+        elif self.examined is None and self.instance.pk is None:
+            self.add_error("kubeconfig", "Paste a kubeconfig, or choose the cluster that the portal runs in.")
+        return cleaned
+
+
+@admin.register(Cluster)
+class ClusterAdmin(AuditedAdmin):
+    """A cluster is asked before it is kept, outside the transaction that keeps it."""
+
+    form = ClusterForm
+    list_display = ["name", "server", "breaker", "watch", "trouble"]
+    readonly_fields = ["server", "breaker", "watch", "trouble", "state_since", "created_at"]
+    fields = ["name", "in_cluster", "kubeconfig", "context", *readonly_fields]
+    search_fields = ["name", "server"]
+
+    def changeform_view(self, request: HttpRequest, object_id: str | None = None, *args: Any, **options: Any) -> Any:
+        if request.method == "POST" and self._may_save(request, object_id):
+            request.examined = _examine(request)  # type: ignore[attr-defined]
+        return super().changeform_view(request, object_id, *args, **options)
+
+    def get_readonly_fields(self, _request: HttpRequest, obj: Model | None = None) -> Any:
+        return ["name", *self.readonly_fields] if obj else self.readonly_fields
+
+    def get_form(self, request: HttpRequest, obj: Model | None = None, change: bool = False, **options: Any) -> Any:
+        form = super().get_form(request, obj, change, **options)
+        return type(form.__name__, (form,), {"examined": getattr(request, "examined", None)})
+
+    def save_model(self, request: HttpRequest, obj: Cluster, form: ClusterForm, change: bool) -> None:
+        if isinstance(form.examined, Examined):
+            connected = clusters.register(obj.name, form.examined, actor=Actor.of(request.user))
+            obj.__dict__.update(connected.cluster.__dict__)
+            if connected.missing:
+                self.message_user(request, connected.cluster.trouble, "WARNING")
+        else:
+            super().save_model(request, obj, form, change)
+
+    def _may_save(self, request: HttpRequest, object_id: str | None) -> bool:
+        return self.has_change_permission(request) if object_id else self.has_add_permission(request)
+
+
+class GrantInline(admin.TabularInline):
+    """Who may do what in the environment."""
+
+    model = Grant
+    extra = 0
+    autocomplete_fields = ["user", "group"]
+
+
+class ConfigurationForm(forms.ModelForm):
+    """An entry; a sensitive value is never shown, and an empty field keeps it."""
+
+    # Not named `value`: admin refuses a field that the model itself does not edit.
+    text = forms.CharField(
+        label="Value", required=False, strip=False, widget=forms.Textarea(attrs={"rows": 2, "autocomplete": "off"})
+    )
+
+    class Meta:
+        model = ConfigurationEntry
+        fields = ["application", "config_map", "key", "sensitive"]
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if self._kept_secret():
+            self.fields["text"].help_text = "Kept secret. Empty: stays as it is."
+        elif self.instance.pk:
+            self.fields["text"].initial = self.initial["text"] = self.instance.value
+
+    @property
+    def secret_fields(self) -> tuple[str, ...]:
+        """What the history does not tell of."""
+        return ("text",) if self._kept_secret() or self.cleaned_data.get("sensitive") else ()
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if self._kept_secret() and not cleaned.get("text") and not cleaned.get("sensitive"):
+            self.add_error("text", "To show a value that was kept secret, give it anew.")
+        return cleaned
+
+    def save(self, commit: bool = True) -> ConfigurationEntry:
+        if not (self._kept_secret() and not self.cleaned_data["text"]):
+            self.instance.value = self.cleaned_data["text"]
+        saved: ConfigurationEntry = super().save(commit)
+        return saved
+
+    def _kept_secret(self) -> bool:
+        return bool(self.instance.pk and self.initial.get("sensitive"))
+
+
+class ConfigurationInline(admin.TabularInline):
+    """The environment's own layer of values."""
+
+    model = ConfigurationEntry
+    form = ConfigurationForm
+    fields = ["application", "config_map", "key", "text", "sensitive"]
+    extra = 0
+
+
+@admin.register(Environment)
+class EnvironmentAdmin(AuditedAdmin):
+    """An environment, its rules, who may do what in it, and its values."""
+
+    list_display = ["name", "order", "cluster", "namespace", "required_approvals"]
+    list_filter = ["cluster"]
+    search_fields = ["name", "title"]
+    inlines = [GrantInline, ConfigurationInline]
+    fieldsets = [
+        (None, {"fields": ["name", "title", "order", "cluster", "namespace", "more_namespaces", "allowed_kinds"]}),
+        (
+            "Approvals",
+            {"fields": ["required_approvals", "approval_hours", "start_when_approved", "rollback_needs_approval"]},
+        ),
+        ("Rollouts", {"fields": ["create_namespaces", "progress_seconds", "roll_back_on_failure"]}),
+        ("About", {"fields": ["purpose", "data_policy", "monitoring", "access_policy", "resources"]}),
+    ]
+
+    def audit_place(self, obj: Model) -> dict[str, str]:
+        return {"environment": str(obj)}
+
+
+def _examine(request: HttpRequest) -> Examined | ConnectError | None:
+    try:
+        if request.POST.get("in_cluster"):
+            return clusters.examine_in_cluster()
+        if given := request.POST.get("kubeconfig", "").strip():
+            return clusters.examine(given, request.POST.get("context") or None)
+    except ConnectError as error:
+        return error
+    return None

@@ -1,0 +1,163 @@
+"""Applications and webhook sources in the admin; releases, rollouts and deliveries are there to look at."""
+
+import base64
+import secrets
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse
+
+from environments.manifests.bundle import read_bundle
+from environments.manifests.errors import BundleError
+from portal import audit
+from portal.actors import Actor
+from portal.admin_audit import AuditedAdmin, ReadOnlyAdmin
+from portal.admin_once import show_once
+from releases import intake, webhooks
+from releases.models import Application, Delivery, Release, Rollout, WebhookSource
+
+
+class ApplicationForm(forms.ModelForm):
+    """An application, and at will a bundle that becomes its current one."""
+
+    upload = forms.FileField(
+        required=False,
+        label="New bundle",
+        help_text="A .tar.gz, a .zip or one YAML file; it is what releases without a bundle of their own take.",
+    )
+
+    class Meta:
+        model = Application
+        fields = ["name", "title", "description", "repository", "strategy", "parameters"]
+
+    def clean_upload(self) -> Any:
+        given = self.cleaned_data["upload"]
+        if given:
+            try:
+                read_bundle(given.read(), given.name)
+            except BundleError as error:
+                raise ValidationError(error.words.splitlines()) from None
+        return given
+
+
+@admin.register(Application)
+class ApplicationAdmin(AuditedAdmin):
+    """What is released as one."""
+
+    form = ApplicationForm
+    list_display = ["name", "title", "strategy", "bundle"]
+    search_fields = ["name", "title"]
+    readonly_fields = ["bundle"]
+
+    def save_model(self, request: HttpRequest, obj: Application, form: ApplicationForm, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if given := form.cleaned_data.get("upload"):
+            given.seek(0)
+            obj.bundle = intake.store_bundle(obj, given.read(), given.name)
+            obj.save(update_fields=["bundle"])
+
+    def audit_place(self, obj: Model) -> dict[str, str]:
+        return {"application": str(obj)}
+
+
+@admin.register(Release)
+class ReleaseAdmin(ReadOnlyAdmin):
+    """An application at a version; never changes."""
+
+    list_display = ["application", "version", "source", "created_by", "created_at"]
+    list_filter = ["application"]
+    search_fields = ["version", "commit"]
+
+
+@admin.register(Rollout)
+class RolloutAdmin(ReadOnlyAdmin):
+    """A rollout's row as the orchestrator sees it; its page is /rollouts/ID."""
+
+    list_display = ["id", "release", "environment", "phase", "why", "requested_by", "due_at", "lease_owner"]
+    list_filter = ["phase", "environment", "application"]
+    list_select_related = ["release__application", "environment"]
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnlyAdmin):
+    """Webhooks that came in and what they led to."""
+
+    list_display = ["received_at", "source", "event", "delivery_id", "outcome", "detail"]
+    list_filter = ["outcome", "source"]
+    search_fields = ["delivery_id", "detail"]
+
+
+class WebhookSourceForm(forms.ModelForm):
+    """A source; its secret is made, its token for calling back goes in and never comes out."""
+
+    secret_fields = ("token",)
+
+    provider = forms.ChoiceField(choices=lambda: [(name, name) for name in sorted(webhooks.PROVIDERS)])
+    callback_url = forms.URLField(
+        required=False, assume_scheme="https", help_text=WebhookSource._meta.get_field("callback_url").help_text
+    )
+    token = forms.CharField(
+        required=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text="For commit statuses at the provider's API. Never shown; empty: stays as it is.",
+    )
+
+    class Meta:
+        model = WebhookSource
+        fields = ["name", "provider", "application", "mapping", "rollout_to", "callback_url", "active"]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        provider = webhooks.find(cleaned.get("provider", ""))
+        if provider and isinstance(cleaned.get("mapping"), dict):
+            for problem in provider.check(cleaned["mapping"]):
+                self.add_error("mapping", problem)
+        return cleaned
+
+
+@admin.register(WebhookSource)
+class WebhookSourceAdmin(AuditedAdmin):
+    """Where webhooks come from. The secret is shown when it is made, and only then."""
+
+    form = WebhookSourceForm
+    list_display = ["__str__", "application", "active", "created_at"]
+    list_filter = ["provider", "application", "active"]
+    filter_horizontal = ["rollout_to"]
+    actions = ["renew"]
+
+    def save_model(self, request: HttpRequest, obj: WebhookSource, form: WebhookSourceForm, change: bool) -> None:
+        if not change:
+            obj.secret = new_secret()
+        if token := form.cleaned_data.get("token"):
+            obj.callback_token = token
+        super().save_model(request, obj, form, change)
+
+    def response_add(
+        self, request: HttpRequest, obj: WebhookSource, _post_url_continue: str | None = None
+    ) -> HttpResponse:
+        return show_once(self, request, obj, "Secret", str(obj.secret))
+
+    @admin.action(description="Make a new secret for the selected source", permissions=["change"])
+    def renew(self, request: HttpRequest, chosen: QuerySet[WebhookSource]) -> HttpResponse | None:
+        if len(chosen) != 1:
+            self.message_user(request, "Choose one source: its new secret is shown once.", "ERROR")
+            return None
+        source = chosen[0]
+        with transaction.atomic():
+            source.secret = new_secret()
+            source.save(update_fields=["secret"])
+            application = self.audit_place(source)["application"]
+            audit.record("webhooksource.renewed", source, actor=Actor.of(request.user), application=application)
+        return show_once(self, request, source, "Secret", source.secret)
+
+    def audit_place(self, obj: Model) -> dict[str, str]:
+        return {"application": str(getattr(obj, "application", ""))}
+
+
+def new_secret() -> str:
+    """A secret in the form of Standard Webhooks, which GitHub takes as it is."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
