@@ -1,8 +1,10 @@
 """Records how the usual kinds' fields are typed and merge, from a real API server's OpenAPI.
 
-    python scripts/record_merge_table.py KUBECONFIG
+    python scripts/record_merge_table.py KUBECONFIG GO_MODULES
 
-writes environments/schema/merge_table.json.gz. Descriptions, paths and kinds beyond the list below stay out, so that
+writes environments/schema/merge_table.json.gz. GO_MODULES is Go's module cache (`go env GOMODCACHE`) with k8s.io/api and
+k8s.io/apimachinery of the server's version: their generated.proto have the numbers by which kubectl names the fields.
+ Descriptions, paths and kinds beyond the list below stay out, so that
 the table is small enough to be read at every start. Defaults stand only in OpenAPI v3 (`default: {}` marks a struct
 that is part of its parent even when it is empty); everything else comes from v2.
 """
@@ -10,6 +12,7 @@ that is part of its parent even when it is empty); everything else comes from v2
 import argparse
 import gzip
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -18,7 +21,7 @@ TABLE = Path(__file__).parents[1] / "environments" / "schema" / "merge_table.jso
 KINDS = {
     "v1": (
         "ConfigMap Endpoints Event LimitRange Namespace Node PersistentVolume PersistentVolumeClaim Pod PodTemplate "
-        "ReplicationController ResourceQuota Secret Service ServiceAccount"
+        "ReplicationController ResourceQuota Secret Service ServiceAccount DeleteOptions"
     ),
     "apps/v1": "ControllerRevision DaemonSet Deployment ReplicaSet StatefulSet",
     "batch/v1": "CronJob Job",
@@ -29,6 +32,8 @@ KINDS = {
     "discovery.k8s.io/v1": "EndpointSlice",
     "rbac.authorization.k8s.io/v1": "ClusterRole ClusterRoleBinding Role RoleBinding",
     "coordination.k8s.io/v1": "Lease",
+    "authentication.k8s.io/v1": "SelfSubjectReview TokenRequest TokenReview",
+    "authorization.k8s.io/v1": "SelfSubjectAccessReview SelfSubjectRulesReview SubjectAccessReview",
     "events.k8s.io/v1": "Event",
     "storage.k8s.io/v1": "StorageClass",
     "scheduling.k8s.io/v1": "PriorityClass",
@@ -69,8 +74,12 @@ REF = "#/definitions/"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("kubeconfig", help="of a cluster of the version to record")
-    kubeconfig = parser.parse_args().kubeconfig
+    parser.add_argument("modules", type=Path, help="Go's module cache")
+    options = parser.parse_args()
+    kubeconfig = options.kubeconfig
     table = record(ask(kubeconfig, "/openapi/v2")["definitions"], defaults(kubeconfig))
+    version = "v0." + ask(kubeconfig, "/version")["gitVersion"].partition(".")[2]
+    number(table["definitions"], messages(options.modules / "k8s.io", version))
     text = json.dumps(table, sort_keys=True, separators=(",", ":")).encode()
     TABLE.write_bytes(gzip.compress(text, 9, mtime=0))
     print(f"{len(table['kinds'])} kinds, {len(table['definitions'])} definitions, {len(text)} bytes as JSON")
@@ -135,6 +144,41 @@ def trimmed(raw: dict[str, Any], name: str, defaults: dict[tuple[str, str], Any]
                 value["default"] = default
         kept["properties"] = fields
     return kept
+
+
+MESSAGE = re.compile(r"^message (\w+) \{(.*?)^\}", re.MULTILINE | re.DOTALL)
+PART = re.compile(r"^  (?:optional|repeated|required)?\s*(map<.*?>|[\w.]+) (\w+) = (\d+);", re.MULTILINE)
+
+
+def messages(modules: Path, version: str) -> dict[str, list[tuple[str, str, str]]]:
+    """(type, field, number) of every message by its name, such as k8s.io.api.apps.v1.Deployment."""
+    found = {}
+    for module in (f"api@{version}", f"apimachinery@{version}", f"apiextensions-apiserver@{version}"):
+        for place in (modules / module).rglob("generated.proto"):
+            text = place.read_text()
+            package = re.search(r"^package ([\w.]+);", text, re.MULTILINE)[1]
+            for name, body in MESSAGE.findall(text):
+                found[f"{package}.{name}"] = PART.findall(body)
+    return found
+
+
+def number(definitions: dict[str, Any], known: dict[str, list[tuple[str, str, str]]]) -> None:
+    """Gives each definition its fields' numbers; those of an inlined message are nested."""
+    for name, definition in definitions.items():
+        message = name.replace("io.k8s.", "k8s.io.", 1)
+        if message in known and "properties" in definition:
+            definition["x-numbers"] = numbered(message, definition["properties"], known)
+
+
+def numbered(message: str, properties: dict[str, Any], known: dict[str, list[tuple[str, str, str]]]) -> dict[str, Any]:
+    found = {}
+    for kind, field, place in known[message]:
+        inlined = kind.removeprefix(".") if kind.startswith(".") else f"{message.rpartition('.')[0]}.{kind}"
+        if field in properties:
+            found[place] = field
+        elif inlined in known:
+            found[place] = numbered(inlined, properties, known)
+    return found
 
 
 def references(raw: dict[str, Any]) -> list[str]:

@@ -243,7 +243,7 @@ def _translated(raw: Any) -> Any:
         return [_translated(each) for each in raw]
     if not isinstance(raw, dict):
         return raw
-    kept = {key: _translated(value) for key, value in raw.items() if key not in ("x-embedded", "$ref")}
+    kept = {key: _translated(value) for key, value in raw.items() if key not in ("x-embedded", "x-numbers", "$ref")}
     if "$ref" not in raw:
         return kept
     reference = {"$ref": raw["$ref"].replace("#/definitions/", _REFERENCE)}

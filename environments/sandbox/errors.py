@@ -86,8 +86,8 @@ def stale(group: str, plural: str, name: str) -> ApiError:
 def precondition(group: str, kind: str, name: str, what: str, wanted: str, found: str) -> ApiError:
     """A delete that names another object. `what` is "UID" or "ResourceVersion"."""
     message = (
-        f'Operation cannot be fulfilled on {qualified(group, kind)} "{name}": the {what} in the precondition ({wanted}) '
-        f"does not match the {what} in record ({found}). The object might have been deleted and then recreated"
+        f'Operation cannot be fulfilled on {qualified(group, kind)} "{name}": the {what} in the precondition '
+        f"({wanted}) does not match the {what} in record ({found}). The object might have been deleted and then recreated"
     )
     return ApiError(409, "Conflict", message, details=_details(group, kind, name))
 

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from environments.sandbox import discovery, errors, scale
+from environments.sandbox import discovery, errors, protobuf, scale
 from environments.sandbox.addresses import Address, addressed
 from environments.sandbox.api import Api, Deletion, Options, Outcome
 from environments.sandbox.errors import ApiError
@@ -121,7 +121,7 @@ class Server:
             return self.api.patch(*place, address.name, media_type, _parsed(body), options)
         if verb == "patch":
             return self.api.apply(*place, address.name, _object(body), options)
-        if media_type not in ("application/json", "application/yaml", "", "*/*"):
+        if media_type not in ("application/json", "application/yaml", protobuf.MEDIA_TYPE, "", "*/*"):
             raise errors.unknown_format()
         if verb == "create" and is_review(kind):
             return _json(reviewed(kind, _object(body), options.user), 201)
@@ -250,6 +250,8 @@ async def _body(request: Request) -> bytes:
 
 
 def _parsed(body: bytes) -> Any:
+    if body.startswith(b"k8s\x00"):
+        return _from_protobuf(body)
     try:
         return json.loads(body)
     except ValueError:
@@ -258,6 +260,13 @@ def _parsed(body: bytes) -> Any:
         return yaml.load(body, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 a safe loader
     except yaml.YAMLError as error:
         raise errors.bad_request(f"error decoding YAML: {error}") from error
+
+
+def _from_protobuf(body: bytes) -> Object:
+    try:
+        return protobuf.decoded(body)
+    except protobuf.Malformed as error:
+        raise errors.bad_request(str(error)) from error
 
 
 def _object(body: bytes, kind: str = "object") -> Object:
