@@ -20,6 +20,7 @@ from tests.contract.space import Space
 pytestmark = pytest.mark.lane("kubectl")
 
 PATIENCE = 5  # seconds after which a change that Kubernetes would wait on for ever is called waiting
+SANDBOX_SPEED = 10
 PROBE = {"httpGet": {"path": "/readyz", "port": 80}, "periodSeconds": 1}
 BAD = {"pull_error": "not found"}
 UNREADY = {"ready": False}
@@ -77,7 +78,7 @@ RACES = [
     Race("surge", workload(behaviour=NEXT), "done", "done", "2 of 2", workload()),
     Race("no surge", workload(behaviour=NEXT, **rolling(0, 1)), "done", "done", "2 of 2", workload()),
     Race("recreate", workload(behaviour=NEXT, **RECREATE), "done", "done", "2 of 2", workload(**RECREATE)),
-    Race("bad image", workload(behaviour=BAD, **FIRM), "fail", "fail", "no progress for 3 s", workload(**FIRM)),
+    Race("bad image", workload(behaviour=BAD, **FIRM), "fail", "fail", "no progress for ", workload(**FIRM)),
     Race("the fix", workload(**FIRM), "done", "done", "2 of 2", workload(behaviour=BAD, **FIRM), "fail"),
     Race("never ready", workload(behaviour=UNREADY, **FIRM), "fail", "fail", "0 of 2 ready"),
     Race("settling", workload(minReadySeconds=2), "done", "done", "2 of 2 pods updated and available"),
@@ -188,6 +189,20 @@ def kubectl(request: pytest.FixtureRequest, tmp_path) -> Callable[..., subproces
     return start
 
 
+@pytest.fixture
+def speed(request: pytest.FixtureRequest) -> float:
+    """How much faster than the wall's the cluster's deadlines pass; its timestamps are the wall's."""
+    return SANDBOX_SPEED if request.node.callspec.params["access"] == "sandbox" else 1
+
+
+def at_speed(manifest: Manifest, speed: float) -> Manifest:
+    """With a deadline that takes as long on the wall's clock."""
+    spec = manifest["spec"]
+    if "progressDeadlineSeconds" not in spec:
+        return manifest
+    return {**manifest, "spec": {**spec, "progressDeadlineSeconds": round(spec["progressDeadlineSeconds"] * speed)}}
+
+
 def said_by(process: subprocess.Popen) -> str:
     output, _ = process.communicate(timeout=30)
     if process.returncode == 0:
@@ -202,16 +217,16 @@ def settle(space: Space, ref: Ref, state: str) -> None:
 
 
 @pytest.mark.parametrize("race", RACES, ids=lambda race: race.name)
-def test_our_verdict_beside_kubectls(space: Space, kubectl, race: Race):
+def test_our_verdict_beside_kubectls(space: Space, kubectl, speed: float, race: Race):
     kind, ref = race.change["kind"], space.ref(race.change["kind"])
     if race.beside:
         space.apply(race.beside)
         space.until(lambda: "hard" in space.found(space.ref("ResourceQuota", "q", "v1")).get("status", {}))
     if race.before:
-        space.apply(race.before)
+        space.apply(at_speed(race.before, speed))
         settle(space, ref, race.settled)
     with Follower(space, kind) as follower:
-        generation = space.apply(race.change).object["metadata"]["generation"]
+        generation = space.apply(at_speed(race.change, speed)).object["metadata"]["generation"]
         began = time.monotonic()
         theirs = kubectl(space, "rollout", "status", f"{kind}/web", f"--timeout={PATIENCE}s")
         verdict, ours_at = follower.verdict(generation, began + PATIENCE)
@@ -242,8 +257,10 @@ def stuck(space: Space) -> list[tuple[str, str]]:
     return stuck_pods(space.found(space.ref("StatefulSet")), pods)
 
 
-def test_a_return_is_not_blamed_for_the_deadline_that_its_predecessor_missed(space: Space):
-    good, bad = (workload(behaviour=told, replicas=4, **FIRM, **rolling(0, "50%")) for told in (None, BAD))
+def test_a_return_is_not_blamed_for_the_deadline_that_its_predecessor_missed(space: Space, speed: float):
+    good, bad = (
+        at_speed(workload(behaviour=told, replicas=4, **FIRM, **rolling(0, "50%")), speed) for told in (None, BAD)
+    )
     for manifest, state in ((good, "done"), (bad, "fail")):
         space.apply(manifest)
         settle(space, space.ref(), state)
