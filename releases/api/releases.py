@@ -4,7 +4,7 @@ import json
 
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
-from ninja import Router
+from ninja import Router, Status
 from ninja.errors import HttpError
 from pydantic import ValidationError as PydanticError
 
@@ -54,7 +54,7 @@ def get_release(request: HttpRequest, release_id: int) -> ReleaseOut:
 
 
 @router.post("/releases", response={200: ReleaseOut, 201: ReleaseOut}, openapi_extra=MULTIPART)
-def post_release(request: HttpRequest) -> tuple[int, ReleaseOut]:
+def post_release(request: HttpRequest) -> Status[ReleaseOut]:
     """Creates a release: 201, or 200 where the very same is there already. As JSON, or multipart with the bundle."""
     wanted, uploaded = _parse(request)
     application = application_named(wanted.application)
@@ -70,18 +70,18 @@ def post_release(request: HttpRequest) -> tuple[int, ReleaseOut]:
         commit_author=wanted.commit_author,
         source="api",
     )
-    return (201 if created else 200), shown(release)
+    return Status(201 if created else 200, shown(release))
 
 
 @router.post("/bundles", response={201: BundleOut})
-def post_bundle(request: HttpRequest) -> tuple[int, BundleOut]:
+def post_bundle(request: HttpRequest) -> Status[BundleOut]:
     """Stores a bundle for a later release: multipart with `application` and the file `bundle`."""
     uploaded = _uploaded(request)
     if uploaded is None:
         raise Unacceptable("There is no file “bundle” in this request. Send it as multipart/form-data.")
     application = application_named(request.POST.get("application", ""))
     bundle = store_bundle(application, *uploaded)
-    return 201, BundleOut(digest=bundle.digest, application=application.name, files=bundle.files)
+    return Status(201, BundleOut(digest=bundle.digest, application=application.name, files=bundle.files))
 
 
 def actor_of(request: HttpRequest) -> Actor:

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
-from ninja import Router
+from ninja import Router, Status
 
 from environments.access import may, visible
 from environments.models import Environment
@@ -40,7 +40,7 @@ def list_rollouts(
 
 
 @router.post("/rollouts", response={201: RolloutOut})
-def post_rollout(request: HttpRequest, wanted: RolloutIn) -> tuple[int, RolloutOut]:
+def post_rollout(request: HttpRequest, wanted: RolloutIn) -> Status[RolloutOut]:
     """Asks for a rollout; the orchestrator plans it next."""
     rollout = actions.request(
         actor_of(request),
@@ -50,15 +50,15 @@ def post_rollout(request: HttpRequest, wanted: RolloutIn) -> tuple[int, RolloutO
         parameters=wanted.parameters,
         reason=wanted.comment,
     )
-    return 201, shown(rollout)
+    return Status(201, shown(rollout))
 
 
 @router.post("/undo", response={201: RolloutOut})
-def post_undo(request: HttpRequest, wanted: UndoIn) -> tuple[int, RolloutOut]:
+def post_undo(request: HttpRequest, wanted: UndoIn) -> Status[RolloutOut]:
     """Asks for what an earlier rollout had applied, as it was stored: a new rollout, planned and approved as any."""
     application, environment = application_named(wanted.application), environment_named(wanted.environment)
     target = earlier(application, environment, rollout=wanted.rollout, version=wanted.version)
-    return 201, shown(actions.undo(actor_of(request), application, environment, target, reason=wanted.comment))
+    return Status(201, shown(actions.undo(actor_of(request), application, environment, target, reason=wanted.comment)))
 
 
 @router.get("/rollouts/{rollout_id}", response=RolloutOut)

@@ -1,0 +1,173 @@
+"""The JSON API: the same guards as the screens, problem documents, tokens with scopes."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.utils import timezone
+
+from portal import blobs, tokens
+from releases.models import Bundle, Release, Rollout
+from releases.states import Phase
+from tests.releases.world import WEB, World, archive
+
+pytestmark = pytest.mark.django_db
+
+
+class Caller:
+    """Somebody with a token."""
+
+    def __init__(self, token: str) -> None:
+        self.client = Client(headers={"Authorization": f"Bearer {token}"})
+
+    def get(self, path: str) -> Any:
+        return self.client.get(f"/api/v1/{path}")
+
+    def post(self, path: str, body: Any = None) -> Any:
+        return self.client.post(f"/api/v1/{path}", json.dumps(body or {}), content_type="application/json")
+
+
+def caller(world: World, name: str, *, environments: tuple[str, ...] = (), verbs: tuple[str, ...] = ()) -> Caller:
+    user = world.people[name].user
+    assert user is not None
+    return Caller(tokens.issue(user, "test", environments, verbs, timezone.now() + timedelta(hours=1))[0])
+
+
+def test_a_release_comes_with_its_bundle_and_goes_into_an_environment(world: World) -> None:
+    developer = caller(world, "developer")
+    bundle = SimpleUploadedFile("shop.tar.gz", archive({"base/web.yaml": WEB}))
+    images = json.dumps({"web": "registry.example/shop/web:1.0.0"})
+    form = {"application": "shop", "version": "1.0.0", "images": images, "bundle": bundle}
+    created = developer.client.post("/api/v1/releases", form)
+    assert created.status_code == 201
+    release = created.json()
+    asked = developer.post("rollouts", {"release": release["id"], "environment": "dev"})
+    assert asked.status_code == 201
+    rollout = developer.get(f"rollouts/{asked.json()['id']}").json()
+    assert (rollout["phase"], rollout["environment"], rollout["release"]) == ("planning", "dev", release["id"])
+    assert (rollout["steps"], rollout["requested_by"]) == ([], "developer (token test)")
+
+
+def test_a_bundle_is_uploaded_once_and_named_by_its_digest(world: World) -> None:
+    developer = caller(world, "developer")
+    form = {"application": "shop", "bundle": SimpleUploadedFile("shop.tar.gz", archive({"base/web.yaml": WEB}))}
+    digest = developer.client.post("/api/v1/bundles", form).json()["digest"]
+    body = {"application": "shop", "version": "2.0.0", "images": {"web": "r.example/web:2"}, "bundle": digest}
+    assert developer.post("releases", body).status_code == 201
+    assert developer.post("releases", body).status_code == 200
+    changed = developer.post("releases", {**body, "images": {"web": "r.example/web:3"}})
+    assert (changed.status_code, "never changes" in changed.json()["detail"]) == (422, True)
+
+
+def test_a_bad_bundle_names_file_line_and_field_and_leaves_nothing(world: World) -> None:
+    bad = archive({"base/web.yaml": "kind: Deployment\nkind: Service\n"})
+    form = {"application": "shop", "version": "1.0.0", "bundle": SimpleUploadedFile("shop.tar.gz", bad)}
+    answer = caller(world, "developer").client.post("/api/v1/releases", form)
+    stored = Bundle.objects.exists()
+    if answer.status_code == 201:
+        pytest.fail("A bundle that no environment could render was taken.")
+    assert (answer.status_code, answer["Content-Type"]) == (422, "application/problem+json")
+    assert answer.json()["errors"][0]["file"] == "base/web.yaml"
+    assert answer.json()["errors"][0]["line"] == 2
+    assert not stored
+    assert not Release.objects.exists()
+
+
+PROBLEMS: list[tuple[str, str, Any, int, str]] = [
+    ("no such release", "rollouts", {"release": 99, "environment": "dev"}, 404, "no release"),
+    ("no such environment", "rollouts", {"release": "shop@1.0.0", "environment": "x"}, 404, "dev, staging, prod, dr"),
+    ("no such application", "releases", {"application": "x", "version": "1"}, 404, "There are: shop"),
+    ("a missing field", "rollouts", {"environment": "dev"}, 422, "release"),
+    (
+        "an unknown strategy",
+        "rollouts",
+        {"release": "shop@1.0.0", "environment": "dev", "strategy": "x"},
+        422,
+        "rolling",
+    ),
+    ("a bad version", "releases", {"application": "shop", "version": "a b"}, 422, "does not fit"),
+]
+
+
+@pytest.mark.parametrize(("what", "path", "body", "status", "said"), PROBLEMS, ids=[case[0] for case in PROBLEMS])
+def test_errors_are_problem_documents(world: World, what: str, path: str, body: Any, status: int, said: str) -> None:
+    world.release("1.0.0")
+    answer = caller(world, "developer").post(path, body)
+    assert (answer.status_code, answer["Content-Type"]) == (status, "application/problem+json")
+    problem = answer.json()
+    assert problem["status"] == status
+    assert said in problem["detail"]
+
+
+@pytest.mark.parametrize("header", [None, "Bearer nonsense", "Basic eDp5"])
+def test_without_a_token_there_is_nothing(world: World, header: str | None) -> None:
+    client = Client(headers={"Authorization": header} if header else {})
+    answer = client.get("/api/v1/matrix")
+    assert (answer.status_code, answer["Content-Type"]) == (401, "application/problem+json")
+    assert "Bearer" in answer["WWW-Authenticate"]
+
+
+def test_a_lead_approves_exactly_the_plan_that_they_saw(world: World) -> None:
+    digest = blobs.store_json({"risks": []})
+    rollout = world.rollout(Phase.AWAITING_APPROVAL, plan_digest=digest)
+    lead = caller(world, "lead")
+    other = lead.post(f"rollouts/{rollout.pk}/approve", {"digest": "sha256:other", "comment": "Fine."})
+    assert other.status_code == 409
+    answer = lead.post(f"rollouts/{rollout.pk}/approve", {"digest": digest, "comment": "Fine."})
+    assert (answer.status_code, answer.json()["phase"]) == (200, "waiting")
+    late = caller(world, "lead2").post(f"rollouts/{rollout.pk}/reject", {"digest": digest, "comment": "No."})
+    assert late.status_code == 409
+
+
+def test_a_token_can_do_no_more_than_its_scope(world: World) -> None:
+    world.release("1.0.0")
+    narrow = caller(world, "developer", environments=("dev",), verbs=("view", "request"))
+    assert narrow.post("rollouts", {"release": "shop@1.0.0", "environment": "dev"}).status_code == 201
+    refused = narrow.post("rollouts", {"release": "shop@1.0.0", "environment": "staging"})
+    assert (refused.status_code, "scope" in refused.json()["detail"]) == (403, True)
+    assert [each["name"] for each in narrow.get("environments").json()] == ["dev"]
+
+
+def test_the_matrix_says_what_runs_where(world: World) -> None:
+    world.rollout(Phase.SUCCEEDED, version="1.0.0")
+    world.rollout(Phase.PROGRESSING, version="1.1.0")
+    row = caller(world, "auditor").get("matrix").json()[0]
+    prod = next(cell for cell in row["environments"] if cell["environment"] == "prod")
+    assert (row["application"], row["latest"]) == ("shop", "1.1.0")
+    assert (prod["live"], prod["behind"], prod["in_flight"]["version"]) == ("1.0.0", 1, "1.1.0")
+
+
+def test_only_auditors_page_through_the_history(world: World) -> None:
+    world.release("1.0.0")
+    entries = caller(world, "auditor").get("audit?limit=1").json()
+    assert (len(entries), entries[0]["number"]) == (1, 1)
+    assert caller(world, "auditor").get(f"audit?after={entries[0]['number']}").json()[0]["number"] == 2
+    assert caller(world, "lead").get("audit").status_code == 403
+
+
+def test_an_earlier_release_comes_back_as_a_new_rollout(world: World) -> None:
+    digest = blobs.store_json({"risks": []})
+    first = world.rollout(Phase.SUCCEEDED, version="1.0.0", plan_digest=digest)
+    world.rollout(Phase.SUCCEEDED, version="1.1.0", plan_digest=digest)
+    body = {"application": "shop", "environment": "prod", "version": "1.0.0"}
+    answer = caller(world, "operator").post("undo", body)
+    assert (answer.status_code, answer.json()["kind"], answer.json()["version"]) == (201, "undo", "1.0.0")
+    assert Rollout.objects.get(pk=answer.json()["id"]).source_plan == first.plan_digest
+    assert caller(world, "operator").post("undo", {**body, "version": "7"}).status_code == 404
+
+
+def test_the_openapi_document_is_open_and_names_every_path(client: Client) -> None:
+    paths = client.get("/api/v1/openapi.json").json()["paths"]
+    wanted = {
+        "releases",
+        "bundles",
+        "rollouts",
+        "rollouts/{rollout_id}",
+        "rollouts/{rollout_id}/{verb}",
+        "matrix",
+        "audit",
+    }
+    assert {f"/api/v1/{path}" for path in wanted} <= set(paths)

@@ -1,0 +1,201 @@
+"""The pages: who sees what, what they offer, and that each is answered with an ETag."""
+
+from collections.abc import Callable
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+
+from portal import blobs
+from releases.models import Approval, Rollout
+from releases.states import Phase
+from tests.releases.world import World
+
+pytestmark = pytest.mark.django_db
+PLAN = {
+    "namespace": "shop-prod",
+    "images": {"web": "registry.example/shop/web@sha256:" + "0" * 64},
+    "objects": [
+        {
+            "ref": ["apps/v1", "Deployment", "shop-prod", "web"],
+            "manifest": {"spec": {"template": {"spec": {"containers": [{"image": "registry.example/shop/web:1"}]}}}},
+        }
+    ],
+    "changes": [
+        {
+            "ref": ["apps/v1", "Deployment", "shop-prod", "web"],
+            "action": "update",
+            "fields": [{"path": "spec.replicas", "before": 2, "after": 3, "layer": "overlay"}],
+            "restarts": True,
+        },
+        {"ref": ["v1", "ConfigMap", "shop-prod", "old"], "action": "delete"},
+    ],
+    "risks": [{"title": "Objects are deleted", "detail": "ConfigMap old"}],
+    "steps": [],
+}
+
+As = Callable[[str], Client]
+
+
+@pytest.fixture
+def as_(world: World) -> As:
+    def sign_in(name: str) -> Client:
+        client = Client()
+        client.force_login(world.people[name].user)
+        return client
+
+    return sign_in
+
+
+@pytest.fixture
+def waiting(world: World) -> Rollout:
+    return world.rollout(Phase.AWAITING_APPROVAL, plan_digest=blobs.store_json(PLAN), why="Waits for 1 approval.")
+
+
+PAGES = ["/", "/approvals", "/rollouts", "/history", "/environments", "/environments/prod"]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_nobody_sees_a_page_without_signing_in(client: Client, world: World, page: str) -> None:
+    answer = client.get(page)
+    assert (answer.status_code, answer["Location"]) == (302, f"/sign-in?next={page}")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_that_has_not_changed_is_not_sent_again(as_: As, waiting: Rollout, page: str) -> None:
+    client = as_("lead")
+    first = client.get(page)
+    assert first.status_code == 200
+    again = client.get(page, headers={"If-None-Match": first["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    Rollout.objects.filter(pk=waiting.pk).update(phase=Phase.REJECTED, why="No.")
+    assert page not in {"/", "/approvals", "/rollouts"} or client.get(page)["ETag"] != first["ETag"]
+
+
+@pytest.mark.parametrize("page", [*PAGES, "/rollouts/1?tab=changes"])
+def test_no_page_has_inline_script_or_style(as_: As, waiting: Rollout, page: str) -> None:
+    answer = as_("lead").get(page.replace("/1", f"/{waiting.pk}"))
+    assert "script-src 'self'" in answer["Content-Security-Policy"]
+    text = answer.content.decode()
+    assert " style=" not in text
+    assert "<script>" not in text
+    assert " onclick" not in text
+
+
+def test_the_matrix_shows_what_is_live_how_far_behind_and_what_waits(as_: As, world: World) -> None:
+    world.rollout(Phase.SUCCEEDED, version="1.0.0")
+    world.rollout(Phase.AWAITING_APPROVAL, version="1.1.0", plan_digest=blobs.store_json(PLAN))
+    text = shown(as_("lead").get("/"))
+    for words in ("1.0.0", "1 behind", "1.1.0", "waits for approval 0 of 1", "Waits for you"):
+        assert words in text
+    assert "Waits for you" not in shown(as_("developer").get("/"))
+
+
+def test_an_outsider_sees_no_environment_and_no_rollout(as_: As, waiting: Rollout) -> None:
+    client = as_("outsider")
+    assert "No environment that you may see" in shown(client.get("/"))
+    assert client.get(f"/rollouts/{waiting.pk}").status_code == 403
+    assert client.get("/environments/prod").status_code == 403
+
+
+def test_a_rollout_says_why_a_button_is_not_there(as_: As, waiting: Rollout) -> None:
+    own = shown(as_("lead").get(f"/rollouts/{waiting.pk}"))
+    assert f"/rollouts/{waiting.pk}/approve" in own
+    theirs = shown(as_("developer").get(f"/rollouts/{waiting.pk}"))
+    assert f'href="/rollouts/{waiting.pk}/approve"' not in theirs
+    assert "that takes the role approver" in theirs
+
+
+def test_the_diff_shows_what_is_removed_first_and_where_values_come_from(as_: As, waiting: Rollout) -> None:
+    text = shown(as_("auditor").get(f"/rollouts/{waiting.pk}?tab=changes"))
+    assert text.index("ConfigMap old") < text.index("Deployment web")
+    for words in ("restarts its pods", "spec.replicas", "overlay", "Objects are deleted", "1 changed, 1 removed"):
+        assert words in text
+
+
+@pytest.mark.parametrize("tab", ["now", "changes", "approvals", "activity", "release"])
+def test_every_tab_has_an_address(as_: As, waiting: Rollout, tab: str) -> None:
+    assert as_("lead").get(f"/rollouts/{waiting.pk}?tab={tab}").status_code == 200
+
+
+def test_addresses_that_name_nothing_are_told(as_: As, waiting: Rollout) -> None:
+    client = as_("lead")
+    for address in (
+        "/rollouts/999",
+        f"/rollouts/{waiting.pk}?tab=x",
+        f"/rollouts/{waiting.pk}/explode",
+        "/environments/x",
+    ):
+        assert client.get(address).status_code == 404
+
+
+def test_a_lead_approves_without_javascript(as_: As, waiting: Rollout) -> None:
+    client, address = as_("lead"), f"/rollouts/{waiting.pk}/approve"
+    assert "Approve 1.0.0 for prod" in shown(client.get(address))
+    client.post(address, {"digest": waiting.plan_digest, "comment": "Checked the diff."})
+    vote = Approval.objects.get()
+    assert (vote.name, vote.decision, vote.digest, vote.comment) == (
+        "lead",
+        "approved",
+        waiting.plan_digest,
+        "Checked the diff.",
+    )
+    waiting.refresh_from_db()
+    assert waiting.phase == Phase.WAITING
+
+
+REFUSED = [
+    ("without a comment", "lead", {"comment": ""}, "comment"),
+    ("another plan than the one on the screen", "lead", {"digest": "sha256:other"}, "plan"),
+    ("the requester", "developer", {}, "role approver"),
+]
+
+
+@pytest.mark.parametrize(("what", "who", "change", "said"), REFUSED, ids=[what for what, *_ in REFUSED])
+def test_what_is_refused_is_said_and_changes_nothing(
+    as_: As, waiting: Rollout, what: str, who: str, change: dict[str, str], said: str
+) -> None:
+    form = {"digest": waiting.plan_digest, "comment": "Looks right.", **change}
+    answer = as_(who).post(f"/rollouts/{waiting.pk}/approve", form, follow=True)
+    assert said in shown(answer)
+    assert not Approval.objects.exists()
+
+
+def test_of_two_who_press_at_once_the_second_is_told(as_: As, waiting: Rollout) -> None:
+    form = {"digest": waiting.plan_digest, "comment": "Sure."}
+    as_("lead").post(f"/rollouts/{waiting.pk}/approve", form)
+    answer = as_("lead2").post(f"/rollouts/{waiting.pk}/reject", form, follow=True)
+    assert "is waiting" in shown(answer)
+    waiting.refresh_from_db()
+    assert waiting.phase == Phase.WAITING
+
+
+FILTERS = [
+    ("?environment=prod", True),
+    ("?environment=dev", False),
+    ("?phase=awaiting+approval", True),
+    ("?version=9", False),
+    ("?by=developer&application=shop", True),
+    ("?phase=nonsense", False),
+]
+
+
+@pytest.mark.parametrize(("query", "there"), FILTERS)
+def test_rollouts_are_filtered_by_their_address(as_: As, waiting: Rollout, query: str, there: bool) -> None:
+    assert (f'href="/rollouts/{waiting.pk}"' in shown(as_("lead").get(f"/rollouts{query}"))) is there
+
+
+def test_the_history_is_filtered_verified_and_exported_by_auditors(as_: As, waiting: Rollout) -> None:
+    form = {"digest": waiting.plan_digest, "comment": "Looks right."}
+    as_("lead").post(f"/rollouts/{waiting.pk}/approve", form)
+    auditor = as_("auditor")
+    assert "rollout.approved" in shown(auditor.get("/history?verb=approved"))
+    assert "rollout.approved" not in shown(auditor.get("/history?environment=dev"))
+    assert "entries verified" in shown(auditor.get("/history?verify=1"))
+    export = b"".join(auditor.get("/history/export").streaming_content).decode()
+    assert '"verb": "rollout.approved"' in export
+    assert as_("lead").get("/history/export").status_code == 403
+
+
+def shown(answer: HttpResponse) -> str:
+    return answer.content.decode().replace("&#x27;", "'")
