@@ -95,6 +95,7 @@ def watching(*acts, pace=FAST):
         finally:
             watcher.stop()
             watcher.join(5)
+            gateway.close()
             assert not watcher.is_alive()
 
 
