@@ -100,10 +100,16 @@ class View:
 
     def look(self, key: str) -> Look | None:
         """The newest look at an object: what the watch told, or what the step read itself."""
-        row, read = self.facts.looks.get(key), self.slot("read").get(key)
+        row, read = self.facts.looks.get(key), self.read(key)
         if read is None or (row and row.seen_at >= read["at"]):
             return row
         return _of_read(read)
+
+    def read(self, key: str) -> Mapping[str, Any] | None:
+        """What the step read itself; a read from before the object was written says nothing."""
+        read: Mapping[str, Any] | None = self.slot("read").get(key)
+        written = self.written.get(key)
+        return None if read is None or (written and read["at"] < written["at"]) else read
 
 
 def _of_read(read: Mapping[str, Any]) -> Look:

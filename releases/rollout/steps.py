@@ -97,7 +97,7 @@ def all_done(view: View, actions: Iterable[Action], why: str) -> Judgement:
 
 def read_due(view: View, target: Target, pauses: tuple[float, ...] = READ_PAUSES) -> bool:
     """Whether it is time to read the object again; the pauses grow."""
-    read = view.slot("read").get(target.key)
+    read = view.read(target.key)
     return read is None or view.facts.now >= read["at"] + pauses[min(read["count"], len(pauses)) - 1]
 
 

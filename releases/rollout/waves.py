@@ -55,7 +55,7 @@ def judge(view: View, target: Target) -> Verdict:
 
 def _gone(view: View, target: Target) -> Verdict:
     # A watch says "deleted" of an object that only lost our label: believe a read alone.
-    read = view.slot("read").get(target.key)
+    read = view.read(target.key)
     if read is not None and read["object"] is None:
         return Verdict("fail", "somebody has deleted it")
     return Verdict("wait", "the watch says that it was deleted; reading it")
@@ -114,7 +114,8 @@ def _present(view: View, target: Target) -> bool:
 
 def reads(view: View, judged: Sequence[Judged]) -> tuple[Action, ...]:
     """What has to be read since no watch tells of it."""
-    return tuple(Read(t.ref) for t, v in judged if v.state == "wait" and _unwatched(view, t) and _read_now(view, t))
+    waiting = [target for target, verdict in judged if verdict.state == "wait" and target.key in view.written]
+    return tuple(Read(target.ref) for target in waiting if _unwatched(view, target) and _read_now(view, target))
 
 
 def _read_now(view: View, target: Target) -> bool:

@@ -318,6 +318,14 @@ def test_an_object_that_is_really_gone_fails_the_wave() -> None:
     assert "somebody has deleted it" in paper.go().why
 
 
+def test_what_was_absent_before_it_was_applied_is_not_taken_for_deleted() -> None:
+    paper = Paper(plan_of(WEB), watching=False)
+    decision = paper.go()
+    applied = next(at for at, action in enumerate(paper.done) if isinstance(action, Apply))
+    assert not any(isinstance(action, Read) for action in paper.done[: applied + 1])
+    assert decision.phase is Phase.FAILED  # it was read after the apply, and is gone
+
+
 def test_without_watches_a_rollout_reads_for_itself() -> None:
     paper = Paper(plan_of(WEB), watching=False)
     paper.read[WEB.key] = workload(WEB, 1)
