@@ -77,7 +77,7 @@ def _seed(options: Options, kubeconfig: str, registry: str) -> dict[str, Any]:
     seed.environments(Path(kubeconfig).read_text())
     seed.applications(ROOT / "demo")
     application = Application.objects.get(name="ai-workflow")
-    references = images.references(ROOT / "demo" / "ai-workflow", registry, "1.0.0")
+    references = images.references(ROOT / "demo" / "ai-workflow", registry, "{version}")
     return {
         "url": options.url,
         "users": users,

@@ -10,7 +10,7 @@ from typing import Any
 import urllib3
 
 HOST = "registry.example"
-IMAGE = re.compile(rf"image:\s*[\"']?{re.escape(HOST)}/([a-z0-9./_-]+)")
+IMAGE = re.compile(rf"image:\s*[\"']?{re.escape(HOST)}/([a-z0-9./_-]+)(?::([\w.-]+))?")
 LABEL = "test.slipway/behaviour"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -29,22 +29,24 @@ BEHAVIOURS: dict[str, dict[str, Any]] = {
 TIMEOUT = urllib3.Timeout(connect=2, read=10)
 
 
-def names(platform: Path) -> list[str]:
-    """The repositories that a platform's manifests name, without the host."""
-    found = {name for file in platform.rglob("*.yaml") for name in IMAGE.findall(file.read_text())}
-    return sorted(found)
+def written(platform: Path) -> list[tuple[str, str]]:
+    """(repository without the host, tag or "") of every image that a platform's manifests name."""
+    return sorted({found for file in platform.rglob("*.yaml") for found in IMAGE.findall(file.read_text())})
 
 
 def references(platform: Path, registry: str, version: str) -> dict[str, str]:
-    """What a release of a platform maps its images to: {"registry.example/…/agent-service": reference}."""
-    return {f"{HOST}/{name}": f"{registry}/{name}:{version}" for name in names(platform)}
+    """What a release maps its images to. Those that the bundle writes with a tag, such as redis, stay at that tag."""
+    return {
+        f"{HOST}/{name}:{tag}" if tag else f"{HOST}/{name}": f"{registry}/{name}:{tag or version}"
+        for name, tag in written(platform)
+    }
 
 
 def push_all(registry: str, platforms: list[Path]) -> None:
     """Every image in every version. RuntimeError names what the registry refused."""
     pool = urllib3.PoolManager(timeout=TIMEOUT, retries=False)
     for platform in platforms:
-        for name in names(platform):
+        for name in sorted({name for name, _tag in written(platform)}):
             for version, behaviour in BEHAVIOURS.items():
                 push(pool, registry, name, version, behaviour)
 

@@ -140,15 +140,14 @@ def archive(folder: Path) -> bytes:
 def webhooks(application: Application, images: dict[str, str], url: str) -> dict[str, dict[str, str]]:
     """{provider: url, secret}: GitHub's releases of example/ai-workflow go to dev, and ask for staging."""
     targets = Environment.objects.filter(name__in=["dev", "staging"])
-    templates = {name: reference.rpartition(":")[0] + ":{version}" for name, reference in images.items()}
     made = {}
     for provider, secret, mapping in (
         (
             "github",
             secrets.token_urlsafe(24),
-            {"repository": application.repository, "events": ["release"], "images": templates},
+            {"repository": application.repository, "events": ["release"], "images": images},
         ),
-        ("generic", "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode(), {"images": templates}),
+        ("generic", "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode(), {"images": images}),
     ):
         source = WebhookSource.objects.create(
             name=application.name, provider=provider, application=application, secret=secret, mapping=mapping

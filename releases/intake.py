@@ -16,7 +16,7 @@ from releases.errors import Unacceptable
 from releases.models import Application, Bundle, Release
 
 VERSION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._+-]{0,126}[A-Za-z0-9])?")
-IMAGE_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._/-]{0,199}[A-Za-z0-9])?")
+IMAGE_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._/:-]{0,199}[A-Za-z0-9])?")
 REFERENCE = re.compile(r"[^\s@]+(@sha256:[0-9a-f]{64})?")
 
 
