@@ -121,7 +121,7 @@ def manifests_of(plan: Mapping[str, Any], sealed: Mapping[str, Any]) -> list[Man
 def _plan_of(rollout: Rollout, source: Source, gateway: Gateway) -> Planned:
     previous = running_release(rollout.application_id, rollout.environment_id)
     before = load_plan(previous) if previous else None
-    earlier = [before, *(load_plan(each) for each in _leftovers(rollout, previous))]
+    earlier = [before, *_leftovers(rollout, previous)]
     refs = [each.ref for each in source.objects]
     going = pruning.dropped(refs, earlier)
     around = cluster.survey(gateway, source.objects, going)
@@ -145,9 +145,11 @@ def _with_steps(document: Plan) -> Plan:
     return {**document, "steps": [step.to_json() for step in steps]}
 
 
-def _leftovers(rollout: Rollout, previous: Rollout | None) -> list[Rollout]:
+def _leftovers(rollout: Rollout, previous: Rollout | None) -> list[Plan]:
+    """Plans that were begun after the running one and came to nothing."""
     started = unfinished_since(previous, rollout.application_id, rollout.environment_id)
-    return [each for each in started if each.pk != rollout.pk and each.plan_digest]
+    digests = dict.fromkeys(each.plan_digest for each in started if each.pk != rollout.pk and each.plan_digest)
+    return [blobs.load_json(digest) for digest in digests]
 
 
 def _namespaces(rollout: Rollout, missing: Iterable[str], refs: Iterable[Ref]) -> tuple[Wanted, ...]:
