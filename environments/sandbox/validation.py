@@ -145,7 +145,8 @@ def _workload(new: Object) -> Causes:
     pod = template.get("spec") or {}
     if pod.get("restartPolicy", "Always") != "Always":
         causes.append(unsupported("spec.template.spec.restartPolicy", pod["restartPolicy"], ("Always",)))
-    return [*causes, *pod_spec_causes(pod, "spec.template.spec")]
+    claims = [claim["metadata"]["name"] for claim in spec.get("volumeClaimTemplates") or ()]
+    return [*causes, *pod_spec_causes(pod, "spec.template.spec", claims)]
 
 
 def _replicas(spec: Object) -> Causes:

@@ -17,11 +17,11 @@ _LABEL_WORDS = (
 _POLICIES = ("Always", "IfNotPresent", "Never")
 
 
-def pod_spec_causes(spec: Object, path: str) -> list[Cause]:
+def pod_spec_causes(spec: Object, path: str, claims: Iterable[str] = ()) -> list[Cause]:
     containers = spec.get("containers") or []
     if not containers:
         return [Cause("FieldValueRequired", "Required value", f"{path}.containers")]
-    volumes = {volume.get("name") for volume in spec.get("volumes") or ()}
+    volumes = {volume.get("name") for volume in spec.get("volumes") or ()} | set(claims)
     causes = []
     for part in ("containers", "initContainers"):
         for index, container in enumerate(spec.get(part) or ()):
