@@ -21,15 +21,24 @@ class WrongType(Exception):
 
 @dataclass
 class Decoder:
-    """Walks one object. `unknown` collects the paths of fields that the schema does not have."""
+    """Walks one object. `unknown` collects the paths of fields that the schema does not have; a lenient one leaves
+    values of wrong types to the rules of the schema, as those of custom resources are."""
 
-    keep_unknown: bool = False
+    lenient: bool = False
     unknown: list[str] = field(default_factory=list)
 
     def decode(self, value: Any, kind: Node | None, path: str = "", owner: str = "") -> Any:
         """A new value of this type; raises WrongType."""
         if kind is None or kind.type == "any":
             return value
+        try:
+            return self._decode(value, kind, path, owner)
+        except WrongType:
+            if self.lenient:
+                return value
+            raise
+
+    def _decode(self, value: Any, kind: Node, path: str, owner: str) -> Any:
         match kind.type:
             case "struct":
                 return self._struct(_expect(value, Mapping, "object", kind, path, owner), kind, path)
@@ -56,7 +65,7 @@ class Decoder:
         return found
 
     def _note(self, name: str, inner: Any, found: dict[str, Any], path: str, kind: Node) -> None:
-        if kind.open or self.keep_unknown:
+        if kind.open:
             found[name] = inner
         else:
             self.unknown.append(f"{path}.{name}" if path else name)

@@ -7,6 +7,7 @@ from typing import Any
 
 from environments.sandbox.defaults_pod import admitted_pod_spec, default_pod_spec
 from environments.sandbox.kinds import Kind
+from environments.sandbox.schema_rules import defaults_filled
 from environments.sandbox.store import Object
 
 _Default = Callable[[Object, Object | None], None]
@@ -16,6 +17,9 @@ _DEFAULTS: dict[tuple[str, str], _Default] = {}
 def defaulted(kind: Kind, new: Object, old: Object | None) -> Object:
     """The object with its defaults; belongs to the caller alone down to the parts that were filled in."""
     made = {**new, "metadata": dict(new["metadata"])}
+    if kind.schema is not None:
+        rest = {name: value for name, value in made.items() if name not in ("apiVersion", "kind", "metadata")}
+        return {**made, **defaults_filled(rest, kind.schema.raw)}
     default = _DEFAULTS.get((kind.group, kind.kind))
     if default is not None:
         default(made, old)

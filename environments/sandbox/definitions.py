@@ -7,7 +7,7 @@ from environments.sandbox.store import Entry, Object, Store, now
 from environments.schema import Node, Schema, recorded
 
 GROUP, KIND = "apiextensions.k8s.io", "CustomResourceDefinition"
-_METADATA = {"$ref": "#/definitions/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"}
+_METADATA = {"$ref": "#/definitions/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta", "x-embedded": True}
 _TEXT = {"type": "string"}
 
 

@@ -87,7 +87,8 @@ def precondition(group: str, kind: str, name: str, what: str, wanted: str, found
     """A delete that names another object. `what` is "UID" or "ResourceVersion"."""
     message = (
         f'Operation cannot be fulfilled on {qualified(group, kind)} "{name}": the {what} in the precondition '
-        f"({wanted}) does not match the {what} in record ({found}). The object might have been deleted and then recreated"
+        f"({wanted}) does not match the {what} in record ({found}). "
+        "The object might have been deleted and then recreated"
     )
     return ApiError(409, "Conflict", message, details=_details(group, kind, name))
 
@@ -130,8 +131,12 @@ def expired(asked: int, oldest: int) -> ApiError:
     return ApiError(410, "Expired", f"too old resource version: {asked} ({oldest})")
 
 
-def unsupported_media_type() -> ApiError:
-    """Of a patch."""
+def unsupported_media_type(*, custom: bool = False) -> ApiError:
+    """Of a patch; custom resources take no strategic merge patch, and say so otherwise."""
+    if custom:
+        accepted = "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml"
+        words = f"the body of the request was in an unknown format - accepted media types include: {accepted}"
+        return ApiError(415, "UnsupportedMediaType", words)
     return ApiError(415, "UnsupportedMediaType", "415: Unsupported Media Type", details={})
 
 

@@ -26,7 +26,7 @@ def patcher(kind: Kind, media_type: str, body: Any) -> Change:
         return lambda old: jsonpatch.merge_patch(old, _object(body))
     if media_type == STRATEGIC and kind.definition is None:
         return lambda old: _strategic(kind, old, _object(body))
-    raise errors.unsupported_media_type()
+    raise errors.unsupported_media_type(custom=kind.definition is not None)
 
 
 def _object(body: Any) -> Mapping[str, Any]:

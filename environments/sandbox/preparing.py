@@ -69,7 +69,7 @@ def decoded_patch(kind: Kind, body: Mapping[str, Any], validation: str) -> tuple
 
 def decoded(kind: Kind, body: Mapping[str, Any], validation: str) -> tuple[Object, list[str]]:
     """The body as the server holds it, with warnings; raises ApiError 400."""
-    decoder = Decoder()
+    decoder = Decoder(lenient=kind.definition is not None)
     whole = {**body, "apiVersion": kind.api_version, "kind": kind.kind, "metadata": body.get("metadata") or {}}
     try:
         found = decoder.decode(whole, schema_of(kind))

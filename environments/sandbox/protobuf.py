@@ -46,6 +46,7 @@ def _fields(data: bytes) -> Iterator[tuple[int, Any]]:
     while place < len(data):
         tag, place = _varint(data, place)
         form = tag & 7
+        value: int | bytes
         if form == _VARINT:
             value, place = _varint(data, place)
         elif form == _BYTES:

@@ -17,7 +17,47 @@ def schema_causes(schema: Node | None, value: Mapping[str, Any]) -> list[Cause]:
     return list(_causes(rest, schema.raw, "", top=True))
 
 
+_TYPES: dict[str, tuple[type, ...]] = {
+    "object": (dict,),
+    "array": (list,),
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+}
+_NAMES = {dict: "object", list: "array", str: "string", int: "integer", float: "number", bool: "boolean"}
+
+
+def _mistyped(value: Any, raw: Mapping[str, Any], path: str) -> Cause | None:
+    wanted = raw.get("type")
+    if wanted not in _TYPES or raw.get("x-kubernetes-int-or-string"):
+        return None
+    if isinstance(value, _TYPES[wanted]) and (wanted == "boolean" or not isinstance(value, bool)):
+        return None
+    found = _NAMES.get(type(value), "null")
+    words = f'Invalid value: "{found}": {path} in body must be of type {wanted}: "{found}"'
+    return Cause("FieldValueTypeInvalid", words, path)
+
+
+def defaults_filled(value: Any, raw: Mapping[str, Any]) -> Any:
+    """The value with the defaults of its schema; a new one where any was filled in."""
+    if isinstance(value, list):
+        return [defaults_filled(item, raw.get("items") or {}) for item in value]
+    if not isinstance(value, Mapping):
+        return value
+    extra = raw.get("additionalProperties")
+    known = raw.get("properties") or {}
+    filled = {name: each["default"] for name, each in known.items() if "default" in each and name not in value}
+    whole = {**value, **filled}
+    rules = {name: known.get(name) or (extra if isinstance(extra, Mapping) else {}) for name in whole}
+    return {name: defaults_filled(inner, rules[name]) for name, inner in whole.items()}
+
+
 def _causes(value: Any, raw: Mapping[str, Any], path: str, *, top: bool = False) -> Iterator[Cause]:
+    mistyped = None if top else _mistyped(value, raw, path)
+    if mistyped is not None:
+        yield mistyped
+        return
     if isinstance(value, Mapping):
         for name in raw.get("required", ()):
             if name not in value and not (top and name in ("apiVersion", "kind", "metadata")):

@@ -112,6 +112,8 @@ class _History:
         return self.events[bisect_right(self.versions, version) :]
 
 
+Events = list[Event]
+_Kinds = list[tuple[str, str]]
 Subscriber = Callable[[Event], None]
 
 
@@ -150,7 +152,7 @@ class Store:
         """Objects of a kind (not copies); `namespace` "" means all."""
         return [entry.object for entry in self.entries(group, kind, namespace)]
 
-    def kinds(self) -> list[tuple[str, str]]:
+    def kinds(self) -> _Kinds:
         """(group, kind) of everything that has an object."""
         with self.lock:
             return [kind for kind, spaces in self._objects.items() if any(spaces.values())]
@@ -184,7 +186,7 @@ class Store:
             self._publish(Event("DELETED", gone, previous))
             return gone
 
-    def since(self, group: str, kind: str, version: int) -> list[Event]:
+    def since(self, group: str, kind: str, version: int) -> Events:
         """Events of a kind after `version`; raises Expired."""
         with self.lock:
             return self._history[group, kind].since(version)

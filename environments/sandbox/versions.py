@@ -14,7 +14,7 @@ def is_stored(kind: Kind) -> bool:
     if (kind.group, kind.kind) == _EVENT:
         return False
     if kind.definition is not None:
-        return kind.version == kind.definition["stored"]
+        return bool(kind.version == kind.definition["stored"])
     return kind.version == kind.versions[0]
 
 

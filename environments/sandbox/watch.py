@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from typing import Any
 
 from environments.sandbox import errors
@@ -37,7 +37,7 @@ class Watch:
         self._cuts = faults.cuts
         self._wake = asyncio.Event()
 
-    async def lines(self) -> AsyncIterator[bytes]:
+    async def lines(self) -> AsyncGenerator[bytes, None]:
         """The watch until it ends; the caller closes it when the client is gone."""
         unsubscribe = self.api.store.subscribe(self._waker(asyncio.get_running_loop()))
         try:
@@ -69,7 +69,7 @@ class Watch:
         if self.initial:
             yield self._bookmark({"annotations": {"k8s.io/initial-events-end": "true"}})
 
-    async def _changes(self) -> AsyncIterator[bytes]:
+    async def _changes(self) -> AsyncGenerator[bytes, None]:
         due = time.monotonic() + BOOKMARKS
         while time.monotonic() < self.until and self.faults.cuts == self._cuts:
             self._wake.clear()
@@ -113,7 +113,7 @@ class Watch:
             return b""
         if was and now:
             return self._line("MODIFIED", event.entry)
-        return self._line("ADDED" if now else "DELETED", event.entry)
+        return self._line("ADDED", event.entry) if now else self._line("DELETED", _last_seen(event))
 
     def _wanted(self, entry: Entry) -> bool:
         return bool(matching(self.address.kind, [entry], self.chosen))
@@ -130,6 +130,15 @@ class Watch:
             "metadata": {"resourceVersion": str(self.version), **metadata},
         }
         return encode({"type": "BOOKMARK", "object": value}) + b"\n"
+
+
+def _last_seen(event: Event) -> Entry:
+    """What left the watch: as it was when it still belonged, at the version of the change."""
+    if event.type == "DELETED" or event.previous is None:
+        return event.entry
+    old, version = event.previous.object, event.entry.version
+    metadata = {**old["metadata"], "resourceVersion": str(version)}
+    return Entry(event.entry.key, {**old, "metadata": metadata}, version)
 
 
 def _fields(address: Address, query: Mapping[str, str]) -> str:
