@@ -23,12 +23,12 @@ ROLLOUTS = Counter("slipway_rollouts_total", "Rollouts that ended.", ["environme
 ROLLOUT_SECONDS = Histogram(
     "slipway_rollout_seconds", "From start to end.", ["environment", "strategy", "phase"], buckets=LONG_SECONDS
 )
-STEP_SECONDS = Histogram("slipway_step_seconds", "From a step's start to its end.", ["label"], buckets=LONG_SECONDS)
+STEP_SECONDS = Histogram(
+    "slipway_step_seconds", "From a step's start to its end.", ["track", "state"], buckets=LONG_SECONDS
+)
 PASSES = Counter("slipway_passes_total", "Passes of the reconciler.", ["outcome"])
 PASS_SECONDS = Histogram("slipway_pass_seconds", "One pass of the reconciler.", buckets=SECONDS)
 LATENESS = Histogram("slipway_lateness_seconds", "From a rollout being due to its pass.", buckets=SECONDS)
-CLUSTER_CALLS = Counter("slipway_cluster_calls_total", "Calls to clusters.", ["cluster", "verb", "outcome"])
-WATCH_EVENTS = Counter("slipway_watch_events_total", "Events of watches.", ["cluster", "kind"])
 
 Source = Callable[[], Iterable[Metric]]
 _sources: list[Source] = []

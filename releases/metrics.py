@@ -1,4 +1,4 @@
-"""Gauges of rollouts, from the database when Prometheus asks."""
+"""What is measured of rollouts: counted as they go, and gauges from the database when Prometheus asks."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,21 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 from portal import metrics
 from releases.models import Rollout
-from releases.states import DRIVEN
+from releases.states import DRIVEN, Phase
+
+
+def step_ended(track: str, state: str, seconds: float | None) -> None:
+    """Counts a step that ended, and how long it took."""
+    if seconds is not None:
+        metrics.STEP_SECONDS.labels(track, state).observe(seconds)
+
+
+def rollout_ended(rollout: Rollout, phase: Phase) -> None:
+    """Counts a started rollout that ended, and how long it took."""
+    labels = (rollout.environment.name, rollout.strategy, phase.value)
+    metrics.ROLLOUTS.labels(*labels).inc()
+    if rollout.started_at:
+        metrics.ROLLOUT_SECONDS.labels(*labels).observe((timezone.now() - rollout.started_at).total_seconds())
 
 
 @metrics.at_scrape

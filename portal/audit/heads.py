@@ -50,19 +50,32 @@ def current_head() -> Head:
 
 
 def publish_head() -> Head | None:
-    """Signs the head into the folder of heads and into the log; None where nothing came since the last one."""
+    """Signs the head into the log and the folder of heads; None where nothing came since the last one."""
     head = current_head()
-    folder = Path(settings.AUDIT_HEADS)
-    last = folder / "last"
-    if head.number == 0 or (last.exists() and last.read_text() == str(head.number)):
+    if head.number in (0, _last_published()):
         return None
-    folder.mkdir(parents=True, exist_ok=True)
     signed = head.signed()
+    log.info("audit head", **signed["head"], key=signed["key"], signature=signed["signature"])
+    try:
+        _append(signed, head)
+    except OSError:
+        log.exception("A head could not be written: the line above is what is left of it.")
+    return head
+
+
+def _last_published() -> int:
+    try:
+        return int((Path(settings.AUDIT_HEADS) / "last").read_text())
+    except (OSError, ValueError):
+        return 0
+
+
+def _append(signed: dict[str, Any], head: Head) -> None:
+    folder = Path(settings.AUDIT_HEADS)
+    folder.mkdir(parents=True, exist_ok=True)
     with (folder / f"{head.at[:10]}.jsonl").open("a") as file:
         file.write(json.dumps(signed) + "\n")
-    last.write_text(str(head.number))
-    log.info("audit head", **signed["head"], key=signed["key"], signature=signed["signature"])
-    return head
+    (folder / "last").write_text(str(head.number))
 
 
 def published() -> Iterator[Published]:

@@ -54,8 +54,11 @@ def enqueue(
 def deliver_due(at_once: int = 20) -> int:
     """Leases what is due and queues an attempt for each; how many. For the orchestrator's loop: makes no call."""
     now = timezone.now()
+    due = OutgoingCall.objects.filter(state=OutgoingCall.State.PENDING, due_at__lte=now).order_by("due_at")
+    # A read first: on SQLite a transaction that finds nothing would still take the one lock for writing.
+    if not due.exists():
+        return 0
     with transaction.atomic():
-        due = OutgoingCall.objects.filter(state=OutgoingCall.State.PENDING, due_at__lte=now).order_by("due_at")
         ids = list(due.select_for_update(skip_locked=True).values_list("pk", flat=True)[:at_once])
         OutgoingCall.objects.filter(pk__in=ids).update(due_at=now + LEASE)
         for pk in ids:

@@ -18,6 +18,7 @@ from django.db import connection, transaction
 from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.utils import timezone
 
+from portal.metrics import LATENESS
 from releases.models import Rollout
 from releases.states import DRIVEN
 
@@ -44,11 +45,15 @@ def lease_due(now: datetime, most: int) -> list[tuple[int, int, str]]:
     rows = due(now)
     if connection.features.has_select_for_update_skip_locked:
         rows = rows.select_for_update(skip_locked=True, of=("self",))
-    found = list(rows.values_list("pk", "environment__cluster_id")[:most])
+    found = list(rows.values_list("pk", "environment__cluster_id", "due_at")[:most])
     ticket = uuid.uuid4().hex
     until = now + timedelta(seconds=lease_seconds())
-    Rollout.objects.filter(pk__in=[pk for pk, _ in found]).update(lease_owner=ticket, lease_until=until, due_at=until)
-    return [(pk, cluster, ticket) for pk, cluster in found]
+    Rollout.objects.filter(pk__in=[pk for pk, _, _ in found]).update(
+        lease_owner=ticket, lease_until=until, due_at=until
+    )
+    for due_at in filter(None, (due_at for _, _, due_at in found)):
+        LATENESS.observe((now - due_at).total_seconds())
+    return [(pk, cluster, ticket) for pk, cluster, _ in found]
 
 
 def take(ids: Collection[int], ticket: str) -> list["Claim"]:

@@ -13,6 +13,8 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from environments.clusters import ConnectError, gateway_for
+from portal.metrics import PASS_SECONDS, PASSES
+from releases.metrics import rollout_ended, step_ended
 from releases.models import Rollout
 from releases.rollout import claims, recording
 from releases.rollout.acting import Hands
@@ -22,7 +24,7 @@ from releases.rollout.observing import observe
 from releases.rollout.preparing import plan, start, wait_for_votes
 from releases.rollout.state import State
 from releases.rollout.tracks import Loaded, load
-from releases.states import LIVE, Phase
+from releases.states import ENDED, LIVE, Phase
 
 log = structlog.get_logger(__name__)
 BATCH_SECONDS = 15.0  # of a task's 30: what is left of a batch then is given back
@@ -42,12 +44,15 @@ def advance(ids: str, ticket: str) -> None:
             advance_one(claim)
 
 
+@PASS_SECONDS.time()
 def advance_one(claim: Claim) -> None:
     """One pass, whatever happens in it."""
     try:
         while HANDLERS.get(Phase(claim.rollout.phase), drive)(claim):
             pass
+        PASSES.labels("done").inc()
     except Lost:
+        PASSES.labels("lost").inc()
         log.info("lost", rollout=claim.rollout.pk)
     except DatabaseError:
         log.exception("The database failed in a pass.", rollout=claim.rollout.pk)
@@ -110,8 +115,11 @@ def _due(decision: Decision) -> datetime | None:
 def _tell(rollout: Rollout, decision: Decision) -> None:
     for each in decision.records:
         log.info("step", rollout=rollout.pk, track=each.track, step=each.index, state=each.state, why=each.why)
+        step_ended(each.track, each.state, each.seconds)
     for move in decision.moves:
         log.info("phase", rollout=rollout.pk, phase=move.phase, why=move.why)
+        if move.phase in ENDED:
+            rollout_ended(rollout, move.phase)
 
 
 def _hands(claim: Claim, loaded: Loaded) -> Hands:
@@ -128,6 +136,7 @@ def _hands(claim: Claim, loaded: Loaded) -> Hands:
 
 def _postpone(claim: Claim, why: str, *, give_up: bool) -> None:
     """Says why a pass failed and when the next is; a live rollout that only fails is ended."""
+    PASSES.labels("failed").inc()
     attempts = claim.rollout.attempts + 1
     pause = min(2.0**attempts, LONGEST_PAUSE)
     try:

@@ -14,6 +14,7 @@ from django.core.management.base import BaseCommand
 from django.db import DatabaseError, close_old_connections, connection
 
 from environments.watching import Watching
+from portal import audit
 from portal.health import beat
 from portal.queue import QueueCluster
 from portal.queue.cluster import WEDGED_AFTER
@@ -23,6 +24,7 @@ from releases.wake import on_wake
 log = structlog.get_logger(__name__)
 SWEEP = 1.0
 BEAT = 2.0
+HEAD = 60.0  # what of the history is not in a published head yet could be cut off unseen
 STOP_SECONDS = 20.0
 
 
@@ -72,7 +74,7 @@ def _stop_on_signals() -> threading.Event:
 def _run(loop: Loop, queue: QueueCluster, stop: threading.Event, options: dict[str, Any]) -> str:
     """Until it is told to stop; why it gave up, or ""."""
     log.info("running", pid=os.getpid())
-    sweep_at = beat_at = 0.0
+    sweep_at = beat_at = head_at = 0.0
     while not stop.is_set():
         now = time.monotonic()
         try:
@@ -87,6 +89,9 @@ def _run(loop: Loop, queue: QueueCluster, stop: threading.Event, options: dict[s
                     log.error("stuck", why=trouble)
                     return trouble
                 beat("orchestrator")
+            if now >= head_at:
+                head_at = now + HEAD
+                audit.publish_head()
         except DatabaseError:
             log.exception("The database failed.")
             connection.close()
