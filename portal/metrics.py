@@ -12,11 +12,12 @@ from django.utils.crypto import constant_time_compare
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 LONG_SECONDS = (1, 5, 15, 30, 60, 120, 300, 600, 1200, 2400)
 
-REQUESTS = Histogram("slipway_http_request_seconds", "Requests served.", ["method", "view", "status"], buckets=SECONDS)
+REQUESTS = Histogram("slipway_http_request_seconds", "Requests served.", ["method", "route", "status"], buckets=SECONDS)
 WEBHOOKS = Counter("slipway_webhooks_total", "Webhooks that came in.", ["provider", "outcome"])
 OUTGOING = Counter("slipway_outgoing_calls_total", "Attempts to call other systems.", ["outcome"])
 ROLLOUTS = Counter("slipway_rollouts_total", "Rollouts that ended.", ["environment", "strategy", "phase"])
@@ -40,20 +41,30 @@ def at_scrape(source: Source) -> Source:
     return source
 
 
-class _FromDatabase:
+class _FromDatabase(Collector):
     def collect(self) -> Iterator[Metric]:
         for source in _sources:
             yield from source()
 
 
 def exposition() -> bytes:
-    """Everything in the text format: counters of all processes, and what the database says now."""
-    fresh = CollectorRegistry()
-    fresh.register(_FromDatabase())
+    """Everything in the text format: what all processes counted, and what the database says now."""
+    return exposition_of_processes() + generate_latest(_registry(_FromDatabase()))
+
+
+def exposition_of_processes() -> bytes:
+    """What this process counted, or all that share the folder."""
     if not os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
-        return generate_latest(REGISTRY) + generate_latest(fresh)
-    MultiProcessCollector(fresh)  # type: ignore[no-untyped-call]
-    return generate_latest(fresh)
+        return generate_latest(REGISTRY)
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return generate_latest(registry)
+
+
+def _registry(collector: Collector) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    registry.register(collector)
+    return registry
 
 
 def page(request: HttpRequest) -> HttpResponse:

@@ -55,6 +55,7 @@ INSTALLED_APPS = [
     "csp",
 ]
 MIDDLEWARE = [
+    "portal.middleware.RequestLog",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -103,6 +104,9 @@ Q_CLUSTER = {
     "save_limit": -1,
     "catch_up": False,
     "scheduler": False,
+    # Seldom: each new worker leaves a file in the folder of metrics.
+    "recycle": 100_000,
+    "max_rss": 500_000,
     "label": "Queue",
 }
 

@@ -257,6 +257,13 @@ class TestHeads:
         assert audit.verify().whole
         assert audit.verify().heads == 2
 
+    def test_and_where_no_file_can_be_written_the_log_has_them(self, settings, tmp_path, caplog) -> None:
+        (tmp_path / "file").write_text("")
+        settings.AUDIT_HEADS = tmp_path / "file" / "heads"
+        write(1)
+        assert audit.publish_head().number == 1
+        assert "could not be written" in caplog.text
+
     def test_that_older_signing_keys_still_count(self, settings) -> None:
         old, new = (base64.b64encode(bytes([n]) * 32).decode() for n in (1, 2))
         settings.AUDIT_SIGNING_KEYS = [old]

@@ -87,8 +87,20 @@ def test_several_processes_add_up(tmp_path: Path) -> None:
 
     for _ in range(3):
         run("metrics.WEBHOOKS.labels('github', 'new').inc(2)")
-    shown = run("metrics._sources.clear(); print(metrics.exposition().decode())")
+    shown = run("print(metrics.exposition_of_processes().decode())")
     assert 'slipway_webhooks_total{outcome="new",provider="github"} 6.0' in shown
+
+
+class TestRequests:
+    def test_a_request_is_measured_by_its_route(self, client: Client) -> None:
+        client.get("/healthz")
+        text = metrics.exposition_of_processes().decode()
+        assert 'slipway_http_request_seconds_count{method="GET",route="healthz",status="200"}' in text
+
+    def test_a_request_has_an_id_that_cannot_break_the_log(self, client: Client) -> None:
+        assert client.get("/healthz", headers={"X-Request-ID": "from-the-proxy"})["X-Request-ID"] == "from-the-proxy"
+        made = client.get("/healthz", headers={"X-Request-ID": "a b\tc" * 30})["X-Request-ID"]
+        assert len(made) == 32
 
 
 class TestLogs:
