@@ -83,10 +83,13 @@ class _Answer(NamedTuple):
 
 RIGHTS = re.compile(r"User \"(?P<user>[^\"]*)\" cannot (?P<what>.+)", re.DOTALL)
 SCHEMA = re.compile(r"failed to (?:create typed patch object|convert new object|create typed live object)")
-SCHEMA_OBJECT = re.compile(r"^[^(]*\((?P<path>[^;]*); [^)]*Kind=(?P<kind>\w+)\): ")
+SCHEMA_OBJECT = re.compile(
+    r"^[^(]*\((?P<path>[^;]*); [^)]*Kind=(?P<kind>\w+)\)(?: to proper version: .*?error decoding from json)?: "
+)
 MANAGER = re.compile(r"conflict with \"(?P<manager>[^\"]*)\"")
 POLICY = re.compile(r"ValidatingAdmissionPolicy '|admission webhook \"")
-GOT = re.compile(r", got &value\.\S+\{.*?\}+")
+GOT = re.compile(r", got &.*?(?=\n  \.|\Z)", re.DOTALL)
+GOT_AND_ALL_AFTER = re.compile(r", got &.*", re.DOTALL)
 
 
 def classify(status: int, headers: Mapping[str, str], body: bytes | str | dict[str, Any]) -> KubeError:
@@ -271,8 +274,10 @@ def _of_server(answer: _Answer) -> Judgement:
 def _of_schema(message: str) -> str:
     found = SCHEMA_OBJECT.search(message)
     what = f"{found['kind']} {found['path'].lstrip('/')}" if found else "The object"
-    problems = _after(message[found.end() if found else 0 :], "errors:\n")
-    lines = [GOT.sub("", line).strip().removeprefix(".") for line in problems.splitlines()]
+    # A value of a Secret may look like anything, also like the next problem.
+    value = GOT_AND_ALL_AFTER if found and found["kind"] == "Secret" else GOT
+    problems = value.sub("", _after(message[found.end() if found else 0 :], "errors:\n"))
+    lines = [line.strip().removeprefix(".") for line in problems.splitlines()]
     return f"{what} does not fit its schema: {'; '.join(filter(None, lines))}."
 
 

@@ -132,13 +132,38 @@ def test_a_policys_word_is_admission_whatever_its_status() -> None:
     assert type(classify(403, {}, json.dumps(body))) is errors.Forbidden
 
 
-def test_values_that_do_not_fit_are_not_repeated() -> None:
-    message = (
-        "failed to create typed patch object (ns/s; /v1, Kind=Secret): .data.password: expected string, "
-        "got &value.valueUnstructured{Value:hunter2}"
-    )
+SECRET_SAYS = "failed to create typed patch object (ns/s; /v1, Kind=Secret): .data"
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        (
+            f"{SECRET_SAYS}.p: expected string, got &value.valueUnstructured{{Value:hunter2}}",
+            "Secret ns/s does not fit its schema: data.p: expected string.",
+        ),
+        (
+            (
+                f"{SECRET_SAYS}.p: expected string, got &value.valueUnstructured{{Value:map[string]interface {{}}"
+                '{"x":"hunter2"}}'
+            ),
+            "Secret ns/s does not fit its schema: data.p: expected string.",
+        ),
+        (f"{SECRET_SAYS}: expected map, got &{{one\n  .hunter2: x}}", "data: expected map."),
+        (
+            (
+                "failed to convert new object (ns/s; /v1, Kind=Secret) to proper version: unable to convert "
+                "unstructured object to /v1, Kind=Secret: error decoding from json: illegal base64 data at input byte 7"
+            ),
+            "Secret ns/s does not fit its schema: illegal base64 data at input byte 7.",
+        ),
+    ],
+    ids=["scalar", "map", "lines", "not base64"],
+)
+def test_values_that_do_not_fit_are_not_repeated(message: str, words: str) -> None:
     error = classify(500, {}, json.dumps({"kind": "Status", "message": message, "code": 500}))
     assert type(error) is errors.Rejected
+    assert error.words.endswith(words)
     assert "hunter2" not in error.words
 
 
