@@ -41,9 +41,9 @@ def _run(options: Options, processes: Processes) -> None:
     _manage("collectstatic", "--noinput", "--verbosity", "0")
     report = _seed(options, kubeconfig, registry)
     _start(options, processes, variables)
-    _write(options.report, report)
     _tell(options, report)
-    _story(processes, registry, report)
+    _story(processes, registry)
+    _write(options.report, report)
     while True:
         processes.check()
         time.sleep(1)
@@ -103,19 +103,19 @@ def _write(file: Path, report: dict[str, Any]) -> None:
 
 
 def _tell(options: Options, report: dict[str, Any]) -> None:
-    print(f"\nSlipway is at {report['url']}. Sign in as one of these (also in {options.report}):\n")
+    print(f"\nSlipway is at {report['url']}. Sign in as one of these (soon also in {options.report}):\n")
     for user in report["users"].values():
         print(f"  {user['name']:<10} {user['password']}")
     print("\nThe two platforms are being laid in their four environments. Ctrl-C stops all of it.", flush=True)
 
 
-def _story(processes: Processes, registry: str, report: dict[str, Any]) -> None:
+def _story(processes: Processes, registry: str) -> None:
     from demo import story
 
     story.roll_out(story.first_releases(ROOT / "demo", registry), processes.check)
-    story.publish(report["webhooks"]["github"], story.NEXT)
+    story.go_on(ROOT / "demo", registry)
     print(
-        f"1.0.0 is everywhere, and CI has just published {story.NEXT}: it rolls into dev, and staging asks.", flush=True
+        f"1.0.0 is everywhere. {story.NEXT} of nova rolls into dev now, and staging asks for an approval.", flush=True
     )
 
 
