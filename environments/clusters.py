@@ -95,7 +95,7 @@ def register(name: str, examined: Examined, *, actor: Actor) -> Connected:
     """Keeps an examined cluster under a name, with its credential encrypted. ConnectError for a name that is none."""
     cluster = Cluster(name=name, server=examined.access.server, in_cluster=bool(examined.access.account))
     cluster.access = None if cluster.in_cluster else examined.access.to_json()
-    cluster.trouble = f"The credential may not: {', '.join(examined.missing)}." if examined.missing else ""
+    cluster.trouble = f"The credential may not: {'; '.join(examined.missing)}." if examined.missing else ""
     cluster.state_since = timezone.now()
     _check_name(cluster)
     with transaction.atomic():
@@ -125,22 +125,21 @@ def _ask(access: Access) -> Examined:
 
 
 def missing_rights(gateway: Gateway) -> tuple[str, ...]:
-    """What of NEEDED the credential may not do in every namespace, such as "patch apps/deployments".
+    """What of NEEDED the credential may not do in every namespace, such as "patch, delete apps/deployments".
 
     Nothing where the server knows no access reviews. Raises KubeError.
     """
     missing = []
     for group, resource, verbs in NEEDED:
-        for verb in verbs:
-            allowed = _allowed(gateway, group, resource, verb)
-            if allowed is None:
-                return ()
-            if not allowed:
-                missing.append(f"{verb} {f'{group}/' if group else ''}{resource}")
+        allowed = {verb: _allowed(gateway, group, resource, verb) for verb in verbs}
+        denied = [verb for verb, given in allowed.items() if given is False]
+        if denied:
+            missing.append(f"{', '.join(denied)} {f'{group}/' if group else ''}{resource}")
     return tuple(missing)
 
 
 def _allowed(gateway: Gateway, group: str, resource: str, verb: str) -> bool | None:
+    """None where the server does not say."""
     review = {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SelfSubjectAccessReview",

@@ -82,10 +82,10 @@ def test_the_credential_shows_nowhere(server: Server) -> None:
 
 
 def test_missing_rights_are_named(server: Server) -> None:
-    server.behave = behave(server, denied=("patch deployments", "list events"))
+    server.behave = behave(server, denied=("patch deployments", "delete deployments", "list events"))
     connected = clusters.connect("main", kubeconfig(server.url("")), actor=SYSTEM)
-    assert connected.missing == ("patch apps/deployments", "list events")
-    assert "patch apps/deployments" in Cluster.objects.get().trouble
+    assert connected.missing == ("patch, delete apps/deployments", "list events")
+    assert "may not: patch, delete apps/deployments; list events." in Cluster.objects.get().trouble
 
 
 def test_a_server_without_access_reviews_is_taken(server: Server) -> None:

@@ -30,7 +30,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
         self.stdout.write(f"{connected.cluster.name}: {connected.cluster.server}, Kubernetes {connected.version}")
         if connected.missing:
-            self.stderr.write(f"The credential may not: {', '.join(connected.missing)}.")
+            self.stderr.write(connected.cluster.trouble)
 
 
 def _connect(options: dict[str, Any]) -> Connected:
