@@ -1,5 +1,6 @@
 """What controllers, scheduler and kubelets work with: the view, the clock, the loop and a hand to write."""
 
+import logging
 from collections import deque
 from collections.abc import Callable
 
@@ -13,6 +14,7 @@ from environments.sandbox.store import Event, Store
 from environments.sandbox.store import key_of as store_key
 from environments.sandbox.view import View
 
+log = logging.getLogger(__name__)
 Watcher = Callable[[str, Object, Object | None], None]
 
 
@@ -104,4 +106,10 @@ class Cluster:
             kind_of_event, obj = inbox.popleft()
             old = self.view.see(kind_of_event, obj, self.clock.seconds())
             for watcher in self.watchers:
-                watcher(kind_of_event, obj, old)
+                self._tell(watcher, kind_of_event, obj, old)
+
+    def _tell(self, watcher: Watcher, kind_of_event: str, obj: Object, old: Object | None) -> None:
+        try:
+            watcher(kind_of_event, obj, old)
+        except Exception:  # one odd object must not stop the cluster
+            log.exception("an event of %s %s was not understood", obj["kind"], obj["metadata"]["name"])

@@ -39,8 +39,9 @@ def _room(quantities: Mapping[str, Any], pods: int) -> Room:
 
 
 def allocatable(node: Object) -> Room:
-    quantities = node["status"].get("allocatable") or {}
-    return _room(quantities, int(quantities.get("pods", 110)))
+    """Nothing, as long as no kubelet has reported."""
+    quantities = (node.get("status") or {}).get("allocatable") or {}
+    return _room(quantities, int(quantities.get("pods", 0)))
 
 
 def requests_of(pod: Object) -> Room:

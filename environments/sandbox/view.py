@@ -105,7 +105,7 @@ class View:
         if kind == "Pod":
             for pair in labels_of(obj).items():
                 yield self._labelled, (key.namespace, *pair)
-        selector = obj["spec"].get("selector") if kind == "Service" else None
+        selector = (obj.get("spec") or {}).get("selector") if kind == "Service" else None
         if selector:
             yield self._services, (key.namespace, *min(selector.items()))
 

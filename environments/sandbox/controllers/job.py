@@ -117,14 +117,17 @@ class JobController(Controller):
             return self._expire(job)
         adoption.adopt(self.cluster, job, "Pod")
         counted = tally(job, self._pods(job))
-        decided = self._decided(job) or verdict(job, counted, self._age(job))
+        known = self._decided(job)
+        decided = known or verdict(job, counted, self._age(job))
         pause = None
         if decided:
             self._delete_pods(job, counted.active)
         else:
             pause = self._manage(job, counted)
         self._write_status(job, decided)
-        return 0.0 if decided else self._again(job, pause)
+        if decided:
+            return None if known else 0.0
+        return self._again(job, pause)
 
     def _pods(self, job: Object) -> list[Object]:
         self.cluster.catch_up()
