@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from environments.kube.faults import (
     AlreadyExists,
+    BeingDeleted,
     BreakerOpen,
     Cause,
     Denied,
@@ -36,6 +37,7 @@ from environments.kube.faults import (
 
 __all__ = [
     "AlreadyExists",
+    "BeingDeleted",
     "BreakerOpen",
     "Cause",
     "Denied",

@@ -105,6 +105,12 @@ class Terminating(KubeError):
     """403: the namespace is being deleted."""
 
 
+class BeingDeleted(KubeError):
+    """The object is on its way out: a write to it would be lost. It can be created anew when it has gone."""
+
+    fault: Fault = "transient"
+
+
 class Expired(KubeError):
     """410: a watch or a page starts from a version that the server has forgotten; start again."""
 

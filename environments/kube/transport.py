@@ -124,7 +124,7 @@ class Transport:
 
     def close(self) -> None:
         """Closes the connections that are idle."""
-        self._client.close()
+        self._client.rest_client.pool_manager.clear()
 
     def lines(self, path: str, query: Query, read_timeout: float) -> "Lines":
         """The lines of a watch, as they come. Raises KubeError where it is refused."""
