@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 SWEEP = 1.0
 BEAT = 2.0
 HEAD = 60.0  # what of the history is not in a published head yet could be cut off unseen
-STOP_SECONDS = 20.0
+STOP_SECONDS = 10.0
 
 
 class Command(BaseCommand):

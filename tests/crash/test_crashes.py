@@ -1,0 +1,62 @@
+"""Two orchestrators whose processes are killed at random, two hundred times over a hundred rollouts."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.postgres import fresh_database
+
+ROOT = Path(__file__).parents[2]
+KILLS, ROLLOUTS = 200, 100
+LEASE_SECONDS = "4"
+pytestmark = pytest.mark.timeout(600)
+
+
+def report_of(database: str, folder: Path) -> dict[str, Any]:
+    """What tests.crash.run tells of a fresh database."""
+    environment = os.environ | {
+        "SLIPWAY_DATABASE_URL": database,
+        "SLIPWAY_VAR": str(folder),
+        "SLIPWAY_LEASE_SECONDS": LEASE_SECONDS,
+    }
+    _python(environment, "manage.py", "migrate", "-v0")
+    told = _python(environment, "-m", "tests.crash.run", str(folder), str(KILLS), str(ROLLOUTS))
+    report: dict[str, Any] = json.loads(told)
+    return report
+
+
+def _python(environment: Mapping[str, str], *arguments: str) -> str:
+    command = [sys.executable, *arguments]
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True, timeout=560
+    )
+    return done.stdout
+
+
+def check(report: dict[str, Any]) -> None:
+    assert report["kills"] >= KILLS, report
+    assert report["rollouts"] >= ROLLOUTS, report
+    assert report["wrong"] == [], "ended in another phase than meant"
+    assert report["misplaced"] == [], "the cluster has not what the last good rollout brought"
+    assert report["twice"] == [], "steps recorded twice"
+    assert report["unfinished"] == [], "steps left open"
+    assert report["writes"] > ROLLOUTS, "the watch on writes saw nothing"
+    assert report["stale"] == [], "written by a stale worker after a newer one"
+    assert report["whole"], report["audit"]
+    assert {"good: succeeded", "bad: rolled back", "pause: succeeded"} <= set(report["phases"]), report["phases"]
+
+
+def test_on_sqlite(tmp_path: Path) -> None:
+    check(report_of(f"sqlite:///{tmp_path / 'crash.sqlite3'}", tmp_path))
+
+
+@pytest.mark.lane("postgres")
+def test_on_postgresql(tmp_path: Path) -> None:
+    with fresh_database() as database:
+        check(report_of(database, tmp_path))

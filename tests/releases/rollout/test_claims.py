@@ -1,0 +1,108 @@
+"""Two workers on one rollout: the one whose lease is over can record nothing."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.db import transaction
+from django.utils import timezone
+
+from portal.models import AuditEntry
+from releases import wake
+from releases.models import Rollout, Step
+from releases.rollout import claims, reconciler
+from releases.rollout.claims import Claim, Lost
+from releases.rollout.engine import Decision
+from releases.rollout.facts import Work
+from releases.rollout.state import Record, State
+from releases.rollout.tracks import Loaded
+from releases.states import Phase
+from tests.releases.rollout.paper import WEB, plan_of
+from tests.releases.world import World
+
+
+def claim(rollout: Rollout) -> Claim:
+    """As the loop and a worker do it."""
+    Rollout.objects.filter(pk=rollout.pk).update(due_at=timezone.now())
+    with transaction.atomic():
+        leased = claims.lease_due(timezone.now(), 10)
+    assert [pk for pk, _, _ in leased] == [rollout.pk]
+    return claims.take([rollout.pk], leased[0][2])[0]
+
+
+def expire(rollout: Rollout) -> None:
+    Rollout.objects.filter(pk=rollout.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
+
+
+@pytest.fixture
+def rollout(world: World) -> Rollout:
+    return world.rollout(Phase.PROGRESSING, cursor=State().to_json())
+
+
+def done() -> Decision:
+    record = Record("forward", 0, "done", "applied", 1.0, 2.0)
+    return Decision(State(index=1), Phase.PROGRESSING, records=(record,))
+
+
+LOADED = Loaded(Work.of(plan_of(WEB)), "", frozenset())
+
+
+def save(claim: Claim) -> bool:
+    return reconciler._save(claim, LOADED, done(), last=True)
+
+
+def test_a_stale_worker_records_no_step_twice(rollout: Rollout) -> None:
+    stale = claim(rollout)
+    expire(rollout)
+    assert save(claim(rollout))
+    with pytest.raises(Lost):
+        save(stale)
+    assert AuditEntry.objects.filter(verb="rollout.step-done").count() == 1
+    assert Step.objects.filter(rollout=rollout, state="done").count() == 1
+
+
+def test_a_worker_whose_lease_is_over_by_its_own_clock_writes_nothing(rollout: Rollout) -> None:
+    late = claim(rollout)
+    late.until -= 1000
+    assert not late.may_write()
+    with pytest.raises(Lost):
+        save(late)
+
+
+def test_a_ticket_is_good_for_one_worker(rollout: Rollout) -> None:
+    Rollout.objects.filter(pk=rollout.pk).update(due_at=timezone.now())
+    with transaction.atomic():
+        [(pk, _, ticket)] = claims.lease_due(timezone.now(), 10)
+    assert len(claims.take([pk], ticket)) == 1
+    assert claims.take([pk], ticket) == []
+
+
+def test_what_a_person_wants_meanwhile_is_not_overwritten(rollout: Rollout) -> None:
+    mine = claim(rollout)
+    Rollout.objects.filter(pk=rollout.pk).update(intent="abort", version=mine.rollout.version + 1)
+    assert not save(mine)
+    mine.reload()
+    assert mine.rollout.intent == "abort"
+
+
+def test_who_is_woken_during_a_pass_is_looked_at_again(rollout: Rollout) -> None:
+    mine = claim(rollout)
+    wake.wake_all([rollout.pk])
+    assert not save(mine)
+    mine.reload()
+    assert save(mine)
+
+
+@pytest.mark.parametrize(
+    ("change", "due"),
+    [
+        (lambda row: None, True),
+        (lambda row: row.update(due_at=timezone.now() + timedelta(hours=1)), False),
+        (lambda row: row.update(lease_until=timezone.now() + timedelta(seconds=9)), False),
+        (lambda row: row.update(phase=Phase.FAILED), False),
+    ],
+)
+def test_who_is_due(rollout: Rollout, change: Callable[..., None], due: bool) -> None:
+    Rollout.objects.filter(pk=rollout.pk).update(due_at=timezone.now())
+    change(Rollout.objects.filter(pk=rollout.pk))
+    assert claims.due(timezone.now()).exists() is due
