@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from environments.kube.client import Applied, Gateway, Guard
-from environments.kube.errors import Fenced, Stale
+from environments.kube.errors import BeingDeleted, Fenced, Stale
 from environments.kube.names import MANAGER, SCALE, SEQUENCE
 from environments.kube.objects import Manifest, Ref, ref_of
 from environments.kube.ownership import REPLICAS, SCALED_KINDS, owns
@@ -51,7 +51,7 @@ def apply_object(gateway: Gateway, manifest: Manifest, *, sequence: int, scaler:
     """Brings the object to what the manifest says. `scaler`: an autoscaler holds its replicas.
 
     Repeating it changes nothing. The returned object is that after the last write. Raises Fenced where a newer
-    rollout has written the object, Stale where it keeps changing meanwhile, and other KubeErrors.
+    rollout has written the object, BeingDeleted, Stale where it keeps changing, and other KubeErrors.
     """
     wanted = manifest.get("spec", {}).get("replicas") if has_replicas(manifest) else None
 
@@ -88,7 +88,7 @@ def hand_over_replicas(gateway: Gateway, live: Manifest) -> Manifest:
     if not has_replicas(live) or not owns(live, MANAGER, REPLICAS):
         return live
     body = _replicas_only(live, live["spec"]["replicas"])
-    return gateway.apply(body, manager=SCALE, guard=guard_of(live)).object
+    return gateway.apply(body, manager=SCALE, force=True, guard=guard_of(live)).object
 
 
 def release_replicas(gateway: Gateway, manifest: Manifest, *, sequence: int) -> Applied:
@@ -131,6 +131,8 @@ def _unless_newer(gateway: Gateway, ref: Ref, sequence: int, write: Callable[[Ma
     for attempt in range(1, TRIES + 1):
         live = gateway.get(ref)
         refuse_older(live, ref, sequence)
+        if live and live["metadata"].get("deletionTimestamp"):
+            raise BeingDeleted(f"{ref.text} is being deleted: it can be written again when it has gone.")
         try:
             return write(live)
         except Stale:

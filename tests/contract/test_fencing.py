@@ -6,7 +6,7 @@ import pytest
 
 from environments.kube.apply import ABSENT, apply_object, guard_of, sequence_of, set_replicas
 from environments.kube.client import Guard
-from environments.kube.errors import Fenced, Forbidden, Rejected, Stale
+from environments.kube.errors import BeingDeleted, Fenced, Forbidden, Rejected, Stale
 from environments.kube.names import SEQUENCE
 from environments.kube.objects import Ref
 from environments.kube.prune import prune_object
@@ -214,6 +214,17 @@ class TestProduct:
         with pytest.raises(Fenced):
             apply_object(space.gateway, space.here(config_map(mode="2")), sequence=2)
         assert space.found(settings_ref(space))["data"] == {"mode": "9"}
+
+    def test_an_object_on_its_way_out_is_not_written(self, space: Space) -> None:
+        manifest = space.here(config_map(mode="a"))
+        manifest["metadata"]["finalizers"] = ["example.test/hold"]
+        apply_object(space.gateway, manifest, sequence=1)
+        space.gateway.delete(settings_ref(space))
+        with pytest.raises(BeingDeleted):
+            apply_object(space.gateway, manifest, sequence=2)
+        space.gateway.merge_patch(settings_ref(space), {"metadata": {"finalizers": None}})
+        space.until(lambda: space.live(settings_ref(space)) is None)
+        assert apply_object(space.gateway, space.here(config_map(mode="a")), sequence=2).created
 
     def test_pruning_goes_by_uid_and_by_the_tracking_annotation(self, space: Space) -> None:
         ref = settings_ref(space)
