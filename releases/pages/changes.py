@@ -44,12 +44,18 @@ def change_rows(plan: Mapping[str, Any]) -> list[ChangeRow]:
     """Every object of the plan, the weightiest first."""
     manifests = {Ref(*entry["ref"]).key: entry["manifest"] for entry in plan.get("objects", ())}
     rows = [_row(change, manifests.get(Ref(*change["ref"]).key)) for change in plan["changes"]]
-    return sorted(rows, key=lambda row: (ORDER[row.action], not row.restarts, row.title))
+    return sorted([*rows, *_removed(plan)], key=lambda row: (ORDER[row.action], not row.restarts, row.title))
+
+
+def _removed(plan: Mapping[str, Any]) -> list[ChangeRow]:
+    known = {Ref(*change["ref"]).key for change in plan["changes"]}
+    removed = [entry for entry in plan.get("prune", ()) if Ref(*entry["ref"]).key not in known]
+    return [_row({"ref": entry["ref"], "action": "delete"}, None) for entry in removed]
 
 
 def count_words(plan: Mapping[str, Any]) -> str:
     """ "2 new, 5 changed, 1 removed"."""
-    counts = Counter(change["action"] for change in plan["changes"])
+    counts = Counter(row.action for row in change_rows(plan))
     return ", ".join(f"{counts[action]} {word}" for action, word in WORDS.items() if counts[action])
 
 

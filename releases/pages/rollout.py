@@ -75,7 +75,13 @@ def _now(rollout: Rollout, plan: Mapping[str, Any] | None) -> dict[str, Any]:
 def _changes(_rollout: Rollout, plan: Mapping[str, Any] | None) -> dict[str, Any]:
     if plan is None:
         return {"changes": [], "risks": [], "counts": ""}
-    return {"changes": change_rows(plan), "risks": plan["risks"], "counts": count_words(plan)}
+    rows = change_rows(plan)
+    return {
+        "changes": [row for row in rows if row.action != "unchanged"],
+        "unchanged": [row for row in rows if row.action == "unchanged"],
+        "risks": plan["risks"],
+        "counts": count_words(plan),
+    }
 
 
 def _approvals(rollout: Rollout, _plan: Mapping[str, Any] | None) -> dict[str, Any]:

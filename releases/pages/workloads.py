@@ -19,6 +19,7 @@ from environments.models import Workload
 from portal.actors import Actor
 from releases.models import Rollout
 from releases.pages.access import visible_rollout
+from releases.states import Phase
 from releases.summary import plan_of
 
 RUNNING_KINDS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "Job"})
@@ -59,7 +60,9 @@ def workload_rows(rollout: Rollout, plan: Mapping[str, Any] | None) -> tuple[lis
     wanted = [(ref, manifest) for ref, manifest in entries if ref.kind in RUNNING_KINDS]
     known = _known(rollout, [ref for ref, _manifest in wanted])
     seen = max((row.seen_at for row in known.values()), default=None)
-    return [_row(ref, manifest, known.get((ref.kind, ref.namespace, ref.name))) for ref, manifest in wanted], seen
+    over = Phase(rollout.phase) in {Phase.FAILED, Phase.ABORTED}
+    rows = [_row(ref, manifest, known.get((ref.kind, ref.namespace, ref.name)), over) for ref, manifest in wanted]
+    return rows, seen
 
 
 def _known(rollout: Rollout, refs: list[Ref]) -> dict[tuple[str, str, str], Workload]:
@@ -69,24 +72,27 @@ def _known(rollout: Rollout, refs: list[Ref]) -> dict[tuple[str, str, str], Work
     return {(row.kind, row.namespace, row.name): row for row in rows}
 
 
-def _row(ref: Ref, manifest: Mapping[str, Any], workload: Workload | None) -> WorkloadRow:
+def _row(ref: Ref, manifest: Mapping[str, Any], workload: Workload | None, over: bool) -> WorkloadRow:
     images = tuple(Image(container.get("image", "")) for container in _containers(manifest))
     if workload is None:
         return WorkloadRow(ref, images, False, 0, 0, (), "idle", "not in the cluster yet, or not seen")
     verdict = workload_status(workload.object)
-    return WorkloadRow(
-        ref, images, True, verdict.ready, verdict.wanted, _dots(verdict), KINDS[verdict.state], verdict.why
-    )
+    # Nobody waits for it any more: what has not arrived then has failed.
+    kind = "bad" if over and verdict.state == "wait" else KINDS[verdict.state]
+    dots = _dots(verdict, workload.object.get("status") or {}, "bad" if kind == "bad" else "wait")
+    return WorkloadRow(ref, images, True, verdict.ready, verdict.wanted, dots, kind, verdict.why)
 
 
 def _containers(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return list(manifest.get("spec", {}).get("template", {}).get("spec", {}).get("containers", ()))
 
 
-def _dots(verdict: Verdict) -> tuple[str, ...]:
-    lacking = "bad" if verdict.state == "fail" else "wait"
-    dots = ["new"] * min(verdict.ready, verdict.updated) + [""] * max(0, verdict.ready - verdict.updated)
-    return tuple((dots + [lacking] * max(0, verdict.wanted - verdict.ready))[:MOST_DOTS])
+def _dots(verdict: Verdict, status: Mapping[str, Any], lacking: str) -> tuple[str, ...]:
+    """A dot a wanted pod: ready and new, ready and old, not ready. An old pod counts as ready until it stops."""
+    old = max(0, int(status.get("replicas") or verdict.updated) - verdict.updated)
+    new = max(0, min(verdict.ready - old, verdict.wanted))
+    ready = min(verdict.ready, verdict.wanted)
+    return (*["new"] * new, *[""] * (ready - new), *[lacking] * (verdict.wanted - ready))[:MOST_DOTS]
 
 
 @login_required

@@ -13,7 +13,6 @@
 
   function say(state) {
     if (!badge || badge.dataset.live === state) return;
-    badge.hidden = false;
     badge.dataset.live = state;
     badge.textContent = WORDS[state];
   }
