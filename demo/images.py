@@ -21,7 +21,7 @@ CRASH = {
 }
 BEHAVIOURS: dict[str, dict[str, Any]] = {
     "1.0.0": {"startup_seconds": 1},
-    "1.1.0": {"startup_seconds": 6},
+    "1.1.0": {"startup_seconds": 3},
     "1.2.0": {"startup_seconds": 1},
     "1.3.0": {"startup_seconds": 1, "error_rate": 0.2},
     "1.4.0": CRASH,
