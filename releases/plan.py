@@ -200,7 +200,7 @@ def _notes(
         ("Taken over from others", ", ".join(taken[:5]) + (f" and {len(taken) - 5} more" if len(taken) > 5 else "")),
         ("Not proven before", _unproven(rollout)),
         ("An image has changed under its tag", _moved_images(rollout, source)),
-        ("Stays, since data would go with it", ", ".join(ref.text for ref in kept)),
+        ("Stays, since data would go with it", ", ".join(ref.text for ref in kept if ref.kind != "Namespace")),
         ("Not used", " ".join(source.unused)),
         ("First release here", "" if previous else f"Going back removes what {rollout.release.version} added."),
     )

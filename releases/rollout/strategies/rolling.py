@@ -55,7 +55,7 @@ class Rolling(Strategy):
     def back(self, work: Work) -> tuple[Step, ...]:
         everything = tuple(target.index for target in work.targets)
         adopt = (AdoptStep(f"Take over {_count(work.adopt, 'object')}"),) if work.adopt else ()
-        prune = (PruneStep(f"Remove {_count(work.prune, "object")} no longer in it"),) if work.prune else ()
+        prune = (PruneStep(f"Remove {_count(work.prune, 'object')} no longer in it"),) if work.prune else ()
         return (
             *adopt,
             *_stage(work, "definitions", DefinitionsStep, "Namespaces and definitions"),
