@@ -11,7 +11,7 @@ from releases.rollout.facts import WATCHED, Memory, Target, View
 from releases.rollout.steps import HEARTBEAT, ApplyStep, Done, Fail, Judgement, Step, Wait, read_due
 from releases.rollout.wants import Action, Diagnose, Read
 
-LOOK_PAUSES = (3.0, 6.0, 12.0, 24.0, 60.0)  # seconds without progress before each look at a workload's pods
+LOOK_PAUSES = (3.0, 6.0, 12.0, 30.0, 60.0, 120.0)  # seconds without progress before each look at a workload's pods
 FIRST_LOOK_AT_MEMBERS = 1.0  # a StatefulSet may stand on a pod that was broken before
 WITHOUT_WATCH = (2.0,)
 UNSEEN_SECONDS = 2.0  # after which an applied object that no watch told of is read

@@ -33,10 +33,7 @@ def report_of(database: str, folder: Path) -> dict[str, Any]:
 
 def _python(environment: Mapping[str, str], *arguments: str) -> str:
     command = [sys.executable, *arguments]
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=True, timeout=560
-    )
-    return done.stdout
+    return subprocess.check_output(command, cwd=ROOT, env=environment, text=True, timeout=560)
 
 
 def check(report: dict[str, Any]) -> None:
