@@ -1,22 +1,27 @@
 """The verbs of the API on objects: what a request does once it is parsed, without HTTP."""
 
 import copy
-import secrets
-import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from environments.sandbox import definitions, errors, managed_fields, patches, scale
+from environments.sandbox import errors, managed_fields, patches, scale
+from environments.sandbox.checks import (
+    changed_uid,
+    check_manager,
+    check_preconditions,
+    check_uid_of_absent,
+    check_version,
+    refuse_invalid,
+)
 from environments.sandbox.defaults import defaulted, prepared
 from environments.sandbox.definitions import Definitions
 from environments.sandbox.deletion import Deletion, Deletions
-from environments.sandbox.errors import ApiError
 from environments.sandbox.hooks import Admission, Review
 from environments.sandbox.kinds import Kind, Kinds
 from environments.sandbox.managed_fields import Managers, Writer
+from environments.sandbox.newborn import counted, empty_object, is_definition, is_same, key_in, newborn, unborn
 from environments.sandbox.preparing import (
-    MARK,
     checked_identity,
     checked_kind,
     decoded,
@@ -34,8 +39,7 @@ from environments.sandbox.versions import to_stored, to_version
 
 __all__ = ["Api", "Deletion", "Options", "Outcome"]
 
-_SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
-_LONGEST_MANAGER = 128
+_STATUS_PARTS = ("apiVersion", "kind", "metadata", "status")
 _CREATED_BY_PUT = ("ClusterRole", "ClusterRoleBinding", "Endpoints", "Lease", "Role", "RoleBinding", "Service")
 
 
@@ -82,7 +86,7 @@ class Api:
     # -- reading ----------------------------------------------------------------------------------------------------
 
     def entry(self, kind: Kind, namespace: str, name: str) -> Entry:
-        found = self.store.entry(key(kind, namespace, name))
+        found = self.store.entry(key_in(kind, namespace, name))
         if found is None:
             raise errors.not_found(kind.group, kind.plural, name)
         return found
@@ -94,7 +98,7 @@ class Api:
         checked_kind(kind, body)
         checked_identity(kind, namespace, body, (body.get("metadata") or {}).get("name", ""))
         if (body.get("metadata") or {}).get("resourceVersion"):
-            raise ApiError(500, "", "resourceVersion should not be set on objects to be created")
+            raise errors.ApiError(500, "", "resourceVersion should not be set on objects to be created")
         sent, warnings = decoded(kind, body, options.field_validation)
         with self.store.lock:
             return self._create(kind, namespace, to_stored(kind, sent), options, warnings, None)
@@ -113,7 +117,7 @@ class Api:
         checked_identity(kind, namespace, body, name)
         if options.subresource == "scale":
             return self._edit(kind, namespace, name, lambda old: scale.written(kind, old, body), options)
-        if kind.kind in _CREATED_BY_PUT and self.store.entry(key(kind, namespace, name)) is None:
+        if kind.kind in _CREATED_BY_PUT and self.store.entry(key_in(kind, namespace, name)) is None:
             return self.create(kind, namespace, body, options)
         return self._edit(kind, namespace, name, lambda _: body, options)
 
@@ -141,7 +145,7 @@ class Api:
         options: Options = Options(),
     ) -> Outcome:
         """PATCH with an apply configuration: server-side apply."""
-        _check_manager(options.manager)
+        check_manager(options.manager)
         if options.subresource != "scale":
             checked_kind(kind, body)
         if (body.get("metadata") or {}).get("managedFields") is not None:
@@ -150,7 +154,7 @@ class Api:
             body = scale.configuration(kind, body)
         patches.check_types(kind, body)
         with self.store.lock:
-            found = self.store.entry(key(kind, namespace, name))
+            found = self.store.entry(key_in(kind, namespace, name))
             if found is None and options.subresource:
                 raise errors.not_found(kind.group, kind.plural, name)
             return self._apply(kind, namespace, name, body, options, found)
@@ -167,7 +171,7 @@ class Api:
         with self.store.lock:
             found = self.entry(kind, namespace, name)
             entry, gone = self._deletions.delete(kind, found, deletion, options)
-            if gone and not options.dry_run and _is_definition(kind):
+            if gone and not options.dry_run and is_definition(kind):
                 self.definitions.forget(entry.object)
             return entry, gone
 
@@ -182,18 +186,18 @@ class Api:
         warnings: list[str],
         managers: Managers | None,
     ) -> Outcome:
-        new = _newborn(kind, namespace, new)
+        new = newborn(kind, namespace, new)
         name = new["metadata"]["name"]
         self._check_namespace(kind, namespace, name)
         new = defaulted(kind, without_status(kind, new), None)
         if managers is None:
-            managers = self._updated({}, _empty(kind), new, kind, options)
+            managers = self._updated({}, empty_object(kind), new, kind, options)
         review = self._review("CREATE", kind, new, None, options, warnings)
         self.admission.mutate(review)
         self.addresses.assign(prepared(kind, new), None, dry_run=options.dry_run)
         new["metadata"]["managedFields"] = managed_fields.encode(managers)
-        _refuse(kind, name, validate_creation(kind, new))
-        if self.store.entry(key(kind, namespace, name)):
+        refuse_invalid(kind, name, validate_creation(kind, new))
+        if self.store.entry(key_in(kind, namespace, name)):
             raise errors.already_exists(kind.group, kind.plural, name)
         self.admission.validate(review)
         return Outcome(self._stored(kind, new, None, options), True, tuple(warnings))
@@ -206,9 +210,11 @@ class Api:
             body = edit(found.object)
             if patch:
                 checked_identity(kind, namespace, body, name)
+            if options.subresource == "status":
+                body = {part: value for part, value in body.items() if part in _STATUS_PARTS}
             sent, warnings = (decoded_patch if patch else decoded)(kind, body, options.field_validation)
             sent = to_stored(kind, sent)
-            _check_preconditions(kind, sent, found.object)
+            check_preconditions(kind, sent, found.object)
             new = with_kept_metadata(kind, sent, found.object, options.subresource)
             start = managed_fields.remembered(found.object, sent, options.subresource)
             return self._replace(kind, new, found, options, warnings, start, None)
@@ -216,21 +222,21 @@ class Api:
     def _apply(
         self, kind: Kind, namespace: str, name: str, body: Object, options: Options, found: Entry | None
     ) -> Outcome:
-        live = found.object if found else _empty(kind)
-        writer = _writer(kind, options)
+        live = found.object if found else empty_object(kind)
+        writer = writer_of(kind, options)
         body = to_stored(kind, copy.deepcopy(body))
         ignored = ignored_fields(kind, options.subresource)
         applied = managed_fields.apply(live, body, writer, schema_of(kind), ignored, force=options.force)
         checked_identity(kind, namespace, body, name)
         sent = patches.converted(kind, applied.object, body)
         if found is None:
-            _check_uid_of_absent(kind, body)
+            check_uid_of_absent(kind, body)
             sent["metadata"] |= {
                 part: body["metadata"][part] for part in ("name", "generateName") if part in body["metadata"]
             }
             return self._create(kind, namespace, sent, options, [], applied.managers)
-        _check_version(kind, body["metadata"], live["metadata"])
-        _refuse(kind, name, _changed_uid(body["metadata"], live["metadata"]))
+        check_version(kind, body["metadata"], live["metadata"])
+        refuse_invalid(kind, name, changed_uid(body["metadata"], live["metadata"]))
         new = with_kept_metadata(kind, sent, live, options.subresource)
         return self._replace(kind, new, found, options, [], {}, applied.managers)
 
@@ -246,25 +252,26 @@ class Api:
     ) -> Outcome:
         old = found.object
         name = old["metadata"]["name"]
-        new = defaulted(kind, new, old)
-        self.addresses.assign(new, old, dry_run=options.dry_run)
+        if options.subresource != "status":
+            new = defaulted(kind, new, old)
+            self.addresses.assign(new, old, dry_run=options.dry_run)
         if managers is None:
             managers = self._updated(start, old, new, kind, options)
         new["metadata"]["managedFields"] = managed_fields.encode(managers)
         review = self._review("UPDATE", kind, new, old, options, warnings)
         self.admission.mutate(review)
-        if _same(new, old):
+        if is_same(new, old):
             return Outcome(found, False, tuple(warnings))
-        if kind.generation and options.subresource != "status" and _counts(kind, new) != _counts(kind, old):
+        if kind.generation and options.subresource != "status" and counted(kind, new) != counted(kind, old):
             new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
-        _refuse(kind, name, validate_update(kind, new, old, options.subresource))
+        refuse_invalid(kind, name, validate_update(kind, new, old, options.subresource))
         self.admission.validate(review)
         return Outcome(self._stored(kind, new, found, options), False, tuple(warnings))
 
     def _stored(self, kind: Kind, new: Object, found: Entry | None, options: Options) -> Entry:
         if options.dry_run:
-            return Entry(key(kind, new["metadata"].get("namespace", ""), new["metadata"]["name"]), _unborn(new), 0)
-        if _is_definition(kind) and (found is None or options.subresource != "status"):
+            return Entry(key_in(kind, new["metadata"].get("namespace", ""), new["metadata"]["name"]), unborn(new), 0)
+        if is_definition(kind) and (found is None or options.subresource != "status"):
             return self.definitions.learn(self.store.update(new) if found else self.store.create(new))
         if found is None:
             return self.store.create(new)
@@ -277,7 +284,7 @@ class Api:
         ignored = ignored_fields(kind, options.subresource)
         if options.subresource == "scale":
             old, new = scale.owned(kind, old), scale.owned(kind, new)
-        return managed_fields.update(old, new, before, _writer(kind, options), schema_of(kind), ignored)
+        return managed_fields.update(old, new, before, writer_of(kind, options), schema_of(kind), ignored)
 
     def _review(
         self, operation: str, kind: Kind, new: Object, old: Object | None, options: Options, warnings: list[str]
@@ -311,116 +318,5 @@ class Api:
             raise errors.forbidden(kind.group, kind.plural, name, why, [cause])
 
 
-def key(kind: Kind, namespace: str, name: str) -> Key:
-    """Where an object of a kind is stored."""
-    group = MARK.get((kind.group, kind.kind), kind.group)
-    return Key(group, kind.kind, namespace if kind.namespaced else "", name)
-
-
-def _is_definition(kind: Kind) -> bool:
-    return (kind.group, kind.kind) == (definitions.GROUP, definitions.KIND)
-
-
-def _writer(kind: Kind, options: Options) -> Writer:
+def writer_of(kind: Kind, options: Options) -> Writer:
     return Writer(options.manager, options.subresource, kind.api_version, now())
-
-
-def _empty(kind: Kind) -> Object:
-    return {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": {}}
-
-
-def _newborn(kind: Kind, namespace: str, new: Object) -> Object:
-    metadata = {
-        name: value
-        for name, value in new["metadata"].items()
-        if name not in ("uid", "creationTimestamp", "selfLink", "deletionTimestamp", "deletionGracePeriodSeconds")
-    }
-    if not metadata.get("name") and metadata.get("generateName"):
-        metadata["name"] = metadata["generateName"] + "".join(secrets.choice(_SUFFIX) for _ in range(5))
-    if not metadata.get("name"):
-        cause = errors.Cause("FieldValueRequired", "Required value: name or generateName is required", "metadata.name")
-        raise errors.invalid(kind.group, kind.kind, "", [cause])
-    if kind.namespaced:
-        metadata["namespace"] = namespace
-    metadata.pop("generation", None)
-    if kind.generation:
-        metadata["generation"] = 1
-    return {**new, "metadata": metadata}
-
-
-def _unborn(new: Object) -> Object:
-    """What a dry run answers: with a uid and a time, but of no version of its own when it is new."""
-    return {**new, "metadata": {"uid": str(uuid.uuid4()), "creationTimestamp": now(), **new["metadata"]}}
-
-
-def _same(new: Object, old: Object) -> bool:
-    """Whether a write changes nothing; when a manager wrote last is no change."""
-    for name in new.keys() | old.keys():
-        if name != "metadata" and new.get(name) != old.get(name):
-            return False
-    mine, other = dict(new["metadata"]), dict(old["metadata"])
-    entries = [_timeless(part.pop("managedFields", None) or []) for part in (mine, other)]
-    return mine == other and entries[0] == entries[1]
-
-
-def _timeless(entries: list[Mapping[str, Any]]) -> list[Any]:
-    bare = [{name: value for name, value in each.items() if name != "time"} for each in entries]
-    return sorted(bare, key=lambda each: (each.get("operation"), each.get("manager"), each.get("subresource", "")))
-
-
-def _counts(kind: Kind, value: Object) -> tuple[Object, Any]:
-    """What a generation counts changes of: a Deployment's annotations too."""
-    specification = {name: inner for name, inner in value.items() if name not in ("metadata", "status")}
-    return specification, value["metadata"].get("annotations") if kind.kind == "Deployment" else None
-
-
-def _check_manager(manager: str) -> None:
-    if not manager:
-        words = "Required value: is required for apply patch"
-    elif len(manager.encode()) > _LONGEST_MANAGER:
-        words = f"Too long: may not be more than {_LONGEST_MANAGER} bytes"
-    else:
-        return
-    reason = "FieldValueTooLong" if manager else "FieldValueRequired"
-    cause = errors.Cause(reason, words, "fieldManager")
-    raise errors.invalid("meta.k8s.io", "PatchOptions", "", [cause])
-
-
-def _check_preconditions(kind: Kind, sent: Object, old: Object) -> None:
-    metadata, live = sent["metadata"], old["metadata"]
-    name = live["name"]
-    if metadata.get("uid", live["uid"]) not in ("", live["uid"]):
-        why = f"Precondition failed: UID in precondition: {metadata['uid']}, UID in object meta: {live['uid']}"
-        raise _conflict(kind, name, why)
-    _check_version(kind, metadata, live)
-
-
-def _check_version(kind: Kind, sent: Object, live: Object) -> None:
-    if sent.get("resourceVersion", live["resourceVersion"]) not in ("", live["resourceVersion"]):
-        raise errors.stale(kind.group, kind.plural, live["name"])
-
-
-def _changed_uid(sent: Object, live: Object) -> list[errors.Cause]:
-    """An apply to another object of this name; the server names the cause twice."""
-    if sent.get("uid", live["uid"]) in ("", live["uid"]):
-        return []
-    words = f'Invalid value: "{sent["uid"]}": field is immutable'
-    return [errors.Cause("FieldValueInvalid", words, "metadata.uid")] * 2
-
-
-def _check_uid_of_absent(kind: Kind, sent: Object) -> None:
-    uid = sent["metadata"].get("uid")
-    if uid:
-        why = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
-        raise _conflict(kind, sent["metadata"]["name"], why)
-
-
-def _conflict(kind: Kind, name: str, why: str) -> ApiError:
-    message = f'Operation cannot be fulfilled on {errors.qualified(kind.group, kind.plural)} "{name}": {why}'
-    details = {"name": name, "group": kind.group, "kind": kind.plural}
-    return ApiError(409, "Conflict", message, details={part: value for part, value in details.items() if value})
-
-
-def _refuse(kind: Kind, name: str, causes: list[errors.Cause]) -> None:
-    if causes:
-        raise errors.invalid(kind.group, kind.kind, name, causes)

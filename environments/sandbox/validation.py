@@ -1,33 +1,17 @@
 """What the server refuses with 422: names, required values, what must not change. Pure."""
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from environments.sandbox.causes import bad, required, unsupported
 from environments.sandbox.errors import Cause
 from environments.sandbox.kinds import Kind
 from environments.sandbox.schema_rules import schema_causes
 from environments.sandbox.selectors import selects
-from environments.sandbox.store import Object, encode
+from environments.sandbox.store import Object
+from environments.sandbox.validation_metadata import label_causes, metadata_causes
 from environments.sandbox.validation_pod import pod_spec_causes
 
-_SUBDOMAIN = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
-_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
-_SUBDOMAIN_WORDS = (
-    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and "
-    f"end with an alphanumeric character (e.g. 'example.com', regex used for validation is '{_SUBDOMAIN}')"
-)
-_LABEL_WORDS = (
-    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with "
-    f"an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '{_LABEL}')"
-)
-_LABEL_VALUE = re.compile(r"^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$")
-_LABEL_VALUE_WORDS = (
-    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and "
-    "end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "
-    "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
-)
-_FREE_NAMES = ("rbac.authorization.k8s.io",)
 _LARGEST_CONFIG = 1024 * 1024
 
 Causes = list[Cause]
@@ -39,7 +23,7 @@ _CHANGED: dict[tuple[str, str], _Change] = {}
 
 def validate_creation(kind: Kind, new: Object) -> Causes:
     """What is wrong with a new object."""
-    return [*_metadata(kind, new), *_content(kind, new)]
+    return [*metadata_causes(kind, new), *_content(kind, new)]
 
 
 def validate_update(kind: Kind, new: Object, old: Object, subresource: str) -> Causes:
@@ -48,7 +32,7 @@ def validate_update(kind: Kind, new: Object, old: Object, subresource: str) -> C
         return schema_causes(kind.schema, new) if kind.definition is not None else []
     change = _CHANGED.get((kind.group, kind.kind))
     causes = change(new, old) if change else []
-    return [*_labels(new), *causes, *_content(kind, new)]
+    return [*label_causes(new), *causes, *_content(kind, new)]
 
 
 def _content(kind: Kind, new: Object) -> Causes:
@@ -56,47 +40,6 @@ def _content(kind: Kind, new: Object) -> Causes:
         return schema_causes(kind.schema, new)
     check = _NEW.get((kind.group, kind.kind))
     return check(new) if check else []
-
-
-def required(field: str, words: str = "") -> Cause:
-    return Cause("FieldValueRequired", f"Required value: {words}" if words else "Required value", field)
-
-
-def bad(field: str, value: Any, words: str) -> Cause:
-    return Cause("FieldValueInvalid", f"Invalid value: {_text(value)}: {words}", field)
-
-
-def _text(value: Any) -> str:
-    return encode(value).decode()
-
-
-def unsupported(field: str, value: Any, allowed: tuple[str, ...]) -> Cause:
-    words = ", ".join(f'"{each}"' for each in allowed)
-    return Cause("FieldValueNotSupported", f"Unsupported value: {_text(value)}: supported values: {words}", field)
-
-
-def _metadata(kind: Kind, new: Object) -> Causes:
-    name = new["metadata"]["name"]
-    causes = _name(kind, name) if kind.group not in _FREE_NAMES else []
-    return [*causes, *_labels(new)]
-
-
-def _name(kind: Kind, name: str) -> Causes:
-    if (kind.group, kind.kind) in (("", "Namespace"), ("", "Service")):
-        pattern, words, longest = _LABEL, _LABEL_WORDS, 63
-    else:
-        pattern, words, longest = _SUBDOMAIN, _SUBDOMAIN_WORDS, 253
-    causes = [] if re.fullmatch(pattern, name) else [bad("metadata.name", name, words)]
-    if len(name) > longest:
-        causes.append(bad("metadata.name", name, f"must be no more than {longest} characters"))
-    return causes
-
-
-def _labels(new: Object) -> Causes:
-    labels = new["metadata"].get("labels") or {}
-    return [
-        bad("metadata.labels", value, _LABEL_VALUE_WORDS) for value in labels.values() if not _LABEL_VALUE.match(value)
-    ] + [bad("metadata.labels", value, "must be no more than 63 bytes") for value in labels.values() if len(value) > 63]
 
 
 def _check(group: str, kind: str) -> Callable[[_Check], _Check]:

@@ -121,7 +121,10 @@ def test_a_selector_error_reads_as_the_real_servers(hands: Hands) -> None:
 def test_unknown_fields_are_refused_only_when_asked(hands: Hands) -> None:
     manifest = deployment()
     manifest["spec"]["replica"] = 1
-    words = 'Deployment in version "v1" cannot be handled as a Deployment: strict decoding error: unknown field "spec.replica"'
+    words = (
+        'Deployment in version "v1" cannot be handled as a Deployment: strict decoding error: '
+        'unknown field "spec.replica"'
+    )
     with pytest.raises(ApiError) as refused:
         hands.create(manifest, field_validation="Strict")
     assert (refused.value.code, refused.value.message) == (400, words)
@@ -228,7 +231,7 @@ def test_a_definition_brings_its_kind_at_once(hands: Hands) -> None:
     established = hands.create(definition())["status"]["conditions"][-1]
     assert (established["type"], established["status"]) == ("Established", "True")
     assert hands.apply(widget(size=2))["spec"] == {"size": 2, "mode": "a"}
-    with pytest.raises(ApiError, match="spec.size in body should be greater than or equal to 1"):
+    with pytest.raises(ApiError, match=r"spec\.size in body should be greater than or equal to 1"):
         hands.apply(widget(size=0))
     with pytest.raises(ApiError, match="field not declared in schema"):
         hands.apply(widget(other=1))

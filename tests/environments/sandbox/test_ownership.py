@@ -102,7 +102,7 @@ def test_a_scale_conflict_tells_of_the_subresource(hands: Hands) -> None:
     hands.apply(deployment())
     hands.scale(deployment(), 5)
     with pytest.raises(
-        ApiError, match='conflict with "kubectl" with subresource "scale" using apps/v1: .spec.replicas'
+        ApiError, match=r'conflict with "kubectl" with subresource "scale" using apps/v1: \.spec\.replicas'
     ):
         hands.apply(deployment())
 
