@@ -44,7 +44,27 @@ def _index_of(value: Any, part: Any) -> Any:
     return celtypes.IntType(str(value).find(str(part)))
 
 
+def _equal(left: Any, right: Any) -> Any:
+    """Values of different types, null among them, are not equal; the library alone calls that an error."""
+    for value in (left, right):
+        if isinstance(value, CELEvalError):
+            return value
+    if left is None or right is None:
+        return celtypes.BoolType(left is right)
+    try:
+        return celtypes.BoolType(bool(left == right))
+    except TypeError:
+        return celtypes.BoolType(False)
+
+
+def _unequal(left: Any, right: Any) -> Any:
+    found = _equal(left, right)
+    return found if isinstance(found, CELEvalError) else celtypes.BoolType(not found)
+
+
 _FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "_==_": _equal,
+    "_!=_": _unequal,
     "join": _join,
     "split": _split,
     "replace": _replace,

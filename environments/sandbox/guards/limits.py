@@ -129,4 +129,4 @@ def _beyond_ratio(requests: _Quantities, limits: _Quantities, ratios: _Quantitie
         elif not parse(limits.get(name, 0)):
             yield f"{head}, but no limit is specified or limit is 0"
         elif parse(limits[name]) / parse(requests[name]) > parse(bound):
-            yield f"{head}, but provided ratio is {parse(limits[name]) / parse(requests[name]):f}"
+            yield f"{head}, but provided ratio is {float(parse(limits[name]) / parse(requests[name])):f}"
