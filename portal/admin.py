@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from django import forms
+from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
@@ -22,6 +23,10 @@ from portal.roles import Verb
 LIFETIME = timedelta(days=90)
 
 admin.site.unregister([User, Group])
+# The queue is ours to fill: in its own admin a task could name any function of any module.
+admin.site.unregister(
+    [model for model in apps.get_app_config("django_q").get_models() if admin.site.is_registered(model)]
+)
 
 
 @admin.register(User)

@@ -42,6 +42,7 @@ if METRICS_DIR := env.text("SLIPWAY_METRICS_DIR", ""):
 METRICS_TOKEN = env.text("SLIPWAY_METRICS_TOKEN", "")
 
 INSTALLED_APPS = [
+    "django_q",
     "portal",
     "environments",
     "releases",
@@ -51,7 +52,6 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
-    "django_q",
     "csp",
 ]
 MIDDLEWARE = [

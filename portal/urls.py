@@ -7,7 +7,11 @@ from django.urls import include, path
 from portal import health, metrics
 
 urlpatterns = [
-    path("sign-in", auth.LoginView.as_view(template_name="sign_in.html", redirect_authenticated_user=True), name="sign-in"),
+    path(
+        "sign-in",
+        auth.LoginView.as_view(template_name="sign_in.html", redirect_authenticated_user=True),
+        name="sign-in",
+    ),
     path("sign-out", auth.LogoutView.as_view(), name="sign-out"),
     path("", include("releases.urls")),
     path("", include("environments.urls")),

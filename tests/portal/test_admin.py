@@ -139,3 +139,8 @@ class TestReadOnly:
         call.refresh_from_db()
         assert (call.state, call.attempts) == (OutgoingCall.State.PENDING, 0)
         assert entries()[0][0] == "call.retried"
+
+
+def test_the_queue_has_no_admin_of_its_own(client: Client, root: User) -> None:
+    client.force_login(root)
+    assert client.get("/admin/django_q/schedule/add/").status_code == 404
