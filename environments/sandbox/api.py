@@ -195,7 +195,7 @@ class Api:
         review = self._review("CREATE", kind, new, None, options, warnings)
         self.admission.mutate(review)
         self.addresses.assign(prepared(kind, new), None, dry_run=options.dry_run)
-        new["metadata"]["managedFields"] = managed_fields.encode(managers)
+        managed_fields.put(new, managers)
         refuse_invalid(kind, name, validate_creation(kind, new))
         if self.store.entry(key_in(kind, namespace, name)):
             raise errors.already_exists(kind.group, kind.plural, name)
@@ -216,7 +216,7 @@ class Api:
             sent = to_stored(kind, sent)
             check_preconditions(kind, sent, found.object)
             new = with_kept_metadata(kind, sent, found.object, options.subresource)
-            start = managed_fields.remembered(found.object, sent, options.subresource)
+            start = managed_fields.remembered(found.object, body, options.subresource)
             return self._replace(kind, new, found, options, warnings, start, None)
 
     def _apply(
@@ -257,7 +257,7 @@ class Api:
             self.addresses.assign(new, old, dry_run=options.dry_run)
         if managers is None:
             managers = self._updated(start, old, new, kind, options)
-        new["metadata"]["managedFields"] = managed_fields.encode(managers)
+        managed_fields.put(new, managers)
         review = self._review("UPDATE", kind, new, old, options, warnings)
         self.admission.mutate(review)
         if is_same(new, old):

@@ -12,6 +12,20 @@ from environments.sandbox.typed import MissingKey, element_of, path_text
 from environments.schema import Node
 
 _PLACES = re.compile(r"\[\d+\]")
+_ZERO_IS_ABSENT = frozenset(
+    {
+        "hostIPC",
+        "hostNetwork",
+        "hostPID",
+        "minReadySeconds",
+        "paused",
+        "publishNotReadyAddresses",
+        "readOnly",
+        "stdin",
+        "stdinOnce",
+        "tty",
+    }
+)
 _GO = {"integer": "int32", "number": "float64", "boolean": "bool", "string": "string"}
 
 
@@ -58,7 +72,9 @@ class Decoder:
             if known is None:
                 self._note(name, inner, found, path, kind)
             elif inner is not None:
-                found[name] = self.decode(inner, known, f"{path}.{name}" if path else name, owner)
+                value_there = self.decode(inner, known, f"{path}.{name}" if path else name, owner)
+                if not _omitted(name, value_there, known, kind):
+                    found[name] = value_there
         for name, known in kind.embedded_children:
             if name not in found:
                 found[name] = self.decode({}, known, name, owner)
@@ -72,11 +88,18 @@ class Decoder:
 
     def _map(self, value: Mapping[str, Any], kind: Node, path: str, owner: str) -> dict[str, Any]:
         known = kind.item
-        return {
-            name: self.decode(inner, known, path, owner)
-            for name, inner in value.items()
-            if inner is not None or kind.item is None
-        }
+        if known is not None and known.type == "string" and known.format != "byte":
+            value = {name: "" if inner is None else inner for name, inner in value.items()}
+        return {name: self.decode(inner, known, path, owner) for name, inner in value.items() if inner is not None}
+
+
+def _omitted(name: str, value: Any, kind: Node, owner: Node) -> bool:
+    """Whether the server, whose types are Go's, writes the field as if it were absent."""
+    if not owner.name or name in owner.required:
+        return False
+    if kind.type in ("map", "list"):
+        return not value
+    return name in _ZERO_IS_ABSENT and value in (False, 0)
 
 
 def _short(kind: Node | None) -> str:

@@ -75,6 +75,14 @@ def encode(managers: Managers) -> list[Object]:
     return [_encode(manager, entry) for manager, entry in ordered]
 
 
+def put(value: Object, managers: Managers) -> None:
+    """Writes metadata.managedFields, which are absent where there are none; in place."""
+    if managers:
+        value["metadata"]["managedFields"] = encode(managers)
+    else:
+        value["metadata"].pop("managedFields", None)
+
+
 def _encode(manager: Manager, entry: Entry) -> Object:
     written = {
         "manager": manager.name,
@@ -113,14 +121,14 @@ def _without(fields: FieldSet, path: tuple[str, ...]) -> FieldSet:
 
 
 def remembered(live: Object | None, sent: Object, subresource: str) -> Managers:
-    """The managers to start an update from: those that the client sent, else the live object's."""
+    """The managers to start an update from: those that the client sent ([] or [{}] is none), else the live one's."""
     mine = (live or {}).get("metadata", {}).get("managedFields") or []
     if subresource:
         return decode(mine)
-    given = sent.get("metadata", {}).get("managedFields")
-    if given is not None and list(given) in ([], [{}]) and "managedFields" in sent["metadata"]:
-        return {} if given else decode(mine)
-    return decode(given) if given else decode(mine)
+    given = (sent.get("metadata") or {}).get("managedFields")
+    if given is None:
+        return decode(mine)
+    return {} if list(given) in ([], [{}]) else decode(given)
 
 
 def update(

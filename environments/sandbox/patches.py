@@ -76,7 +76,7 @@ def converted(kind: Kind, merged: Object, body: Object) -> Object:
         where = f"{metadata.get('namespace', '')}/{metadata.get('name', '')}; {text}"
         words = (
             f"failed to convert new object ({where}) to proper version: unable to convert unstructured object to "
-            f"{text}: error decoding from json: {error}"
+            f"{text}: {'' if str(error).startswith('quantities') else 'error decoding from json: '}{error}"
         )
         raise ApiError(500, "", words) from error
     return found

@@ -300,6 +300,11 @@ def _deletion(query: Mapping[str, str], body: Mapping[str, Any]) -> Deletion:
     orphan = body.get("orphanDependents", {"true": True, "false": False}.get(query.get("orphanDependents", "")))
     if not policy and orphan is not None:
         policy = "Orphan" if orphan else "Background"
+    if policy not in ("", "Foreground", "Background", "Orphan"):
+        allowed = '"Foreground", "Background", "Orphan", "nil"'
+        words = f'Unsupported value: "{policy}": supported values: {allowed}'
+        cause = errors.Cause("FieldValueNotSupported", words, "propagationPolicy")
+        raise errors.invalid("meta.k8s.io", "DeleteOptions", "", [cause])
     return Deletion(
         grace=None if grace is None else int(grace),
         propagation=policy,

@@ -1,5 +1,6 @@
 """What the server refuses with 422: names, required values, what must not change. Pure."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,6 +14,11 @@ from environments.sandbox.validation_metadata import label_causes, metadata_caus
 from environments.sandbox.validation_pod import pod_spec_causes
 
 _LARGEST_CONFIG = 1024 * 1024
+_KEY = re.compile(r"[-._a-zA-Z0-9]+")
+_KEY_WORDS = (
+    "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or "
+    "'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"
+)
 
 Causes = list[Cause]
 _Check = Callable[[Object], Causes]
@@ -74,7 +80,7 @@ def _workload(new: Object) -> Causes:
     causes = _replicas(spec)
     selector, template = spec.get("selector"), spec.get("template") or {}
     labels = (template.get("metadata") or {}).get("labels") or {}
-    if not selector:
+    if selector is None:
         causes.append(required("spec.selector"))
         causes.append(
             bad("spec.template.metadata.labels", labels or None, "`selector` does not match template `labels`")
@@ -99,7 +105,8 @@ def _replicas(spec: Object) -> Causes:
 
 def _rolling(strategy: Object, path: str) -> Causes:
     if strategy.get("type") not in ("RollingUpdate", "Recreate"):
-        return [unsupported(f"{path}.type", strategy.get("type"), ("Recreate", "RollingUpdate"))]
+        found = {"Type": strategy.get("type"), "RollingUpdate": None}
+        return [unsupported(path, found, ("Recreate", "RollingUpdate"))]
     rolling = strategy.get("rollingUpdate")
     if strategy["type"] == "Recreate" and rolling:
         words = "Forbidden: may not be specified when strategy `type` is 'Recreate'"
@@ -210,11 +217,12 @@ def _fixed(spec: Object) -> Object:
 
 @_check("", "ConfigMap")
 def _config_map(new: Object) -> Causes:
+    causes = [bad(f"data[{name}]", name, _KEY_WORDS) for name in new.get("data") or () if not _KEY.fullmatch(name)]
     size = sum(len(str(value).encode()) for part in ("data", "binaryData") for value in (new.get(part) or {}).values())
-    if size <= _LARGEST_CONFIG:
-        return []
-    words = f"Too long: may not be more than {_LARGEST_CONFIG} bytes"
-    return [Cause("FieldValueTooLong", words, "[]")]
+    if size > _LARGEST_CONFIG:
+        words = f"Too long: may not be more than {_LARGEST_CONFIG} bytes"
+        causes.append(Cause("FieldValueTooLong", words, "[]"))
+    return causes
 
 
 @_change("", "ConfigMap")
@@ -307,7 +315,7 @@ def _address_kept(new: Object, old: Object) -> Causes:
 def _ingress(new: Object) -> Causes:
     spec = new["spec"]
     if not spec.get("rules") and not spec.get("defaultBackend"):
-        return [bad("spec", [], "either `defaultBackend` or `rules` must be specified")]
+        return [bad("spec", None, "either `defaultBackend` or `rules` must be specified")]
     causes = []
     for rule_index, rule in enumerate(spec.get("rules") or ()):
         for index, path in enumerate((rule.get("http") or {}).get("paths") or ()):

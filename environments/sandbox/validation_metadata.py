@@ -25,6 +25,11 @@ _LABEL_VALUE_WORDS = (
     "end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "
     "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
 )
+_QUALIFIED = r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
+_KEY_WORDS = (
+    "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric "
+    f"character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '{_QUALIFIED}')"
+)
 _FREE_NAMES = ("rbac.authorization.k8s.io",)
 
 
@@ -47,8 +52,17 @@ def _name(kind: Kind, name: str) -> Causes:
 
 
 def label_causes(new: Object) -> Causes:
-    """Of a new or a changed one."""
+    """Of a new or a changed one: its labels, and the names of its annotations."""
     labels = new["metadata"].get("labels") or {}
-    return [
-        bad("metadata.labels", value, _LABEL_VALUE_WORDS) for value in labels.values() if not _LABEL_VALUE.match(value)
-    ] + [bad("metadata.labels", value, "must be no more than 63 bytes") for value in labels.values() if len(value) > 63]
+    causes = [bad("metadata.labels", name, _KEY_WORDS) for name in labels if not _is_qualified(name)]
+    for value in labels.values():
+        if not _LABEL_VALUE.match(value):
+            causes.append(bad("metadata.labels", value, _LABEL_VALUE_WORDS))
+        if len(value) > 63:
+            causes.append(bad("metadata.labels", value, "must be no more than 63 bytes"))
+    annotations = new["metadata"].get("annotations") or {}
+    return causes + [bad("metadata.annotations", name, _KEY_WORDS) for name in annotations if not _is_qualified(name)]
+
+
+def _is_qualified(name: str) -> bool:
+    return bool(re.fullmatch(_QUALIFIED, name.rpartition("/")[2]))
