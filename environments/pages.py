@@ -1,12 +1,16 @@
 """The environments: their rules, their cluster's state, and their own layer of configuration."""
 
+from datetime import datetime
+
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 
 from environments.access import may, roles_of, visible
-from environments.models import Environment, Grant
+from environments.kube.access import Access
+from environments.kube.expiry import expires_at
+from environments.models import Cluster, Environment, Grant
 from portal.actors import Actor
 from portal.pages import render_live
 from portal.roles import ALLOWED, Role, Verb
@@ -31,8 +35,13 @@ def show(request: HttpRequest, name: str) -> HttpResponse:
         "page": "environments",
         "environment": environment,
         "entries": environment.configuration.all(),
+        "credential_ends": _credential_end(environment.cluster),
         "grants": Grant.objects.filter(environment=environment).select_related("user", "group"),
         "roles": sorted(roles_of(actor, environment)),
         "table": [(role.label, [verb.label for verb in Verb if verb in ALLOWED[role]]) for role in Role],
     }
     return render_live(request, "environment.html", context)
+
+
+def _credential_end(cluster: Cluster) -> datetime | None:
+    return expires_at(Access.from_json(str(cluster.access))) if cluster.access else None
