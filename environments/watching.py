@@ -20,13 +20,14 @@ from environments.clusters import ConnectError, gateway_for
 from environments.kube.client import Gateway
 from environments.kube.names import MANAGED, TRACKING
 from environments.kube.observe import Event, Watcher, WatchState
+from environments.kube.status import workload_status
 from environments.models import Cluster, Workload
 
 log = structlog.get_logger(__name__)
 KINDS = (("apps/v1", "Deployment"), ("apps/v1", "StatefulSet"), ("apps/v1", "DaemonSet"), ("batch/v1", "Job"))
 LEASE = timedelta(seconds=8)
 RENEW = 2.0
-SPACING = 0.25  # seconds between two writes of one row; the first is written at once
+SPACING = 0.25  # seconds between two writes of one row whose state stays the same
 BATCH = 200
 MODES = ("live", "polling", "reconnecting")
 
@@ -70,7 +71,8 @@ class Watching(threading.Thread):
         self._on_change = on_change
         self._clusters: dict[int, Watched] = {}
         self._pending: dict[Key, tuple[Event, dict[str, Any], Any]] = {}
-        self._written: dict[Key, float] = {}
+        self._written: dict[Key, tuple[float, str]] = {}
+        """When each row was written last, and the state of the workload then."""
         self._synced: list[tuple[int, str]] = []
         self._lock = threading.Lock()
         self._news = threading.Event()
@@ -195,16 +197,22 @@ class Watching(threading.Thread):
         self._news.clear()
         now = time.monotonic()
         with self._lock:
-            due = [key for key in self._pending if self._written.get(key, 0.0) + SPACING <= now][:BATCH]
+            due = [key for key, (_, obj, _) in self._pending.items() if self._is_due(key, obj, now)][:BATCH]
             taken = {key: self._pending.pop(key) for key in due}
             synced, self._synced = self._synced, []
             more = bool(self._pending)
         self._write({key: told for key, told in taken.items() if self._holds(key[0])})
-        self._written.update(dict.fromkeys(taken, time.monotonic()))
+        written = time.monotonic()
+        self._written |= {key: (written, _state_of(obj)) for key, (_, obj, _) in taken.items()}
         for pk, kind in synced:
             self._sweep(pk, kind)
         self._save_states()
         return SPACING / 5 if more else RENEW
+
+    def _is_due(self, key: Key, obj: Mapping[str, Any], now: float) -> bool:
+        """Whether it may be written: what a rollout waits for, at once; the rest four times a second."""
+        at, state = self._written.get(key, (0.0, ""))
+        return at + SPACING <= now or _state_of(obj) != state
 
     def _holds(self, pk: int) -> bool:
         held = self._clusters.get(pk)
@@ -263,6 +271,10 @@ def _row(key: Key, obj: Mapping[str, Any], at: Any) -> Workload:
         object=dict(obj),
         seen_at=at,
     )
+
+
+def _state_of(obj: Mapping[str, Any]) -> str:
+    return workload_status(obj).state if "status" in obj else "gone"
 
 
 def _application(obj: Mapping[str, Any]) -> str:

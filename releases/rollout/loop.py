@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator
 from datetime import timedelta
 from itertools import groupby
+from math import ceil
 
 import structlog
 from django.db import transaction
@@ -21,6 +22,7 @@ ADVANCE = "releases.rollout.reconciler.advance"
 DELIVER = "portal.outbound.deliver_due"
 TICK = 0.25
 BATCH = 20
+SPREAD = 8  # batches at least, while there are few: no worker waits while another has a row of them
 MOST = 400  # rollouts that one tick leases
 FORGOTTEN = timedelta(minutes=5)
 
@@ -51,7 +53,7 @@ class Loop:
             return 0
         with transaction.atomic():
             leased = claims.lease_due(now, MOST)
-            for ids, ticket in batches(leased):
+            for ids, ticket in batches(leased, min(BATCH, ceil(len(leased) / SPREAD))):
                 self._send(ADVANCE, ",".join(map(str, ids)), ticket)
         return len(leased)
 
@@ -65,12 +67,12 @@ class Loop:
         wake_all([*forgotten.values_list("pk", flat=True), *late.values_list("pk", flat=True)])
 
 
-def batches(leased: Collection[tuple[int, int, str]]) -> Iterator[tuple[list[int], str]]:
-    """(ids, ticket) of at most BATCH rollouts on one cluster, so that one look serves them all. Pure."""
+def batches(leased: Collection[tuple[int, int, str]], most: int) -> Iterator[tuple[list[int], str]]:
+    """(ids, ticket) of at most `most` rollouts on one cluster, so that one look serves them all. Pure."""
     for _, group in groupby(sorted(leased, key=lambda row: row[1]), key=lambda row: row[1]):
         rows = list(group)
-        for first in range(0, len(rows), BATCH):
-            yield [pk for pk, _, _ in rows[first : first + BATCH]], rows[first][2]
+        for first in range(0, len(rows), most):
+            yield [pk for pk, _, _ in rows[first : first + most]], rows[first][2]
 
 
 def objects_changed(cluster: int, applications: Collection[str]) -> None:

@@ -6,6 +6,7 @@ may be repeated.
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -27,6 +28,7 @@ from releases.rollout.tracks import Loaded, load
 from releases.states import ENDED, LIVE, Phase
 
 log = structlog.get_logger(__name__)
+PASS_AT_MOST = 10.0
 BATCH_SECONDS = 15.0  # of a task's 30: what is left of a batch then is given back
 GIVE_UP_AFTER = 12  # passes in a row that ended in an error of ours
 LONGEST_PAUSE = 60.0
@@ -67,6 +69,7 @@ def advance_one(claim: Claim) -> None:
 def drive(claim: Claim) -> bool:
     """A live rollout: on and on, until there is nothing but to wait."""
     state = State.from_json(claim.rollout.cursor)
+    until = time.monotonic() + PASS_AT_MOST
     while True:
         rollout = claim.rollout
         loaded = load(rollout, state.track)
@@ -74,19 +77,26 @@ def drive(claim: Claim) -> bool:
         if not decision.actions and not decision.again:
             if _save(claim, loaded, decision, last=True):
                 return False
-            state = _afresh(claim)
+            state = _afresh(claim, state)
+        elif decision.actions and time.monotonic() > until:
+            # A cluster that answers slowly: what is left comes in a pass of its own.
+            if _save(claim, loaded, replace(decision, due_in=0.0), last=True):
+                return False
+            state = _afresh(claim, state)
         elif _worth_saving(claim, decision) and not _save(claim, loaded, decision, last=False):
-            state = _afresh(claim)
+            state = _afresh(claim, state)
         else:
             outcomes = _hands(claim, loaded).perform(decision.actions) if decision.actions else ()
             state = absorb(decision.state, outcomes, timezone.now().timestamp())
 
 
-def _afresh(claim: Claim) -> State:
+def _afresh(claim: Claim, state: State) -> State:
+    """After a save that touched no row: the stored state, or ours where the rollout was only woken."""
+    version = claim.rollout.version
     claim.reload()
     if Phase(claim.rollout.phase) not in LIVE:
         raise Lost
-    return State.from_json(claim.rollout.cursor)
+    return state if claim.rollout.version == version else State.from_json(claim.rollout.cursor)
 
 
 def _worth_saving(claim: Claim, decision: Decision) -> bool:

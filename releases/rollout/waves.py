@@ -11,7 +11,7 @@ from releases.rollout.facts import WATCHED, Memory, Target, View
 from releases.rollout.steps import HEARTBEAT, ApplyStep, Done, Fail, Judgement, Step, Wait, read_due
 from releases.rollout.wants import Action, Diagnose, Read
 
-LOOK_PAUSES = (3.0, 6.0, 12.0, 30.0, 60.0, 120.0)  # seconds without progress before each look at a workload's pods
+LOOK_PAUSES = (3.0, 6.0, 12.0, 30.0, 120.0, 300.0)  # seconds without progress before each look at a workload's pods
 FIRST_LOOK_AT_MEMBERS = 1.0  # a StatefulSet may stand on a pod that was broken before
 WITHOUT_WATCH = (2.0,)
 UNSEEN_SECONDS = 2.0  # after which an applied object that no watch told of is read
@@ -104,7 +104,14 @@ def _look_now(view: View, target: Target, verdict: Verdict) -> bool:
         return False
     if verdict.state == "fail":
         return target.key not in view.slot("looked") and _present(view, target)
-    return verdict.state == "wait" and view.facts.now >= next_look(view, target)
+    return verdict.state == "wait" and (view.facts.now >= next_look(view, target) or _last_look(view, target))
+
+
+def _last_look(view: View, target: Target) -> bool:
+    """Before a step fails for its time, the reason is looked for once more."""
+    looked = view.slot("looked").get(target.key)
+    over = view.spent >= view.facts.progress_seconds
+    return over and (looked is None or looked["at"] < view.facts.now - LOOK_PAUSES[0])
 
 
 def _present(view: View, target: Target) -> bool:

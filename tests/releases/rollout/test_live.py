@@ -150,23 +150,6 @@ def test_a_statefulset_that_stands_on_a_broken_pod_goes_on_with_the_fix(live: Po
         assert rollout.phase == phase, rollout.why
 
 
-def test_a_quota_is_told_at_once(live: Portal) -> None:
-    live.wait(release(live, "1.0.0"))
-    live.gateway.create(
-        {
-            "apiVersion": "v1",
-            "kind": "ResourceQuota",
-            "metadata": {"name": "few", "namespace": live.namespace},
-            "spec": {"hard": {"pods": "2"}},
-        }
-    )
-    live.wait_for(lambda: (live.get("ResourceQuota", "few", "v1") or {}).get("status", {}).get("used"))
-    rollout = release(live, "1.1.0", "2", "green")
-    live.wait(rollout)
-    assert rollout.phase == Phase.FAILED
-    assert "exceeded quota" in rollout.why
-
-
 def test_a_deployment_that_a_person_has_paused_waits_for_a_person(live: Portal) -> None:
     live.wait(release(live, "1.0.0"))
     live.gateway.merge_patch(Ref("apps/v1", "Deployment", live.namespace, "web"), {"spec": {"paused": True}})
@@ -184,3 +167,52 @@ def test_undo_brings_back_an_earlier_release_as_a_rollout_of_its_own(live: Porta
     assert undo.phase == Phase.SUCCEEDED, undo.why
     assert colour(live) == "blue"
     assert live.get("ConfigMap", "extra", "v1") is None
+
+
+def test_a_quota_is_told_at_once_and_the_rollout_tried_again_when_it_is_lifted(live: Portal) -> None:
+    live.wait(release(live, "1.0.0"))
+    quota = {"metadata": {"name": "few", "namespace": live.namespace}, "spec": {"hard": {"pods": "2"}}}
+    live.gateway.create({"apiVersion": "v1", "kind": "ResourceQuota", **quota})
+    live.wait_for(lambda: (live.get("ResourceQuota", "few", "v1") or {}).get("status", {}).get("used"))
+    rollout = live.wait(release(live, "1.1.0", "2", "green"))
+    assert rollout.phase == Phase.FAILED
+    assert "exceeded quota" in rollout.why
+    live.gateway.delete(Ref("v1", "ResourceQuota", live.namespace, "few"))
+    actions.retry(live.operator, rollout)
+    live.wait(rollout, Phase.SUCCEEDED)
+    assert colour(live) == "green"
+    assert set(Step.objects.filter(rollout=rollout).values_list("state", flat=True)) == {"done"}
+
+
+def test_an_environment_may_roll_back_by_itself(live: Portal) -> None:
+    live.environment.roll_back_on_failure = True
+    live.environment.save()
+    live.wait(release(live, "1.0.0"))
+    live.push("shop/web", "bad", crash=True)
+    rollout = live.wait(release(live, "1.1.0", "bad", "green"), Phase.ROLLED_BACK)
+    assert "Rolling back by itself" in rollout.why
+    assert colour(live) == "blue"
+
+
+def test_a_first_release_that_fails_takes_away_what_it_added(live: Portal) -> None:
+    live.push("shop/web", "bad", crash=True)
+    rollout = live.wait(release(live, "1.0.0", "bad"), Phase.FAILED)
+    actions.roll_back(live.operator, rollout)
+    live.wait(rollout, Phase.ROLLED_BACK)
+    assert live.get("Deployment", "web") is None
+    assert live.get("ConfigMap", "settings", "v1") is None
+
+
+def test_waves_go_one_after_the_other_and_side_by_side_within(live: Portal) -> None:
+    names = ["a", "b", "c"]
+    bundle = {
+        "base/settings.yaml": config(),
+        "base/db.yaml": deployment("db", "shop/web", kind="StatefulSet", replicas=1),
+    }
+    bundle |= {f"base/{name}.yaml": deployment(name, "shop/web", replicas=1) for name in names}
+    rollout = live.wait(live.ask("1", bundle, {"shop/web": "shop/web:1"}))
+    assert rollout.phase == Phase.SUCCEEDED, rollout.why
+    first, second = Step.objects.filter(rollout=rollout, label__startswith="Wave").order_by("index")
+    assert (first.label, second.label) == ("Wave 0: db", "Wave 2: a, b, c")
+    assert first.finished_at <= second.started_at
+    assert all(f"{name}: 1 of 1 pod updated and available" in second.why for name in names)
