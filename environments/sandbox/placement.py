@@ -196,15 +196,24 @@ def choose(pod: Object, spaces: Sequence[Space]) -> Choice:
     best: Space | None = None
     best_load = 0.0
     reasons: list[list[str]] = []
+    hopeless = 0
     for space in spaces:
         found = obstacles(pod, asked, space, spaces)
         if found:
             reasons.append(found)
+            hopeless += _is_hopeless(found, asked, space)
         elif best is None or _load(space) < best_load:
             best, best_load = space, _load(space)
     if best is not None:
         return Choice(best.name, "")
-    return Choice("", _no_room(reasons))
+    return Choice("", _no_room(reasons, hopeless))
+
+
+def _is_hopeless(found: Iterable[str], asked: Room, space: Space) -> bool:
+    """Whether no pod that went would make room here: the node is unfit, or smaller than what is asked."""
+    if any(word in reason for reason in found for word in _PERMANENT):
+        return True
+    return any(asked[place] > space.total[place] for _, place in _RESOURCES)
 
 
 def _load(space: Space) -> float:
@@ -212,18 +221,17 @@ def _load(space: Space) -> float:
     return max(shares, default=0.0)
 
 
-def _no_room(reasons: Sequence[Iterable[str]]) -> str:
+def _no_room(reasons: Sequence[Iterable[str]], unhelpful: int) -> str:
     """The message of FailedScheduling."""
     if not reasons:
         return "no nodes available to schedule pods"
     counted = Counter(reason for found in reasons for reason in found)
     listed = ", ".join(sorted(f"{number} {reason}" for reason, number in counted.items()))
     total = len(reasons)
-    unhelpful = sum(any(word in reason for word in _PERMANENT) for found in reasons for reason in list(found)[:1])
     pairs = (
         (unhelpful, "Preemption is not helpful for scheduling"),
         (total - unhelpful, "No preemption victims found for incoming pod"),
     )
     preempted = ", ".join(sorted(f"{number} {words}" for number, words in pairs if number))
     head = f"0/{total} nodes are available"
-    return f"{head}: {listed}. preemption: {head}: {preempted}."
+    return f"{head}: {listed}. no new claims to deallocate, preemption: {head}: {preempted}."

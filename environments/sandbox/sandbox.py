@@ -161,7 +161,7 @@ class Sandbox:
         config = uvicorn.Config(
             Server(self.api, self.tokens, self.faults).app,
             http=Protocol,
-            log_level="error",
+            log_level="critical",
             access_log=False,
             lifespan="off",
             ws="none",

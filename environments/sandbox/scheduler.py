@@ -158,7 +158,7 @@ class Scheduler:
 
 
 def _unhelpful(head: str, total: int) -> str:
-    return f"preemption: {head}: {total} Preemption is not helpful for scheduling."
+    return f"no new claims to deallocate, preemption: {head}: {total} Preemption is not helpful for scheduling."
 
 
 def _is_up(node: Object) -> bool:

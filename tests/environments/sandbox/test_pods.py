@@ -146,7 +146,9 @@ def test_a_pod_without_a_node_says_why(pod_spec, message):
     world.create(pod(**pod_spec))
     world.after(2)
     assert world.condition("Pod", "p", "PodScheduled") == ("False", "Unschedulable")
-    assert world.events("FailedScheduling")[0].startswith(f"0/2 nodes are available: {message} preemption: ")
+    assert world.events("FailedScheduling")[0].startswith(
+        f"0/2 nodes are available: {message} no new claims to deallocate, preemption: "
+    )
 
 
 def test_room_that_becomes_free_is_used():
