@@ -187,9 +187,11 @@ class Watching(threading.Thread):
         for pk, held in self._clusters.items():
             now = held.summary()
             if now != held.saved and now[0]:
+                # What others noted as trouble stays, until a watch has had some of its own.
+                ours = {"trouble": now[1]} if now[1] or (held.saved and held.saved[1]) else {}
                 held.saved = now
                 Cluster.objects.filter(pk=pk, watched_by=self._host).update(
-                    watch=now[0], trouble=now[1], state_since=timezone.now()
+                    watch=now[0], state_since=timezone.now(), **ours
                 )
 
     def _flush(self) -> float:

@@ -18,7 +18,7 @@ LEASE_SECONDS = "4"
 pytestmark = pytest.mark.timeout(600)
 
 
-def report_of(database: str, folder: Path) -> dict[str, Any]:
+def report_of(database: str, folder: Path, kills: int = KILLS, rollouts: int = ROLLOUTS) -> dict[str, Any]:
     """What tests.crash.run tells of a fresh database."""
     environment = os.environ | {
         "SLIPWAY_DATABASE_URL": database,
@@ -26,7 +26,7 @@ def report_of(database: str, folder: Path) -> dict[str, Any]:
         "SLIPWAY_LEASE_SECONDS": LEASE_SECONDS,
     }
     _python(environment, "manage.py", "migrate", "-v0")
-    told = _python(environment, "-m", "tests.crash.run", str(folder), str(KILLS), str(ROLLOUTS))
+    told = _python(environment, "-m", "tests.crash.run", str(folder), str(kills), str(rollouts))
     report: dict[str, Any] = json.loads(told)
     return report
 
@@ -47,6 +47,12 @@ def check(report: dict[str, Any]) -> None:
     assert report["stale"] == [], "written by a stale worker after a newer one"
     assert report["whole"], report["audit"]
     assert {"good: succeeded", "bad: rolled back", "pause: succeeded"} <= set(report["phases"]), report["phases"]
+
+
+def test_orchestrators_that_are_told_to_stop_do_so_within_seconds(tmp_path: Path) -> None:
+    report = report_of(f"sqlite:///{tmp_path / 'calm.sqlite3'}", tmp_path, kills=0, rollouts=16)
+    assert report["wrong"] == []
+    assert max(report["stops"]) < 5, report["stops"]
 
 
 def test_on_sqlite(tmp_path: Path) -> None:
