@@ -1,0 +1,187 @@
+"""How it went goes back to where the release came from, and the rollout never waits for it."""
+
+import json
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+
+import pytest
+from django.test import Client
+from pytest_django import Settings
+from standardwebhooks.webhooks import Webhook
+
+from portal import outbound
+from portal.models import OutgoingCall
+from releases.models import Delivery, Rollout, WebhookSource
+from releases.rollout import outcomes
+from releases.states import Phase
+from releases.webhooks import process, report
+from tests.portal.http_server import Server, answer, serve
+from tests.releases.webhooks.signing import GENERIC_SECRET, GITHUB_SECRET, post_generic, post_github
+from tests.releases.world import WEB, World, archive
+
+pytestmark = pytest.mark.django_db
+COMMIT = "8a1d3b3f5f3f0a1f4c2e9d7b6a5c4d3e2f1a0b9c"
+Tasks = list[tuple[str, tuple[Any, ...]]]
+
+
+@pytest.fixture
+def queued(monkeypatch: pytest.MonkeyPatch) -> Tasks:
+    """What was queued for workers."""
+    tasks: Tasks = []
+    monkeypatch.setattr("portal.queue.enqueue", lambda path, *args: tasks.append((path, args)))
+    return tasks
+
+
+@pytest.fixture
+def server(settings: Settings) -> Iterator[Server]:
+    settings.OUTBOUND_NETWORKS = ["127.0.0.0/8"]
+    with serve() as running:
+        yield running
+
+
+def github(world: World, server: Server) -> WebhookSource:
+    world.release("0.9.0")
+    source = WebhookSource.objects.create(
+        name="shop",
+        provider="github",
+        application=world.application,
+        secret=GITHUB_SECRET,
+        callback_token="ghp_secret",
+        mapping={"repository": "example/shop", "images": {"web": "r.example/web:{version}"}, "api": server.url("")},
+    )
+    source.rollout_to.set([world.environments["dev"]])
+    return source
+
+
+def generic(world: World, server: Server) -> WebhookSource:
+    world.release("0.9.0")
+    source = WebhookSource.objects.create(
+        name="shop-ci",
+        provider="generic",
+        application=world.application,
+        secret=GENERIC_SECRET,
+        callback_url=server.url("/hook"),
+        mapping={"images": {"web": "r.example/web:{version}"}},
+    )
+    source.rollout_to.set([world.environments["dev"]])
+    return source
+
+
+def run(queued: Tasks) -> None:
+    """What the workers would do, until nothing is left."""
+    known = {"releases.webhooks.report.tell_github": report.tell_github, "portal.outbound.deliver": outbound.deliver}
+    while queued or outbound.deliver_due():
+        path, args = queued.pop(0)
+        known[path](*args)
+
+
+def end(rollout: Rollout, phase: Phase, why: str = "") -> None:
+    rollout.phase, rollout.why = phase, why
+    rollout.save()
+    outcomes.tell(rollout)
+
+
+def test_github_is_told_by_commit_statuses_when_a_rollout_is_asked_for_and_when_it_ends(
+    client: Client, world: World, server: Server, queued: Tasks
+) -> None:
+    github(world, server)
+    payload = {"ref": "refs/tags/v1.0.0", "after": COMMIT, "repository": {"id": 1, "full_name": "example/shop"}}
+    rollout = Rollout.objects.get(pk=post_github(client, "push", payload).json()["rollouts"][0])
+    assert server.seen == []
+    run(queued)
+    end(rollout, Phase.FAILED, "agent-service crashes: " + "x" * 300)
+    run(queued)
+    assert [(seen.method, seen.path) for seen in server.seen] == [
+        ("POST", f"/repos/example/shop/statuses/{COMMIT}")
+    ] * 2
+    pending, failure = (json.loads(seen.body) for seen in server.seen)
+    assert (pending["state"], failure["state"], failure["context"]) == ("pending", "failure", "slipway/dev")
+    assert failure["target_url"].endswith(f"/rollouts/{rollout.pk}")
+    assert len(failure["description"]) <= 140
+    assert server.seen[0].headers["Authorization"] == "Bearer ghp_secret"
+
+
+def test_the_commit_of_a_tag_is_looked_up_first(client: Client, world: World, server: Server, queued: Tasks) -> None:
+    def behave(handler: BaseHTTPRequestHandler) -> None:
+        answer(handler, 200, json.dumps({"sha": COMMIT}).encode())
+
+    server.behave = behave
+    github(world, server)
+    release = {"id": 7, "tag_name": "v1.1.0", "target_commitish": "main"}
+    post_github(
+        client, "release", {"action": "published", "release": release, "repository": {"full_name": "example/shop"}}
+    )
+    run(queued)
+    paths = [seen.path for seen in server.seen]
+    assert paths == ["/repos/example/shop/commits/v1.1.0", f"/repos/example/shop/statuses/{COMMIT}"]
+    assert Delivery.objects.get().commit == COMMIT
+
+
+def test_any_ci_is_called_back_with_a_signature(client: Client, world: World, server: Server, queued: Tasks) -> None:
+    generic(world, server)
+    rollout = Rollout.objects.get(pk=post_generic(client, {"version": "1.0.0"}).json()["rollouts"][0])
+    run(queued)
+    end(rollout, Phase.SUCCEEDED)
+    run(queued)
+    bodies = [Webhook(GENERIC_SECRET).verify(seen.body, lower(seen.headers)) for seen in server.seen]
+    assert [body["type"] for body in bodies] == ["rollout.pending", "rollout.success"]
+    assert bodies[1]["data"]["rollout"] == rollout.pk
+    assert bodies[1]["data"]["phase"] == "succeeded"
+
+
+def test_an_end_that_cannot_be_told_now_is_kept_and_tried_again(
+    client: Client, world: World, server: Server, queued: Tasks
+) -> None:
+    server.behave = lambda handler: answer(handler, 503)
+    generic(world, server)
+    rollout = Rollout.objects.get(pk=post_generic(client, {"version": "1.0.0"}).json()["rollouts"][0])
+    end(rollout, Phase.SUCCEEDED)
+    run(queued)
+    kept = OutgoingCall.objects.filter(state=OutgoingCall.State.PENDING, attempts=1)
+    assert kept.count() == 2
+    server.behave = answer
+    OutgoingCall.objects.update(due_at=rollout.created_at)
+    run(queued)
+    assert not kept.exists()
+
+
+@pytest.mark.parametrize("phase", [phase for phase in Phase if phase in report.STATES])
+def test_every_end_has_a_word_for_it(phase: Phase) -> None:
+    assert report.STATES[phase] in {"success", "failure", "error"}
+
+
+def test_a_bundle_is_fetched_from_its_address_before_the_release_is_made(
+    client: Client, world: World, server: Server, queued: Tasks
+) -> None:
+    server.behave = lambda handler: answer(handler, 200, archive({"base/web.yaml": WEB}))
+    generic(world, server)
+    body = {"version": "1.0.0", "bundle": {"url": server.url("/shop.tar.gz")}}
+    assert post_generic(client, body).json()["outcome"] == "fetching"
+    (path, (pk,)), *_ = queued
+    assert path == "releases.webhooks.process.fetch"
+    process.fetch(pk)
+    delivery = Delivery.objects.get()
+    assert (delivery.outcome, delivery.release.version if delivery.release else None) == ("accepted", "1.0.0")
+    assert delivery.rollouts.count() == 1
+
+
+BAD_BUNDLES = [(404, b"", "answered 404"), (200, b"kind: [", "shop.yaml line"), (302, b"", "answered 302")]
+
+
+@pytest.mark.parametrize(("status", "content", "said"), BAD_BUNDLES)
+def test_a_bundle_that_cannot_be_fetched_is_said_in_the_delivery(
+    client: Client, world: World, server: Server, queued: Tasks, status: int, content: bytes, said: str
+) -> None:
+    server.behave = lambda handler: answer(handler, status, content, Location="http://127.0.0.1/elsewhere")
+    generic(world, server)
+    post_generic(client, {"version": "1.0.0", "bundle": {"url": server.url("/shop.yaml")}})
+    process.fetch(Delivery.objects.get().pk)
+    delivery = Delivery.objects.get()
+    assert delivery.outcome == "refused"
+    assert said in delivery.detail
+    assert not Rollout.objects.exists()
+
+
+def lower(headers: dict[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
