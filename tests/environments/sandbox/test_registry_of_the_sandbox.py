@@ -21,8 +21,8 @@ def sandbox():
 
 
 @pytest.fixture(scope="module")
-def http():
-    with urllib3.PoolManager(cert_reqs="CERT_NONE", timeout=5, retries=False) as pool:
+def http(sandbox):
+    with urllib3.PoolManager(ca_cert_data=sandbox.certificates.authority, timeout=5, retries=False) as pool:
         yield pool
 
 
