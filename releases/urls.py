@@ -3,7 +3,7 @@
 from django.urls import path
 
 from releases.api import api
-from releases.pages import approvals, configuration, history, matrix, rollout, rollouts, workloads
+from releases.pages import approvals, asking, configuration, history, matrix, rollout, rollouts, workloads
 from releases.webhooks.receive import receive
 
 urlpatterns = [
@@ -12,8 +12,10 @@ urlpatterns = [
     path("", matrix.show, name="matrix"),
     path("approvals", approvals.show, name="approvals"),
     path("rollouts", rollouts.show, name="rollouts"),
+    path("rollouts/new", asking.ask, name="ask"),
     path("rollouts/<int:pk>", rollout.show, name="rollout"),
     path("rollouts/<int:pk>/workloads/<slug:kind>/<slug:namespace>/<str:name>", workloads.show, name="workload"),
+    path("rollouts/<int:pk>/undo", asking.undo, name="undo"),
     path("rollouts/<int:pk>/<slug:verb>", rollout.act, name="rollout-verb"),
     path("environments/<slug:name>/configuration", configuration.first, name="configuration-first"),
     path("environments/<slug:name>/configuration/<slug:application>", configuration.show, name="configuration"),

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 
-from environments.access import visible
+from environments.access import permitted, visible
 from portal.actors import Actor
 from portal.pages import render_live
+from portal.roles import Verb
 from releases.models import Rollout
 from releases.pages.words import kind_of, word_of
 from releases.states import Phase
@@ -29,7 +30,8 @@ def show(request: HttpRequest) -> HttpResponse:
     """The first page: answers in five seconds what runs where, what needs me and what is broken."""
     actor = Actor.of(request.user)
     table = matrix(visible(actor))
-    context = {"page": "matrix", "matrix": table, "asks": asks(table, actor)}
+    requestable = {place.pk for place in permitted(actor, Verb.REQUEST)}
+    context = {"page": "matrix", "matrix": table, "asks": asks(table, actor), "requestable": requestable}
     return render_live(request, "matrix.html", context)
 
 

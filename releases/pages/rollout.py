@@ -11,17 +11,19 @@ from django.shortcuts import redirect, render
 from django.utils.text import Truncator
 from django.views.decorators.http import require_http_methods
 
+from environments.access import may
 from portal.actors import Actor
 from portal.models import AuditEntry
 from portal.pages import render_live
+from portal.roles import Verb
 from releases import actions
 from releases.errors import Unacceptable
 from releases.models import Approval, Rollout, Step
 from releases.pages.access import visible_rollout
 from releases.pages.changes import change_rows, count_words
 from releases.pages.workloads import workload_rows
-from releases.states import InvalidTransition
-from releases.summary import plan_of, progress_of
+from releases.states import InvalidTransition, Phase
+from releases.summary import live_rollout, plan_of, progress_of
 
 TABS: dict[str, str] = {
     "now": "Now",
@@ -50,11 +52,19 @@ def show(request: HttpRequest, pk: int) -> HttpResponse:
         "progress": progress_of(rollout),
         "votes": list(Approval.objects.filter(rollout=rollout)),
         "trouble": rollout.environment.cluster.trouble if not rollout.ended else "",
+        "may_undo": _may_undo(actor, rollout),
         "tab": tab,
         "tabs": list(TABS.items()),
         **TAB_CONTEXTS[tab](rollout, plan_of(rollout)),
     }
     return render_live(request, "rollout.html", context)
+
+
+def _may_undo(actor: Actor, rollout: Rollout) -> bool:
+    """Whether what it had applied is gone and can be brought back; the action itself has the last word."""
+    if rollout.phase != Phase.SUCCEEDED or not may(actor, Verb.ROLL_BACK, rollout.environment):
+        return False
+    return live_rollout(rollout.application, rollout.environment) != rollout
 
 
 def default_tab(rollout: Rollout) -> str:

@@ -197,5 +197,44 @@ def test_the_history_is_filtered_verified_and_exported_by_auditors(as_: As, wait
     assert as_("lead").get("/history/export").status_code == 403
 
 
+def test_a_developer_asks_for_a_rollout_from_the_matrix(as_: As, world: World) -> None:
+    world.rollout(Phase.SUCCEEDED, version="1.0.0", environment="dev")
+    release = world.release("1.1.0")
+    developer = as_("developer")
+    address = f"/rollouts/new?release={release.pk}&amp;environment=dev"
+    assert address in shown(developer.get("/"))
+    form = {"release": release.pk, "environment": "dev", "strategy": "", "comment": "Because."}
+    answer = developer.post("/rollouts/new", form)
+    asked = Rollout.objects.get(release=release)
+    assert (answer["Location"], asked.phase, asked.requested_by) == (
+        f"/rollouts/{asked.pk}",
+        Phase.PLANNING,
+        "developer",
+    )
+    assert "on its way" in shown(developer.post("/rollouts/new", form)) or Rollout.objects.count() == 2
+
+
+def test_who_may_not_ask_is_not_offered_it(as_: As, world: World) -> None:
+    world.rollout(Phase.SUCCEEDED, version="1.0.0", environment="dev")
+    world.release("1.1.0")
+    auditor = as_("auditor")
+    assert "/rollouts/new" not in shown(auditor.get("/"))
+    assert auditor.get("/rollouts/new").status_code == 403
+
+
+def test_an_earlier_release_is_brought_back_by_its_page(as_: As, world: World) -> None:
+    digest = blobs.store_json(PLAN)
+    first = world.rollout(Phase.SUCCEEDED, version="1.0.0", plan_digest=digest)
+    second = world.rollout(Phase.SUCCEEDED, version="1.1.0", plan_digest=digest)
+    operator = as_("operator")
+    assert "Bring 1.0.0 back" in shown(operator.get(f"/rollouts/{first.pk}"))
+    assert "Bring 1.1.0 back" not in shown(operator.get(f"/rollouts/{second.pk}"))
+    operator.post(f"/rollouts/{first.pk}/undo")
+    made = Rollout.objects.order_by("-pk")[0]
+    assert (made.kind, made.release.version, made.source_plan) == ("undo", "1.0.0", digest)
+    assert as_("developer").post(f"/rollouts/{first.pk}/undo", follow=True).status_code == 200
+    assert Rollout.objects.count() == 3
+
+
 def shown(answer: HttpResponse) -> str:
     return answer.content.decode().replace("&#x27;", "'")
