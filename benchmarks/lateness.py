@@ -1,0 +1,32 @@
+"""How late passes were, from what benchmarks.recorded_orchestrate wrote down. Pure but for reading the files."""
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+Line = tuple[str, int, float]
+
+
+def read(folder: Path) -> list[Line]:
+    """(what, rollout, seconds since the epoch) of every line."""
+    lines = (line.split() for file in folder.glob("*.passes") for line in file.read_text().splitlines())
+    return [(what, int(rollout), float(at)) for what, rollout, at in lines]
+
+
+def lateness(lines: Iterable[Line], since: float, until: float) -> list[float]:
+    """Seconds from each time that a rollout was due between the two instants to the end of the pass that followed."""
+    done: dict[int, list[float]] = defaultdict(list)
+    due: list[tuple[int, float]] = []
+    for what, rollout, at in lines:
+        if what == "done":
+            done[rollout].append(at)
+        elif since <= at < until:
+            due.append((rollout, at))
+    ends = {rollout: sorted(ended) for rollout, ended in done.items()}
+    return [took for rollout, at in due if (took := _next(ends.get(rollout, []), at)) is not None]
+
+
+def _next(ends: list[float], at: float) -> float | None:
+    place = bisect_left(ends, at)
+    return ends[place] - at if place < len(ends) else None

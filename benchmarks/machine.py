@@ -1,0 +1,33 @@
+"""What a benchmark ran on: cores, memory, versions and load, and no names."""
+
+import os
+import platform
+import re
+import sqlite3
+from importlib.metadata import version
+from pathlib import Path
+
+PACKAGES = ("django", "django-q2", "gunicorn", "kubernetes", "urllib3", "starlette", "uvicorn")
+
+
+def described(**more: str) -> dict[str, str]:
+    """{what: value}; `more` are versions that the caller asked for."""
+    return {
+        "processor": f"{os.cpu_count()} × {_processor()}",
+        "memory": f"{_memory():.0f} GiB",
+        "system": f"{platform.system()} {re.match(r'[0-9.]+', platform.release())[0]}",  # type: ignore[index]
+        "Python": platform.python_version(),
+        "SQLite": sqlite3.sqlite_version,
+        **{name: version(name) for name in PACKAGES},
+        "load before": " ".join(f"{load:.2f}" for load in os.getloadavg()),
+        **more,
+    }
+
+
+def _processor() -> str:
+    names = re.findall(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    return names[0] if names else platform.machine()
+
+
+def _memory() -> float:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
