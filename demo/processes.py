@@ -41,6 +41,8 @@ class Processes:
                 process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 process.kill()
+            if process.stdout:
+                process.stdout.close()
 
     def start(self, name: str, command: list[str], variables: Mapping[str, str], *, tells: bool = False) -> Any:
         """Starts a process; where it `tells`, waits for its first line on stdout and returns that line's JSON."""

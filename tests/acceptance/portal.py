@@ -1,4 +1,4 @@
-"""A portal as its users have it: a cluster, the portal's processes, its address, and tokens. Nothing in this process."""
+"""A portal as its users have it: a cluster, the portal's processes, an address, and tokens."""
 
 import json
 import os
@@ -24,6 +24,10 @@ from tests.acceptance import shop
 
 PATIENCE = 90.0
 ENDED = ("succeeded", "rejected", "expired", "cancelled", "failed", "aborted", "rolled back")
+LITTLE = {
+    r"requests: \{ cpu: \w+, memory: \w+ \}": "requests: { cpu: 100m, memory: 128Mi }",
+    r"limits: \{ cpu: \w+, memory: \w+ \}": "limits: { cpu: 500m, memory: 512Mi }",
+}
 Rollout = dict[str, Any]
 T = TypeVar("T")
 HTTP = urllib3.PoolManager(timeout=urllib3.Timeout(connect=5, read=30), retries=False)
@@ -108,7 +112,7 @@ class Portal:
     # ---- as the cluster's administrator, and at the shell of the portal's host --------------------------------------
     def kubectl(self, *arguments: str, check: bool = True) -> str:
         command = [os.environ.get("KUBECTL", "kubectl"), f"--kubeconfig={self.place.kubeconfig}", *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0 or not check, done.stderr
         return done.stdout
 
@@ -121,7 +125,9 @@ class Portal:
         """A Python program of the portal's."""
         environment = {**os.environ, **self.variables, **variables}
         command = [sys.executable, *arguments]
-        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120)
+        return subprocess.run(
+            command, check=False, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120
+        )
 
     def manage(self, *arguments: str, user: str = "") -> subprocess.CompletedProcess[str]:
         return self.run("manage.py", *arguments, SLIPWAY_USER=user)
@@ -207,6 +213,7 @@ def _lay(running: Portal) -> None:
         capture_output=True,
         text=True,
         timeout=120,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
@@ -219,10 +226,10 @@ def modest(folder: Path) -> Path:
     for platform in PLATFORMS:
         shutil.copytree(platform, copy / platform.name, dirs_exist_ok=True)
     for file in copy.rglob("*.yaml"):
-        asked = re.sub(
-            r"requests: \{ cpu: \w+, memory: \w+ \}", "requests: { cpu: 100m, memory: 128Mi }", file.read_text()
-        )
-        file.write_text(re.sub(r"limits: \{ cpu: \w+, memory: \w+ \}", "limits: { cpu: 500m, memory: 512Mi }", asked))
+        text = file.read_text()
+        for asked, little in LITTLE.items():
+            text = re.sub(asked, little, text)
+        file.write_text(text)
     return copy
 
 

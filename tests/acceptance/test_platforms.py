@@ -1,4 +1,4 @@
-"""The two platforms of the documents: from CI's signed webhook through all four environments, and back from a bad one."""
+"""The two platforms of the documents: from a signed webhook through all four environments, and back from a bad one."""
 
 import shutil
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from tests.acceptance.world import snapshot
 from tests.releases.rollout.bundles import config
 
 ENVIRONMENTS = ("dev", "staging", "prod", "dr")
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture(scope="module", params=BOTH)

@@ -67,7 +67,7 @@ def test_undo_brings_back_an_earlier_release(live: Portal, running: str) -> None
     )
     live.succeed(undone)
     assert snapshot(live, f"{running}-dev") == before
-    live_now = [row for row in live.api("GET", "matrix") if row["application"] == running][0]["environments"][0]
+    live_now = next(row for row in live.api("GET", "matrix") if row["application"] == running)["environments"][0]
     assert (live_now["live"], live_now["behind"]) == ("1.0.0", 2)
 
 
