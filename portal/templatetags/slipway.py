@@ -20,6 +20,7 @@ SHAPES = {
     "hold": '<circle cx="8" cy="8" r="7" stroke-width="1.5"/><path d="M6.2 5.4v5.2M9.8 5.4v5.2" stroke-width="1.8"/>',
     "idle": '<circle cx="8" cy="8" r="6.6" stroke-width="1.5" stroke-dasharray="2.4 2.4"/>',
     "back": '<path d="M6.5 3L2 7.5 6.5 12M2.5 7.5H10a4 4 0 0 1 0 8H8" stroke-width="1.7"/>',
+    "change": '<path d="M8 2.5l6 11H2z" stroke-width="1.5"/>',
     "new": '<path d="M8 2v12M2 8h12" stroke-width="2"/>',
 }
 
