@@ -95,7 +95,9 @@ def register(name: str, examined: Examined, *, actor: Actor) -> Connected:
     """Keeps an examined cluster under a name, with its credential encrypted. ConnectError for a name that is none."""
     cluster = Cluster(name=name, server=examined.access.server, in_cluster=bool(examined.access.account))
     cluster.access = None if cluster.in_cluster else examined.access.to_json()
-    cluster.trouble = f"The credential may not: {'; '.join(examined.missing)}." if examined.missing else ""
+    # A review speaks of all namespaces at once: with a role in each that is needed, it misses what is there.
+    missing = "; ".join(examined.missing)
+    cluster.trouble = f"In some namespaces, or in all, the credential may not: {missing}." if missing else ""
     cluster.state_since = timezone.now()
     _check_name(cluster)
     with transaction.atomic():
