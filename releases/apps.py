@@ -10,3 +10,5 @@ class ReleasesConfig(AppConfig):
 
     def ready(self) -> None:
         import_module("releases.metrics")
+        # Who listens to the ends of rollouts, in workers too.
+        import_module("releases.webhooks.report")

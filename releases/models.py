@@ -204,7 +204,14 @@ class Approval(models.Model):
 
     class Meta:
         ordering = ["id"]
-        constraints = [models.UniqueConstraint(fields=["rollout", "digest", "user"], name="one_vote_a_person")]
+        constraints = [
+            # Planning anew can lead to the very same plan, on which everybody has a vote again.
+            models.UniqueConstraint(
+                fields=["rollout", "digest", "user"],
+                condition=models.Q(revoked_at__isnull=True),
+                name="one_vote_a_person",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} {self.decision} {self.rollout}"

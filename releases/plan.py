@@ -26,11 +26,11 @@ from releases.planning.back import label
 from releases.planning.objects import Plan, Sighting, Wanted, ref_in
 from releases.planning.risks import Circumstances
 from releases.planning.sources import Source, source_of
-from releases.queueing import required_approvals, running_release, save, unfinished_since
+from releases.queueing import end, required_approvals, running_release, save, unfinished_since
 from releases.rollout import strategies
 from releases.rollout.facts import Work
 from releases.sealing import Sealed, load_sealed, seal, store_sealed, unseal
-from releases.states import Phase, check_move
+from releases.states import Phase
 from releases.wake import wake
 
 log = structlog.get_logger(__name__)
@@ -237,7 +237,7 @@ def _store(rollout: Rollout, planned: Planned, now: datetime) -> None:
         current.sealed_digest = store_sealed(planned.sealed)
         current.previous = planned.previous
         needed = required_approvals(current)
-        _move(current, Phase.AWAITING_APPROVAL if needed else Phase.WAITING)
+        current.phase = Phase.AWAITING_APPROVAL if needed else Phase.WAITING
         current.why = f"Waits for {needed} approval{'s' if needed > 1 else ''}." if needed else ""
         current.planned_at, current.attempts = now, 0
         current.expires_at = now + timedelta(hours=current.environment.approval_hours)
@@ -262,8 +262,7 @@ def _refuse(rollout: Rollout, words: str, now: datetime) -> None:
         current = _unchanged(rollout)
         if current is None:
             return
-        _move(current, Phase.FAILED)
-        current.why, current.finished_at, current.due_at = words, now, None
+        end(current, Phase.FAILED, words, now)
         save(current)
         _record("rollout.refused", current, {"why": words})
 
@@ -286,11 +285,6 @@ def _unchanged(rollout: Rollout) -> Rollout | None:
     rows = Rollout.objects.select_for_update(of=("self",)).select_related("release", "application", "environment")
     current = rows.get(pk=rollout.pk)
     return current if (current.version, current.phase) == (rollout.version, Phase.PLANNING) else None
-
-
-def _move(rollout: Rollout, phase: Phase) -> None:
-    check_move(Phase(rollout.phase), phase)
-    rollout.phase = phase
 
 
 def _record(verb: str, rollout: Rollout, data: dict[str, Any]) -> None:

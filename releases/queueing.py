@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
+from django.db import transaction
 from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
 
@@ -10,7 +11,9 @@ from portal import audit
 from portal.actors import SYSTEM
 from releases.drift import Drift
 from releases.models import Approval, Rollout
+from releases.rollout import outcomes
 from releases.states import LIVE, Phase, check_move
+from releases.wake import wake_all
 
 PENDING = (Phase.PLANNING, Phase.AWAITING_APPROVAL, Phase.WAITING)
 
@@ -29,7 +32,7 @@ def live_sibling(rollout: Rollout) -> Rollout | None:
 
 def blocker(rollout: Rollout) -> Rollout | None:
     """What has to end before this one starts: the live one, else an older one that waits."""
-    older = siblings(rollout).filter(phase=Phase.WAITING, pk__lt=rollout.pk).order_by("pk")
+    older = _waiting(rollout).filter(pk__lt=rollout.pk).order_by("pk")
     return live_sibling(rollout) or older.select_related("release").first()
 
 
@@ -101,12 +104,29 @@ def expire(rollout: Rollout, now: datetime) -> bool:
     if rollout.expires_at is None or rollout.expires_at > now:
         return False
     missing = "approved" if rollout.phase == Phase.AWAITING_APPROVAL else "started"
-    rollout.phase = Phase.EXPIRED
-    rollout.why = f"It was not {missing} within {rollout.environment.approval_hours} hours. Ask for it again."
-    rollout.finished_at = now
+    why = f"It was not {missing} within {rollout.environment.approval_hours} hours. Ask for it again."
+    end(rollout, Phase.EXPIRED, why, now)
     save(rollout)
     _record("rollout.expired", rollout)
     return True
+
+
+def end(rollout: Rollout, phase: Phase, why: str, now: datetime | None = None) -> None:
+    """Ends a rollout that has not started; whoever waits for that is told. The caller saves, inside its transaction."""
+    check_move(Phase(rollout.phase), phase)
+    rollout.phase, rollout.why, rollout.finished_at = phase, why, now or timezone.now()
+    rollout.intent, rollout.due_at = "", None
+    outcomes.tell(rollout)
+    wake_next(rollout)
+
+
+def wake_next(rollout: Rollout) -> None:
+    """Wakes those that waited for this one, once its end is stored: until then their rows may be locked by others."""
+    transaction.on_commit(lambda: wake_all(list(_waiting(rollout).values_list("pk", flat=True))))
+
+
+def _waiting(rollout: Rollout) -> QuerySet[Rollout]:
+    return siblings(rollout).filter(phase=Phase.WAITING)
 
 
 def drifted(rollout: Rollout, drift: Drift) -> None:

@@ -42,7 +42,8 @@ def changing(actor: Actor, rollout: Rollout, verb: str, entry: str, comment: str
             yield change
             save(change.rollout)
             record(actor, change.rollout, entry, change.data | ({"comment": said} if said else {}))
-            wake(change.rollout)
+            if not change.rollout.ended:
+                wake(change.rollout)
     except IntegrityError as error:
         if "one_live_rollout" not in str(error) and "releases_rollout.application_id" not in str(error):
             raise

@@ -20,9 +20,13 @@ Guard = Callable[[Actor, Rollout], Objection]
 UNDER_WAY = frozenset({Phase.PROGRESSING, Phase.VERIFYING})
 RUNNING = UNDER_WAY | {Phase.PAUSED}
 OVER = frozenset({Phase.FAILED, Phase.ABORTED, Phase.SUCCEEDED})
-# A stop may take the place of a wish that changes nothing in the cluster; every other wish is done first.
-GIVES_WAY = frozenset({"pause", "resume"})
 STOPS = frozenset({"abort", "rollback"})
+# What may take the place of a wish that has changed nothing in the cluster yet; every other wish is done first.
+GIVES_WAY: Mapping[str, frozenset[str]] = {
+    "pause": STOPS,
+    "resume": STOPS,
+    "start": frozenset({"cancel", "replan", "supersede"}),
+}
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,7 @@ def _phase(rollout: Rollout, verb: str, rule: Rule) -> Objection:
 
 
 def _wish(rollout: Rollout, verb: str) -> Objection:
-    if not rollout.intent or (verb in STOPS and rollout.intent in GIVES_WAY):
+    if not rollout.intent or rollout.ended or verb in GIVES_WAY.get(rollout.intent, ()):
         return None
     return InvalidTransition(
         f"{rollout.intent_by} has asked for “{rollout.intent}” already, and that comes first. Look again in a moment."

@@ -1,13 +1,11 @@
 """What people want of a rollout under way: recorded here, done by the reconciler; and the ways on from an end."""
 
-from django.utils import timezone
-
 from portal.actors import Actor
 from releases.actions.changing import changing, locked, record
 from releases.actions.guards import RUNNING, overtaken
 from releases.models import Rollout
-from releases.queueing import enter_live, save
-from releases.states import ENDED, LIVE, Phase, check_move
+from releases.queueing import end, enter_live, save
+from releases.states import ENDED, LIVE, Phase
 from releases.wake import wake
 
 
@@ -58,7 +56,7 @@ def retry(actor: Actor, rollout: Rollout, comment: str = "") -> Rollout:
 def cancel(actor: Actor, rollout: Rollout, comment: str = "") -> Rollout:
     """Ends a rollout that has not started."""
     with changing(actor, rollout, "cancel", "rollout.cancelled", comment) as change:
-        _cancel(change.rollout, f"Cancelled by {actor.name}.")
+        end(change.rollout, Phase.CANCELLED, f"Cancelled by {actor.name}.")
     return rollout
 
 
@@ -79,11 +77,6 @@ def _wish(actor: Actor, rollout: Rollout, verb: str, entry: str, comment: str) -
     return rollout
 
 
-def _cancel(rollout: Rollout, why: str) -> None:
-    check_move(Phase(rollout.phase), Phase.CANCELLED)
-    rollout.phase, rollout.why, rollout.finished_at = Phase.CANCELLED, why, timezone.now()
-
-
 def _give_way(actor: Actor, other: Rollout, newer: Rollout) -> None:
     """The other as it is now that it is locked: it may have started or ended since."""
     if other.phase in ENDED or (other.phase in LIVE and other.phase not in RUNNING):
@@ -92,7 +85,8 @@ def _give_way(actor: Actor, other: Rollout, newer: Rollout) -> None:
     if other.phase in RUNNING:
         other.intent, other.intent_by = "abort", actor.name
     else:
-        _cancel(other, f"Superseded by rollout {newer.pk} ({newer.release.version}), by {actor.name}.")
+        why = f"Superseded by rollout {newer.pk} ({newer.release.version}), by {actor.name}."
+        end(other, Phase.CANCELLED, why)
     save(other)
     record(actor, other, "rollout.superseded", {"by": newer.pk})
     wake(other)

@@ -1,11 +1,9 @@
 """Approve and reject: a person's word on exactly the plan whose digest they saw."""
 
-from django.utils import timezone
-
 from portal.actors import Actor
 from releases.actions.changing import Change, changing
 from releases.models import Approval, Rollout
-from releases.queueing import required_approvals
+from releases.queueing import end, required_approvals
 from releases.states import InvalidTransition, Phase, check_move
 
 
@@ -21,7 +19,8 @@ def approve(actor: Actor, rollout: Rollout, digest: str, comment: str) -> Rollou
         if len(names) < needed:
             change.rollout.why += f" {needed - len(names)} more needed."
         else:
-            _move(change.rollout, Phase.WAITING)
+            check_move(Phase(change.rollout.phase), Phase.WAITING)
+            change.rollout.phase = Phase.WAITING
     return rollout
 
 
@@ -29,9 +28,7 @@ def reject(actor: Actor, rollout: Rollout, digest: str, comment: str) -> Rollout
     """One vote against the plan ends the rollout."""
     with changing(actor, rollout, "reject", "rollout.rejected", comment) as change:
         _vote(actor, change, digest, Approval.Decision.REJECTED, comment)
-        _move(change.rollout, Phase.REJECTED)
-        change.rollout.why = f"Rejected by {actor.name}: {comment.strip()}"
-        change.rollout.finished_at = timezone.now()
+        end(change.rollout, Phase.REJECTED, f"Rejected by {actor.name}: {comment.strip()}")
     return rollout
 
 
@@ -49,8 +46,3 @@ def _vote(actor: Actor, change: Change, digest: str, decision: Approval.Decision
         comment=comment.strip(),
     )
     change.data |= {"digest": digest}
-
-
-def _move(rollout: Rollout, phase: Phase) -> None:
-    check_move(Phase(rollout.phase), phase)
-    rollout.phase = phase

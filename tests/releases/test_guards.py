@@ -144,6 +144,17 @@ class TestVotes:
         assert (rollout.phase, rollout.plan_digest) == (Phase.PLANNING, "")
         assert rollout.approvals.get().revoked_at
 
+    def test_a_plan_that_comes_out_the_same_can_be_voted_on_again(self, world: World) -> None:
+        rollout = world.rollout(Phase.AWAITING_APPROVAL, version="1.1.0")
+        world.environments["prod"].required_approvals = 2
+        world.environments["prod"].save()
+        actions.approve(world.people["lead"], rollout, rollout.plan_digest, "fine")
+        actions.replan(world.people["developer"], rollout)
+        Rollout.objects.update(phase=Phase.AWAITING_APPROVAL, plan_digest="sha256:plan")
+        rollout.refresh_from_db()
+        actions.approve(world.people["lead"], rollout, "sha256:plan", "still fine")
+        assert rollout.why == "Approved by lead. 1 more needed."
+
     def test_a_vote_after_the_time_is_refused(self, world: World) -> None:
         rollout = world.rollout(Phase.AWAITING_APPROVAL, expires_at=timezone.now() - timedelta(seconds=1))
         with pytest.raises(InvalidTransition, match="is over"):
@@ -162,6 +173,30 @@ class TestWishes:
         actions.pause(world.people["lead"], rollout)
         actions.abort(world.people["operator"], rollout, "it burns")
         assert (rollout.intent, rollout.intent_by) == ("abort", "operator")
+
+    @pytest.mark.parametrize("verb", ["cancel", "replan", "supersede"])
+    def test_a_wish_to_start_that_cannot_be_done_yet_holds_nobody(self, world: World, verb: str) -> None:
+        world.rollout(Phase.PAUSED, version="0.9.0")
+        rollout = world.rollout(Phase.WAITING)
+        actions.start(world.people["operator"], rollout)
+        actions.perform(verb, world.people["lead"], rollout)
+        assert rollout.intent == ("start" if verb == "supersede" else "")
+
+    @pytest.mark.parametrize("verb", ["retry", "rollback"])
+    def test_a_wish_that_an_end_overtook_holds_nobody(self, world: World, verb: str) -> None:
+        rollout = world.rollout(Phase.FAILED, intent="abort", intent_by="operator")
+        actions.perform(verb, world.people["lead"], rollout)
+        assert rollout.phase in {Phase.PROGRESSING, Phase.ROLLING_BACK}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_next_in_line_is_woken_when_one_before_it_is_cancelled(world: World) -> None:
+    first = world.rollout(Phase.WAITING)
+    second = world.rollout(Phase.WAITING, version="1.1.0")
+    actions.cancel(world.people["lead"], first)
+    first.refresh_from_db()
+    second.refresh_from_db()
+    assert (first.due_at, second.due_at is not None) == (None, True)
 
 
 class TestRollingBack:

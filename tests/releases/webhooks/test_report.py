@@ -1,22 +1,31 @@
 """How it went goes back to where the release came from, and the rollout never waits for it."""
 
 import json
-from collections.abc import Iterator
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.test import Client
+from django.utils import timezone
 from pytest_django import Settings
 from standardwebhooks.webhooks import Webhook
 
 from portal import outbound
 from portal.models import OutgoingCall
+from releases import actions
 from releases.models import Delivery, Rollout, WebhookSource
+from releases.plan import plan_now
+from releases.queueing import expire
 from releases.rollout import outcomes
 from releases.states import Phase
 from releases.webhooks import process, report
 from tests.portal.http_server import Server, answer, serve
+from tests.releases.fakes import FakeCluster, FakeRegistry
 from tests.releases.webhooks.signing import GENERIC_SECRET, GITHUB_SECRET, post_generic, post_github
 from tests.releases.world import WEB, World, archive
 
@@ -128,6 +137,59 @@ def test_any_ci_is_called_back_with_a_signature(client: Client, world: World, se
     assert [body["type"] for body in bodies] == ["rollout.pending", "rollout.success"]
     assert bodies[1]["data"]["rollout"] == rollout.pk
     assert bodies[1]["data"]["phase"] == "succeeded"
+
+
+def rejected(world: World, rollout: Rollout) -> None:
+    Rollout.objects.filter(pk=rollout.pk).update(phase=Phase.AWAITING_APPROVAL, plan_digest="sha256:plan")
+    actions.reject(world.people["lead"], rollout, "sha256:plan", "not before the weekend")
+
+
+def cancelled(world: World, rollout: Rollout) -> None:
+    actions.cancel(world.people["lead"], rollout)
+
+
+def superseded(world: World, rollout: Rollout) -> None:
+    newer = world.rollout(Phase.WAITING, environment="dev", version="1.2.0")
+    actions.supersede(world.people["lead"], newer)
+
+
+def expired(_world: World, rollout: Rollout) -> None:
+    rollout.phase, rollout.expires_at = Phase.WAITING, rollout.created_at
+    with transaction.atomic():
+        assert expire(rollout, timezone.now())
+
+
+def refused(_world: World, rollout: Rollout) -> None:
+    plan_now(rollout)
+
+
+ENDS = [(rejected, "failure"), (cancelled, "error"), (superseded, "error"), (expired, "error"), (refused, "failure")]
+
+
+@pytest.mark.parametrize(("end_it", "state"), ENDS)
+def test_ends_before_the_start_are_told_too(
+    client: Client,
+    world: World,
+    server: Server,
+    queued: Tasks,
+    registry: FakeRegistry,
+    cluster: FakeCluster,
+    end_it: Callable[[World, Rollout], None],
+    state: str,
+) -> None:
+    registry.absent.add("r.example/web:1.0.0")
+    generic(world, server)
+    rollout = Rollout.objects.get(pk=post_generic(client, {"version": "1.0.0"}).json()["rollouts"][0])
+    end_it(world, rollout)
+    run(queued)
+    assert [json.loads(seen.body)["type"] for seen in server.seen] == ["rollout.pending", f"rollout.{state}"]
+
+
+def test_workers_know_whom_to_tell() -> None:
+    code = "import django; django.setup(); from releases.rollout import outcomes; print(len(outcomes._listeners))"
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "portal.settings"}
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    assert told.stdout.strip() == "1"
 
 
 def test_an_end_that_cannot_be_told_now_is_kept_and_tried_again(
