@@ -21,10 +21,22 @@ def lateness(lines: Iterable[Line], since: float, until: float) -> list[float]:
     for what, rollout, at in lines:
         if what == "done":
             done[rollout].append(at)
-        elif since <= at < until:
+        elif what == "due" and since <= at < until:
             due.append((rollout, at))
     ends = {rollout: sorted(ended) for rollout, ended in done.items()}
     return [took for rollout, at in due if (took := _next(ends.get(rollout, []), at)) is not None]
+
+
+def passes(lines: Iterable[Line], since: float, until: float) -> list[float]:
+    """Seconds that each pass took that ended between the two instants."""
+    begun: dict[int, float] = {}
+    took = []
+    for what, rollout, at in sorted(lines, key=lambda line: line[2]):
+        if what == "begun":
+            begun[rollout] = at
+        elif what == "done" and rollout in begun and since <= at < until:
+            took.append(at - begun.pop(rollout))
+    return took
 
 
 def _next(ends: list[float], at: float) -> float | None:

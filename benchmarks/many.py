@@ -17,7 +17,7 @@ import yaml
 
 from benchmarks import machine, postgres, processes
 from benchmarks.figures import Figures, seconds
-from benchmarks.lateness import lateness, read
+from benchmarks.lateness import lateness, passes, read
 from benchmarks.report import Report, Table
 from benchmarks.stage import Stage, stage
 
@@ -55,6 +55,8 @@ class Window:
     cpu: float = 0.0
     memory: float = 0.0
     late: list[float] = field(default_factory=list)
+    passes: list[float] = field(default_factory=list)
+    sandbox_cpu: float = 0.0
 
     @property
     def minutes(self) -> float:
@@ -111,6 +113,7 @@ class Crowd:
         lines = read(self.passes)
         for window in (quiet, busy):
             window.late = lateness(lines, window.began, window.ended)
+            window.passes = passes(lines, window.began, window.ended)
         self._still_live()
         return started, [quiet, busy]
 
@@ -150,14 +153,18 @@ class Crowd:
 
     @contextmanager
     def _window(self, name: str) -> Iterator[Window]:
-        before, used = self._counts(), processes.usage(self.pid)
+        before, used, other = self._counts(), processes.usage(self.pid), self._sandbox()
         window = Window(name, time.time())
         yield window
         window.ended = time.time()
         window.requests = self._counts() - before
         now = processes.usage(self.pid)
         window.cpu, window.memory = now.cpu - used.cpu, now.memory
+        window.sandbox_cpu = self._sandbox() - other
         self.portal.processes.check()
+
+    def _sandbox(self) -> float:
+        return processes.usage(self.portal.processes.running["sandbox"].pid).cpu
 
     def _counts(self) -> Counter[str]:
         told = json.loads(self.http.request("GET", f"{self.server}/sandbox/counts").data)
@@ -203,7 +210,10 @@ def _client(kubeconfig: Path) -> urllib3.PoolManager:
 def _report(described: dict[str, str], options: argparse.Namespace, started: float, windows: list[Window]) -> Report:
     found = Report(f"many-{options.database}", described)
     title = f"{options.rollouts} live rollouts on {options.database}, windows of {options.seconds} s"
-    columns = ("while", "passes", "late p50", "p95", "p99", "requests a rollout-minute", "processor", "memory")
+    columns = (
+        *("while", "passes", "late p50", "p95", "p99", "a pass p50", "requests a rollout-minute"),
+        *("processor", "memory", "the sandbox's processor"),
+    )
     rows = [_row(window, options.rollouts) for window in windows]
     kinds = [
         (window.name, kind, str(number), f"{number / options.rollouts / window.minutes:.3f}")
@@ -229,12 +239,17 @@ def _row(window: Window, rollouts: int) -> tuple[str, ...]:
     total = sum(window.requests.values())
     return (
         window.name,
-        str(late.count),
-        *(seconds(value) for value in (late.median, late.p95, late.p99)),
+        str(len(window.passes)),
+        *(seconds(value) for value in (late.median, late.p95, late.p99, Figures.of(window.passes).median)),
         f"{total / rollouts / window.minutes:.3f}",
-        f"{window.cpu / (window.ended - window.began) * 100:.0f} % of a core",
+        _share(window.cpu, window),
         f"{window.memory:.0f} MiB",
+        _share(window.sandbox_cpu, window),
     )
+
+
+def _share(cpu: float, window: Window) -> str:
+    return f"{cpu / (window.ended - window.began) * 100:.0f} % of a core"
 
 
 if __name__ == "__main__":

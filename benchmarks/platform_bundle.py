@@ -1,4 +1,4 @@
-"""The documents' platform of seven services as a bundle for places of one size, with and without its own waves."""
+"""The documents' platform of seven services as a bundle for places of one size: the services alone, or all of it."""
 
 import io
 import tarfile
@@ -9,6 +9,7 @@ import yaml
 from benchmarks.report import ROOT
 
 PLATFORM = ROOT / "demo" / "ai-workflow"
+MIGRATIONS = "migrations.yaml"
 # The order of the script in appendix A of the documents.
 SERVICES = (
     "auth-service",
@@ -21,24 +22,28 @@ SERVICES = (
 )
 
 
-def bundle(size: str, places: Sequence[str], *, own_waves: bool) -> bytes:
-    """A .tar.gz whose overlay for every place is that of `size`, without autoscalers: they would scale meanwhile."""
+def bundle(size: str, places: Sequence[str], *, whole: bool) -> bytes:
+    """A .tar.gz whose overlay for every place is that of `size`, without autoscalers: they would scale meanwhile.
+
+    Unless it is the `whole`, it has no migration, which the documents' script does not run, and no waves of its own.
+    """
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w:gz") as packed:
-        for path, text in _files(size, places, own_waves):
+        for path, text in _files(size, places, whole):
             info = tarfile.TarInfo(path)
             info.size = len(text.encode())
             packed.addfile(info, io.BytesIO(text.encode()))
     return content.getvalue()
 
 
-def _files(size: str, places: Sequence[str], own_waves: bool) -> Iterator[tuple[str, str]]:
+def _files(size: str, places: Sequence[str], whole: bool) -> Iterator[tuple[str, str]]:
     for file in sorted(PLATFORM.glob("base/*.yaml")):
-        yield f"base/{file.name}", file.read_text()
+        if whole or file.name != MIGRATIONS:
+            yield f"base/{file.name}", file.read_text()
     for place in places:
         yield f"overlays/{place}/workloads.yaml", (PLATFORM / "overlays" / size / "workloads.yaml").read_text()
         yield f"overlays/{place}/autoscalers.yaml", (PLATFORM / "overlays" / "dev" / "autoscalers.yaml").read_text()
     settings = yaml.safe_load((PLATFORM / "slipway.yaml").read_text())
-    if not own_waves:
+    if not whole:
         settings.pop("waves")
     yield "slipway.yaml", yaml.safe_dump(settings)

@@ -1,6 +1,6 @@
 """`manage.py orchestrate`, that also writes down when each rollout was due, leased and done.
 
-python -m benchmarks.recorded_orchestrate FOLDER: there a file a process, of lines "due ID SECONDS", "done ID SECONDS".
+python -m benchmarks.recorded_orchestrate FOLDER: there a file a process; lines "due ID SECONDS", "begun …", "done …".
 """
 
 import os
@@ -39,6 +39,7 @@ def recording_leases(lease: Callable[..., Any], due: Callable[..., Any]) -> Call
 
 def recording_passes(advance: Callable[..., Any]) -> Callable[..., Any]:
     def advanced(claim: Any) -> None:
+        note("begun", claim.rollout.pk, time.time())
         advance(claim)
         note("done", claim.rollout.pk, time.time())
 
