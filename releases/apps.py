@@ -10,5 +10,6 @@ class ReleasesConfig(AppConfig):
 
     def ready(self) -> None:
         import_module("releases.metrics")
-        # Who listens to the ends of rollouts, in workers too.
+        # Who listens to the ends of rollouts and to sweeps, in workers too.
         import_module("releases.webhooks.report")
+        import_module("releases.webhooks.fetching")

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 
-from environments.access import may
+from environments.access import permitted
 from environments.manifests import bundle as bundles
-from environments.models import Environment
 from portal import audit, blobs
 from portal.actors import Actor
 from portal.roles import Verb
@@ -56,9 +55,11 @@ def create_release(
     source: str = "",
 ) -> tuple[Release, bool]:
     """The release, and whether it is new. The same again is the first; another content is Unacceptable."""
-    _require_release_right(actor)
-    _check_names(version, images)
-    current = _bundle_of(application, bundle)
+    require_release_right(actor)
+    check_version(version)
+    _check_images(images)
+    _check_texts(changelog=changelog, commit=commit, commit_author=commit_author)
+    current = bundle_for(application, bundle)
     with transaction.atomic():
         existing = Release.objects.filter(application=application, version=version).first()
         if existing:
@@ -84,23 +85,27 @@ def create_release(
     return release, True
 
 
-def _require_release_right(actor: Actor) -> None:
+def require_release_right(actor: Actor) -> None:
     """Who may ask for a rollout anywhere may say what there is to roll out; CI was let in for its application."""
     if actor.kind in ("ci", "system"):
         return
-    if not any(may(actor, Verb.REQUEST, environment) for environment in Environment.objects.all()):
+    if not permitted(actor, Verb.REQUEST):
         raise PermissionDenied(
             "To create a release you need the role developer, approver or operator in some environment. "
             "Ask an administrator for it."
         )
 
 
-def _check_names(version: str, images: Mapping[str, str]) -> None:
+def check_version(version: str) -> None:
+    """Unacceptable, saying what a version may be."""
     if not VERSION.fullmatch(version):
         raise Unacceptable(
             f"The version {version!r} does not fit: 1 to 128 letters, digits, dots, dashes, underscores or "
             "plus signs, with a letter or digit at both ends."
         )
+
+
+def _check_images(images: Mapping[str, str]) -> None:
     for name, reference in images.items():
         if not IMAGE_NAME.fullmatch(name):
             raise Unacceptable(f"images has the name {name!r}: it has to be the name of a workload or image.")
@@ -108,7 +113,17 @@ def _check_names(version: str, images: Mapping[str, str]) -> None:
             raise Unacceptable(f"images.{name} is {reference!r}: it has to be repository:tag or @sha256:….")
 
 
-def _bundle_of(application: Application, bundle: Bundle | None) -> Bundle:
+def _check_texts(**texts: str) -> None:
+    for name, text in texts.items():
+        longest = getattr(Release._meta.get_field(name), "max_length", None)
+        if longest and len(text) > longest:
+            raise Unacceptable(f"{name} has {len(text)} characters; {longest} are the most.")
+        if "\0" in text:
+            raise Unacceptable(f"{name} has the character U+0000, which cannot be stored.")
+
+
+def bundle_for(application: Application, bundle: Bundle | None) -> Bundle:
+    """The bundle that a release takes: the given one, or the application's current one. Unacceptable without any."""
     current = bundle or application.bundle
     if current is None:
         raise Unacceptable(f"{application} has no bundle yet. Send one with the release, or upload it before.")
@@ -120,10 +135,8 @@ def _bundle_of(application: Application, bundle: Bundle | None) -> Bundle:
 def _same(existing: Release, images: Mapping[str, str], bundle: Bundle | None) -> Release:
     other_bundle = bundle is not None and bundle.digest != existing.bundle_id
     if dict(images) != existing.images or other_bundle:
-        what = "bundle" if other_bundle else "images"
-        raise Unacceptable(
-            f"{existing} is there already with another {what}. A release never changes: choose a new version."
-        )
+        what = "another bundle" if other_bundle else "other images"
+        raise Unacceptable(f"{existing} is there already with {what}. A release never changes: choose a new version.")
     return existing
 
 

@@ -261,6 +261,8 @@ class Delivery(models.Model):
     body = models.JSONField()
     outcome = models.CharField(max_length=10, choices=Outcome)
     detail = models.TextField(blank=True)
+    fetch_at = models.DateTimeField(null=True, help_text="When its bundle is fetched next, where it is fetched.")
+    fetches = models.PositiveSmallIntegerField(default=0, help_text="Fetches that failed.")
     release = models.ForeignKey(Release, null=True, blank=True, on_delete=models.SET_NULL, related_name="deliveries")
     rollouts = models.ManyToManyField(Rollout, blank=True, related_name="deliveries")
     received_at = models.DateTimeField(auto_now_add=True)

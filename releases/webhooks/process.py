@@ -1,72 +1,76 @@
 """What a genuine webhook leads to: a release, and a rollout into each environment of its source."""
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from django.db import transaction
+from django.utils import timezone
 from django.utils.text import Truncator
 
 from environments.manifests.errors import BundleError
 from environments.manifests.render import images_needed
 from environments.models import Environment
-from portal import audit, outbound, queue
+from portal import audit, queue
 from portal.actors import Actor
 from portal.roles import Verb
 from releases import actions
 from releases.errors import Unacceptable
-from releases.intake import create_release, open_bundle, store_bundle
-from releases.models import Bundle, Delivery, Release, Rollout, WebhookSource
+from releases.intake import bundle_for, check_version, create_release, open_bundle
+from releases.models import Application, Bundle, Delivery, Release, Rollout, WebhookSource
 from releases.planning.sources import target_of
 from releases.states import InvalidTransition
-from releases.webhooks import find, report
+from releases.webhooks import report
 from releases.webhooks.mapping import images_of, version_of
 from releases.webhooks.provider import Ignored, News, Unusable
 
-MOST_BUNDLE = 16 * 1024 * 1024
-FETCH_SECONDS = (2.0, 20.0)
+# Longer than a fetch: while one is under way nobody begins another.
+FETCH_LEASE = timedelta(seconds=60)
 
 
 def lead(delivery: Delivery, read: News | Ignored) -> None:
     """Saves the delivery with its outcome. Inside a transaction; what is refused leaves nothing but the delivery."""
     if isinstance(read, Ignored):
         _end(delivery, Delivery.Outcome.IGNORED, read.why)
-    elif read.bundle.get("url"):
-        _end(delivery, Delivery.Outcome.FETCHING, f"Fetching {read.bundle['url']}.")
-        queue.enqueue("releases.webhooks.process.fetch", delivery.pk)
+    elif url := read.bundle.get("url"):
+        delivery.fetch_at, delivery.fetches = timezone.now() + FETCH_LEASE, 0
+        _end(delivery, Delivery.Outcome.FETCHING, f"Fetching {shown(url)}.")
+        queue.enqueue("releases.webhooks.fetching.fetch", delivery.pk)
     else:
         _lead(delivery, read, None)
 
 
-def fetch(pk: int) -> None:
-    """Fetches the bundle of a delivery, then goes on as `lead` does. Runs in a worker, outside any transaction."""
-    delivery = Delivery.objects.select_related("source__application__bundle").get(pk=pk)
-    if delivery.outcome != Delivery.Outcome.FETCHING:
-        return
-    news = _read_again(delivery)
-    url = news.bundle["url"]
-    try:
-        answer = outbound.call("GET", url, timeout=FETCH_SECONDS, limit=MOST_BUNDLE)
-        if answer.status != 200:
-            raise Unusable(f"{url} answered {answer.status}.")
-        bundle = store_bundle(delivery.source.application, answer.body, url.rpartition("/")[2] or "bundle.yaml")
-    except (outbound.OutboundFailed, outbound.OutboundRefused, Unusable, BundleError) as error:
-        _end(delivery, Delivery.Outcome.REFUSED, str(error))
-        return
+def lead_on(delivery: Delivery, news: News, bundle: Bundle) -> None:
+    """Goes on as `lead` does once the bundle is there; the first who brings it does."""
     with transaction.atomic():
-        _lead(delivery, news, bundle)
+        current = locked(delivery)
+        if current.outcome == Delivery.Outcome.FETCHING:
+            _lead(current, news, bundle)
 
 
-def _read_again(delivery: Delivery) -> News:
-    provider = find(delivery.source.provider)
-    assert provider is not None
-    headers = {"webhook-id": delivery.delivery_id, "x-github-event": delivery.event}
-    news = provider.read(delivery.source.mapping, headers, delivery.body)
-    assert isinstance(news, News)
-    return news
+def refuse(delivery: Delivery, words: str) -> None:
+    """Ends a delivery whose bundle cannot be had."""
+    with transaction.atomic():
+        current = locked(delivery)
+        if current.outcome == Delivery.Outcome.FETCHING:
+            _end(current, Delivery.Outcome.REFUSED, words)
+
+
+def locked(delivery: Delivery) -> Delivery:
+    """The stored delivery; nobody else leads it anywhere before the transaction ends."""
+    rows = Delivery.objects.select_for_update(of=("self",)).select_related("source__application__bundle")
+    return rows.get(pk=delivery.pk)
+
+
+def shown(url: str) -> str:
+    """An address without its query, which can carry a signature that lets in whoever has it."""
+    return url.partition("?")[0]
 
 
 def _lead(delivery: Delivery, news: News, fetched: Bundle | None) -> None:
     try:
         with transaction.atomic():
+            # Before the first audit entry, as every request does: two in another order would wait for each other.
+            Application.objects.select_for_update().get(pk=delivery.source.application_id)
             places = _places(delivery.source, news)
             release = _release(delivery, news, fetched or _earlier(delivery.source, news), places)
             rollouts, notes = _request(delivery, release, places)
@@ -107,8 +111,12 @@ def _earlier(source: WebhookSource, news: News) -> Bundle | None:
 def _release(delivery: Delivery, news: News, bundle: Bundle | None, places: Sequence[Environment]) -> Release:
     source = delivery.source
     version = version_of(source.mapping, news.fields, news.version)
+    check_version(version)
     fields = {**news.fields, "version": version}
-    images = {**images_of(source.mapping, fields, _images_in(source, bundle, places, version)), **news.images}
+    current = bundle_for(source.application, bundle)
+    images = {**images_of(source.mapping, fields, _images_in(source, current, places, version)), **news.images}
+    if source.mapping.get("images") and not images:
+        raise Unusable("The source's template fits no image of the bundle; name them in its mapping under workloads.")
     release, _created = create_release(
         _actor(source, places),
         source.application,
@@ -123,15 +131,14 @@ def _release(delivery: Delivery, news: News, bundle: Bundle | None, places: Sequ
     return release
 
 
-def _images_in(
-    source: WebhookSource, bundle: Bundle | None, places: Sequence[Environment], version: str
-) -> tuple[str, ...]:
+def _images_in(source: WebhookSource, bundle: Bundle, places: Sequence[Environment], version: str) -> tuple[str, ...]:
     """The image references that the bundle writes, for a template without names; rendering them costs a little."""
-    current = bundle or source.application.bundle
-    wants_names = isinstance(source.mapping.get("images"), str) and not source.mapping.get("workloads")
-    if not wants_names or current is None or not places:
+    if not isinstance(source.mapping.get("images"), str) or source.mapping.get("workloads"):
         return ()
-    return images_needed(open_bundle(current), target_of(places[0], source.application.name, version), {})
+    files, name = open_bundle(bundle), source.application.name
+    # A release that goes nowhere yet has images too: those of the first environment.
+    targets = [target_of(place, name, version) for place in places or Environment.objects.all()[:1]]
+    return tuple(sorted({image for target in targets for image in images_needed(files, target, {})}))
 
 
 def _request(delivery: Delivery, release: Release, places: Sequence[Environment]) -> tuple[list[Rollout], list[str]]:

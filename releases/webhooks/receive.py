@@ -6,6 +6,7 @@ Whatever is wrong with who sent it is a 401 with the same words, so that an atta
 import base64
 import hashlib
 import json
+import re
 import secrets
 from collections.abc import Mapping
 from typing import Any
@@ -25,6 +26,7 @@ from releases.webhooks.provider import Headers, Ignored, News, Untrusted, Unusab
 
 log = structlog.get_logger(__name__)
 MOST_BYTES = 1024 * 1024
+NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 NOT_TRUSTED = "The request could not be verified."
 # Verified against where there is no such source, so that the answer takes as long.
 NOBODY = "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
@@ -87,21 +89,24 @@ def _take(provider: Provider, source: WebhookSource, headers: Headers, body: byt
         body_hash=hashlib.sha256(body).hexdigest(),
         business_key=key[:300],
         body=payload,
-        commit=commit,
+        commit=commit[:64],
     )
     first = _first(delivery)
     if first and first.outcome != Delivery.Outcome.REFUSED:
         return _answer(first, duplicate=True)
-    return _store(first or delivery, read)
+    return _store(delivery, read, first)
 
 
 def _json(body: bytes) -> Mapping[str, Any]:
     try:
         payload = json.loads(body)
-    except ValueError as error:
+        plain = json.dumps(payload, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError) as error:
         raise Unusable(f"The body is not JSON: {error}.") from None
     if not isinstance(payload, dict):
         raise Unusable("The body has to be a JSON object.")
+    if NUL.search(plain):
+        raise Unusable("The body has text with the character U+0000, which cannot be stored.")
     return payload
 
 
@@ -114,16 +119,27 @@ def _first(delivery: Delivery) -> Delivery | None:
     return found
 
 
-def _store(delivery: Delivery, read: News | Ignored) -> HttpResponse:
+def _store(delivery: Delivery, read: News | Ignored, refused: Delivery | None) -> HttpResponse:
     try:
         with transaction.atomic():
+            if refused:
+                first = process.locked(refused)
+                if first.outcome != Delivery.Outcome.REFUSED:
+                    return _answer(first, duplicate=True)
+                delivery = _anew(first, delivery)
             process.lead(delivery, read)
     except IntegrityError:
-        first = _first(delivery)
-        if first is None or first.pk == delivery.pk:
+        first_of_two = _first(delivery)
+        if first_of_two is None or first_of_two.pk == delivery.pk:
             raise
-        return _answer(first, duplicate=True)
+        return _answer(first_of_two, duplicate=True)
     return _answer(delivery, duplicate=False)
+
+
+def _anew(refused: Delivery, again: Delivery) -> Delivery:
+    """A refused delivery with what came in its place; the same happening may be told with another body."""
+    refused.body, refused.body_hash, refused.commit = again.body, again.body_hash, again.commit
+    return refused
 
 
 def _answer(delivery: Delivery, *, duplicate: bool) -> HttpResponse:

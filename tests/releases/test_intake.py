@@ -61,7 +61,7 @@ def test_the_same_release_again_is_the_first(world: World) -> None:
 
 def test_a_release_never_changes(world: World) -> None:
     world.release()
-    with pytest.raises(Unacceptable, match="another images"):
+    with pytest.raises(Unacceptable, match="with other images"):
         intake.create_release(SYSTEM, world.application, "1.0.0", {"web": "registry.example/shop/web:other"})
 
 

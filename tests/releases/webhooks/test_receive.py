@@ -169,7 +169,11 @@ def test_more_than_a_mebibyte_is_refused_before_it_is_verified(client: Client, g
     assert post_github(client, "release", b"x" * (1024 * 1024 + 1)).status_code == 413
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b"\xff\xfe"])
+# Text and numbers that JSON in Python takes and a database does not.
+UNSTORABLE = [b'{"a": "\\u0000"}', b'{"a": "\\ud800"}', b'{"a": NaN}', b'{"a": 1e999}', b'{"a":' * 100_000]
+
+
+@pytest.mark.parametrize("body", [b"{", b"[]", b"\xff\xfe", *UNSTORABLE])
 def test_a_genuine_body_that_is_no_json_object_is_told(client: Client, github: WebhookSource, body: bytes) -> None:
     assert post_github(client, "release", body).status_code == 422
 
@@ -185,6 +189,37 @@ def test_a_refused_delivery_says_why_and_may_come_again(client: Client, github: 
     github.application.save()
     assert post_github(client, "release", published()).json()["outcome"] == "accepted"
     assert Delivery.objects.count() == 1
+
+
+def test_a_refused_delivery_that_somebody_else_has_led_on_meanwhile_is_a_duplicate(
+    client: Client, github: WebhookSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post_github(client, "release", published())
+    stale = Delivery.objects.get()
+    stale.outcome = Delivery.Outcome.REFUSED
+    monkeypatch.setattr("releases.webhooks.receive._first", lambda _: stale)
+    assert post_github(client, "release", published()).json()["outcome"] == "duplicate"
+    assert Delivery.objects.get().rollouts.count() == 2
+
+
+def test_text_that_only_looks_like_a_nul_is_taken(client: Client, github: WebhookSource) -> None:
+    assert post_github(client, "release", {**published(), "note": "a literal \\u0000"}).status_code == 202
+
+
+def test_a_source_without_environments_makes_a_whole_release(client: Client, github: WebhookSource) -> None:
+    github.rollout_to.clear()
+    told = post_github(client, "release", published()).json()
+    assert (told["outcome"], told["rollouts"]) == ("accepted", [])
+    assert Release.objects.get(pk=told["release"]).images == {
+        "registry.example/shop/web": "registry.example/shop/web:1.1.0"
+    }
+
+
+def test_a_template_that_fits_no_image_is_told(client: Client, github: WebhookSource) -> None:
+    github.mapping["images"] = "elsewhere.example/{workload}:{version}"
+    github.save()
+    answer = post_github(client, "release", published())
+    assert (answer.status_code, "fits no image" in answer.json()["detail"]) == (422, True)
 
 
 def test_a_get_is_not_answered(client: Client, github: WebhookSource) -> None:
@@ -236,6 +271,8 @@ UNUSABLE = [
     ({"version": "../3"}, "does not fit"),
     ({"version": "3.0.0", "environments": ["prod"]}, "may not roll out to prod"),
     ({"version": "3.0.0", "bundle": {"digest": "sha256:0"}}, "no bundle sha256:0"),
+    ({"version": "3.0.0", "commit": "c" * 65}, "64 are the most"),
+    ({"version": "3.0.0", "author": "a" * 201}, "200 are the most"),
 ]
 
 

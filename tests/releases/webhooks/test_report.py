@@ -17,13 +17,14 @@ from standardwebhooks.webhooks import Webhook
 
 from portal import outbound
 from portal.models import OutgoingCall
+from portal.queue import sweeps
 from releases import actions
-from releases.models import Delivery, Rollout, WebhookSource
+from releases.models import Bundle, Delivery, Rollout, WebhookSource
 from releases.plan import plan_now
 from releases.queueing import expire
 from releases.rollout import outcomes
 from releases.states import Phase
-from releases.webhooks import process, report
+from releases.webhooks import fetching, process, report
 from tests.portal.http_server import Server, answer, serve
 from tests.releases.fakes import FakeCluster, FakeRegistry
 from tests.releases.webhooks.signing import GENERIC_SECRET, GITHUB_SECRET, post_generic, post_github
@@ -221,11 +222,52 @@ def test_a_bundle_is_fetched_from_its_address_before_the_release_is_made(
     body = {"version": "1.0.0", "bundle": {"url": server.url("/shop.tar.gz")}}
     assert post_generic(client, body).json()["outcome"] == "fetching"
     (path, (pk,)), *_ = queued
-    assert path == "releases.webhooks.process.fetch"
-    process.fetch(pk)
+    assert path == "releases.webhooks.fetching.fetch"
+    fetching.fetch(pk)
     delivery = Delivery.objects.get()
     assert (delivery.outcome, delivery.release.version if delivery.release else None) == ("accepted", "1.0.0")
     assert delivery.rollouts.count() == 1
+
+
+def test_a_fetch_whose_message_was_lost_is_queued_again(
+    client: Client, world: World, server: Server, queued: Tasks
+) -> None:
+    generic(world, server)
+    post_generic(client, {"version": "1.0.0", "bundle": {"url": server.url("/shop.tar.gz")}})
+    queued.clear()
+    assert fetching.fetch_due() == 0
+    Delivery.objects.update(fetch_at=timezone.now())
+    sweeps.run()
+    assert [path for path, _ in queued] == ["releases.webhooks.fetching.fetch"]
+    assert fetching.fetch_due() == 0
+
+
+def test_a_bundle_that_does_not_come_is_asked_for_again_until_it_is_given_up(
+    client: Client, world: World, server: Server, queued: Tasks
+) -> None:
+    server.behave = lambda handler: answer(handler, 503)
+    generic(world, server)
+    post_generic(client, {"version": "1.0.0", "bundle": {"url": server.url("/shop.tar.gz?signature=abc")}})
+    delivery = Delivery.objects.get()
+    for _attempt in fetching.PAUSES:
+        fetching.fetch(delivery.pk)
+        delivery.refresh_from_db()
+        assert (delivery.outcome, "503" in delivery.detail) == ("fetching", True)
+    fetching.fetch(delivery.pk)
+    delivery.refresh_from_db()
+    assert (delivery.outcome, "signature" in delivery.detail) == ("refused", False)
+
+
+def test_of_two_who_fetch_the_same_one_leads_on(client: Client, world: World, server: Server, queued: Tasks) -> None:
+    server.behave = lambda handler: answer(handler, 200, archive({"base/web.yaml": WEB}))
+    generic(world, server)
+    post_generic(client, {"version": "1.0.0", "bundle": {"url": server.url("/shop.tar.gz?v=1")}})
+    late = Delivery.objects.select_related("source__application").get()
+    fetching.fetch(late.pk)
+    process.refuse(late, "too late")
+    process.lead_on(late, fetching._read_again(late), Bundle.objects.latest("created_at"))
+    delivery = Delivery.objects.get()
+    assert (delivery.outcome, delivery.rollouts.count()) == ("accepted", 1)
 
 
 BAD_BUNDLES = [(404, b"", "answered 404"), (200, b"kind: [", "shop.yaml line"), (302, b"", "answered 302")]
@@ -238,7 +280,7 @@ def test_a_bundle_that_cannot_be_fetched_is_said_in_the_delivery(
     server.behave = lambda handler: answer(handler, status, content, Location="http://127.0.0.1/elsewhere")
     generic(world, server)
     post_generic(client, {"version": "1.0.0", "bundle": {"url": server.url("/shop.yaml")}})
-    process.fetch(Delivery.objects.get().pk)
+    fetching.fetch(Delivery.objects.get().pk)
     delivery = Delivery.objects.get()
     assert delivery.outcome == "refused"
     assert said in delivery.detail
