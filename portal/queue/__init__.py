@@ -4,11 +4,14 @@ Messages are hints: the rows of rollouts and calls are the truth, and losing a m
 What is done differently here from stock django-q2 rests on measurements: docs/decisions.md.
 """
 
+from django.utils import timezone
+from django_q.conf import Conf
+from django_q.models import OrmQ
 from django_q.tasks import async_task
 
 from portal.queue.cluster import QueueCluster
 
-__all__ = ["QueueCluster", "enqueue"]
+__all__ = ["QueueCluster", "enqueue", "waiting"]
 
 
 def enqueue(path: str, *args: int | str) -> None:
@@ -20,3 +23,8 @@ def enqueue(path: str, *args: int | str) -> None:
         if not isinstance(arg, int | str) or isinstance(arg, bool):
             raise TypeError(f"{path} was to be queued with {arg!r}; only ints and strings can be.")
     async_task(path, *args)
+
+
+def waiting() -> int:
+    """Messages that no host has taken up yet."""
+    return int(OrmQ.objects.using(Conf.ORM).filter(key=Conf.PREFIX, lock__lte=timezone.now()).count())

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from portal.models import OutgoingCall
-from portal.queue import enqueue
+from portal.queue import enqueue, waiting
 from releases.models import Rollout
 from releases.rollout import claims
 from releases.states import DRIVEN, LIVE, Phase
@@ -23,17 +23,22 @@ DELIVER = "portal.outbound.deliver_due"
 TICK = 0.25
 BATCH = 20
 SPREAD = 8  # batches at least, while there are few: no worker waits while another has a row of them
-MOST = 400  # rollouts that one tick leases
+MOST = 160  # rollouts that one tick leases
+ROW = 8  # messages that wait at most before more is leased: a ticket that lay about for too long is void
 FORGOTTEN = timedelta(minutes=5)
 
 Enqueue = Callable[..., None]
 
 
 class Loop:
-    """Ticks four times a second, and at once when poked. `send` gets the path of a function and its arguments."""
+    """Ticks four times a second, and at once when poked.
 
-    def __init__(self, send: Enqueue = enqueue) -> None:
+    `send` gets the path of a function and its arguments; `row` tells how many messages wait for a worker.
+    """
+
+    def __init__(self, send: Enqueue = enqueue, row: Callable[[], int] = waiting) -> None:
         self._send = send
+        self._row = row
         self._news = threading.Event()
 
     def poke(self) -> None:
@@ -49,7 +54,7 @@ class Loop:
         """Leases and sends what is due now; how many rollouts."""
         now = timezone.now()
         # A read first: on SQLite a transaction that finds nothing would still take the one lock for writing.
-        if not claims.due(now).exists():
+        if not claims.due(now).exists() or self._row() >= ROW:
             return 0
         with transaction.atomic():
             leased = claims.lease_due(now, MOST)
