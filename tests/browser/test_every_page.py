@@ -14,10 +14,16 @@ from tests.browser.conftest import SignIn
 
 CHECKS = (Path(__file__).parent / "checks.js").read_text()
 WIDTHS = (390, 1440)
+TOO_WIDE = """() => {
+  const width = document.documentElement.clientWidth;
+  if (document.documentElement.scrollWidth <= width) return [];
+  const over = [...document.body.querySelectorAll("*")].filter((one) => one.getBoundingClientRect().right > width);
+  return [over.map((node) => `${node.tagName} ${node.id} ${node.className}`).slice(0, 12).join(", ")];
+}"""
 TABS = ("now", "changes", "approvals", "activity", "release")
 SERIOUS = ("error", "warning")
 # What holds in the admin too, whose markup is Django's.
-EVERYWHERE = re.compile("The page has no|is there twice|too wide")
+EVERYWHERE = re.compile("The page has no|is there twice|this is too wide")
 pytestmark = [pytest.mark.lane("chromium"), pytest.mark.timeout(240)]
 
 
@@ -34,7 +40,16 @@ def addresses(live: Portal) -> list[str]:
     for rollout in waiting:
         live.wait(rollout, "awaiting approval")
     return [
-        *("/", "/approvals", "/rollouts", "/rollouts?phase=failed", "/history", "/history?verify=1", "/environments"),
+        *(
+            "/",
+            "/approvals",
+            "/rollouts",
+            "/rollouts?phase=failed",
+            "/rollouts/new",
+            "/history",
+            "/history?verify=1",
+            "/environments",
+        ),
         *("/environments/dev", "/environments/prod/configuration", f"/environments/dev/configuration/{name}"),
         *(f"/rollouts/{each['id']}?tab={tab}" for each in (done, failed, waiting[0]) for tab in TABS),
         f"/rollouts/{failed['id']}/workloads/Deployment/{name}-dev/web",
@@ -62,9 +77,7 @@ def wrong(page: Page, *, ours: bool) -> list[str]:
     found = [line for line in page.evaluate(CHECKS) if ours or EVERYWHERE.search(line)]
     for width in WIDTHS:
         page.set_viewport_size({"width": width, "height": 900})
-        over = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        if over > 0:
-            found.append(f"At {width} it is {over} too wide.")
+        found += [f"At {width} this is too wide: {element}" for element in page.evaluate(TOO_WIDE)]
     return [f"{page.url}: {line}" for line in found]
 
 
