@@ -18,7 +18,6 @@ from benchmarks.report import Goal, Report, Table
 from benchmarks.stage import Stage, stage
 from demo import images
 
-FIRST = "1.0.0"
 TO_SCRIPT, TO_LIMIT = 0.2, 1.15
 SERVICES_ALONE, WHOLE = "ai-workflow-services", "ai-workflow"
 VARIANTS = {SERVICES_ALONE: "the seven services", WHOLE: "with migration and the bundle's waves"}
@@ -51,15 +50,15 @@ class Series:
     options: argparse.Namespace
     taken: dict[str, list[float]] = field(default_factory=dict)
     courses: dict[str, list[Any]] = field(default_factory=dict)
+    mark: str = field(default_factory=lambda: time.strftime("%H%M%S"))
 
     def lay(self) -> None:
         """The platform at its first version in every place, by the portal; untimed."""
         from benchmarks import portal
 
-        self._push(FIRST)
         where = portal.cluster(self.cluster.access)
-        mark = time.strftime("%H%M%S")
-        places = {name: f"{name}-{mark}" for name in ("script", "portal", "limit")}
+        self._push(first := self._version(-1))
+        places = {name: f"{name}-{self.mark}" for name in ("script", "portal", "limit")}
         self.places = {name: portal.environment(where, place) for name, place in places.items()}
         self.applications = {
             name: portal.application(
@@ -69,9 +68,13 @@ class Series:
         }
         self.portal.orchestrate()
         for application, place in self._laid():
-            self._roll_out(application, FIRST, place)
+            self._roll_out(application, first, place)
         self.places["limit"].required_approvals = 1
         self.places["limit"].save()
+
+    def _version(self, number: int) -> str:
+        """New in every run: nodes keep the images that they have pulled by tag."""
+        return f"1.{number + 1}.0-{self.mark}"
 
     def _variants(self) -> list[str]:
         return [SERVICES_ALONE, WHOLE] if self.options.whole else [SERVICES_ALONE]
@@ -82,7 +85,7 @@ class Series:
 
     def round(self, number: int) -> None:
         """Every way once, on the same new version; who begins changes from round to round."""
-        version = f"2.{number}.0"
+        version = self._version(number)
         self._push(version)
         ways = self._ways(version)
         turn = number % len(ways)
