@@ -9,7 +9,7 @@ from django.http import HttpRequest
 
 from environments import clusters
 from environments.clusters import ConnectError, Examined
-from environments.models import Cluster, ConfigurationEntry, Environment, Grant
+from environments.models import Cluster, ConfigurationEntry, Environment, Grant, RegistryAccount
 from portal.actors import Actor
 from portal.admin_audit import AuditedAdmin
 
@@ -81,6 +81,43 @@ class ClusterAdmin(AuditedAdmin):
 
     def _may_save(self, request: HttpRequest, object_id: str | None) -> bool:
         return self.has_change_permission(request) if object_id else self.has_add_permission(request)
+
+
+class RegistryAccountForm(forms.ModelForm):
+    """An account; its password goes in and never comes out, and an empty field keeps it."""
+
+    secret_fields = ("secret",)
+    secret = forms.CharField(
+        label="Password or token",
+        required=False,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text="Kept encrypted, and never shown again. Empty: stays as it is.",
+    )
+
+    class Meta:
+        model = RegistryAccount
+        fields = ["registry", "username"]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if self.instance.pk is None and not cleaned.get("secret"):
+            self.add_error("secret", "A new account needs its password or token.")
+        return cleaned
+
+    def save(self, commit: bool = True) -> RegistryAccount:
+        if self.cleaned_data["secret"]:
+            self.instance.password = self.cleaned_data["secret"]
+        saved: RegistryAccount = super().save(commit)
+        return saved
+
+
+@admin.register(RegistryAccount)
+class RegistryAccountAdmin(AuditedAdmin):
+    """Accounts at registries whose images are not public."""
+
+    form = RegistryAccountForm
+    list_display = ["registry", "username"]
 
 
 class GrantInline(admin.TabularInline):

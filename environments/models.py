@@ -28,6 +28,7 @@ class Cluster(models.Model):
     watch = models.CharField(max_length=12, default="", editable=False)
     trouble = models.TextField(blank=True, default="", editable=False)
     state_since = models.DateTimeField(null=True, editable=False)
+    """When the breaker's state was noted."""
     watched_by = models.CharField(max_length=100, blank=True, default="", editable=False)
     watched_until = models.DateTimeField(null=True, editable=False)
 
@@ -48,9 +49,7 @@ class Environment(models.Model):
 
     name = models.SlugField(unique=True, max_length=40)
     title = models.CharField(max_length=100, blank=True)
-    order = models.PositiveSmallIntegerField(
-        default=0, help_text="Order of promotion: releases go from low to high."
-    )
+    order = models.PositiveSmallIntegerField(default=0, help_text="Order of promotion: releases go from low to high.")
     purpose = models.CharField(max_length=200, blank=True)
     data_policy = models.CharField(max_length=200, blank=True)
     monitoring = models.CharField(max_length=200, blank=True)
@@ -82,9 +81,7 @@ class Environment(models.Model):
     progress_seconds = models.PositiveIntegerField(
         default=600, help_text="A wave that is not ready after these has failed."
     )
-    roll_back_on_failure = models.BooleanField(
-        default=False, help_text="Roll back by itself when a rollout fails."
-    )
+    roll_back_on_failure = models.BooleanField(default=False, help_text="Roll back by itself when a rollout fails.")
 
     class Meta:
         ordering = ["order", "name"]
@@ -99,9 +96,7 @@ class Environment(models.Model):
     def namespaces_for(self, application: str) -> tuple[str, ...]:
         """Patterns of every namespace that the application's bundle may name."""
         lines = [self.namespace, *self.more_namespaces.split()]
-        return tuple(
-            line.replace("{application}", application).replace("{environment}", self.name) for line in lines
-        )
+        return tuple(line.replace("{application}", application).replace("{environment}", self.name) for line in lines)
 
     def kinds(self) -> tuple[str, ...] | None:
         """The kinds that a bundle may have; None for the usual ones."""
@@ -140,9 +135,7 @@ class ConfigurationEntry(models.Model):
 
     environment = models.ForeignKey(Environment, on_delete=models.CASCADE, related_name="configuration")
     application = models.SlugField(max_length=60, blank=True, help_text="Empty: every application.")
-    config_map = models.CharField(
-        max_length=253, blank=True, help_text="Empty: the value of the placeholder ${KEY}."
-    )
+    config_map = models.CharField(max_length=253, blank=True, help_text="Empty: the value of the placeholder ${KEY}.")
     key = models.CharField(max_length=253)
     value = EncryptedTextField()
     sensitive = models.BooleanField(default=False, help_text="Never shown, not even to administrators.")
@@ -160,6 +153,22 @@ class ConfigurationEntry(models.Model):
         return f"{self.environment}: {self.config_map or '$'}/{self.key}"
 
 
+class RegistryAccount(models.Model):
+    """An account at a container registry, to ask for an image's digest with. Pulling is the cluster's own business."""
+
+    registry = models.CharField(
+        max_length=253, unique=True, help_text="As references name it: docker.io, registry.example:5000."
+    )
+    username = models.CharField(max_length=200)
+    password = EncryptedTextField(editable=False)
+
+    class Meta:
+        ordering = ["registry"]
+
+    def __str__(self) -> str:
+        return f"{self.username} at {self.registry}"
+
+
 class Workload(models.Model):
     """What a cluster last told of one object that runs something; watches keep it, rollouts and screens read it."""
 
@@ -171,15 +180,11 @@ class Workload(models.Model):
     resource_version = models.CharField(max_length=40)
     generation = models.BigIntegerField(default=0)
     deleted = models.BooleanField(default=False)
-    object = models.JSONField(
-        help_text="What deciding reads of the object: environments.kube.observe.relevant."
-    )
+    object = models.JSONField(help_text="What deciding reads of the object: environments.kube.observe.relevant.")
     seen_at = models.DateTimeField()
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["cluster", "kind", "namespace", "name"], name="workload_once")
-        ]
+        constraints = [models.UniqueConstraint(fields=["cluster", "kind", "namespace", "name"], name="workload_once")]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.namespace}/{self.name}"

@@ -27,11 +27,12 @@ def _fernet(keys: tuple[str, ...]) -> MultiFernet:
 
 
 def _keys() -> tuple[str, ...]:
-    return tuple(settings.ENCRYPTION_KEYS) or (_derived(settings.SECRET_KEY),)
+    # The derived key stays the last one: what was stored before there were keys is still read, and rotated.
+    return (*settings.ENCRYPTION_KEYS, _derived(settings.SECRET_KEY))
 
 
 def _derived(secret: str) -> str:
-    """Where no key is set (a machine of one person), one that follows from the secret key."""
+    """One that follows from the secret key; it encrypts only where no other is set (a machine of one person)."""
     return base64.urlsafe_b64encode(hashlib.sha256(b"slipway encryption " + secret.encode()).digest()).decode()
 
 

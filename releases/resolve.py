@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from django.conf import settings
 
 from environments import registry
+from environments.models import RegistryAccount
 from releases.errors import PlanPostponed, PlanRefused
 from releases.models import Release
 
@@ -20,7 +21,9 @@ def pin(references: Mapping[str, str]) -> dict[str, str]:
     Raises PlanRefused naming every image that is absent or refused, and PlanPostponed where none is but a
     registry does not answer.
     """
-    answers = registry.resolve_all(references.values(), plain_http=settings.PLAIN_HTTP_REGISTRIES)
+    answers = registry.resolve_all(
+        references.values(), credentials=_accounts(), plain_http=settings.PLAIN_HTTP_REGISTRIES
+    )
     errors = [answer for answer in answers.values() if isinstance(answer, registry.RegistryError)]
     refused = [error.words for error in errors if not error.transient]
     if refused:
@@ -29,3 +32,9 @@ def pin(references: Mapping[str, str]) -> dict[str, str]:
         raise PlanPostponed("\n".join(error.words for error in errors), getattr(errors[0], "retry_after", None))
     pinned = {name: answer.pinned for name, answer in answers.items() if isinstance(answer, registry.Resolved)}
     return {name: pinned[reference] for name, reference in references.items()}
+
+
+def _accounts() -> dict[str, registry.Credentials]:
+    """By registry, as references name it."""
+    rows = RegistryAccount.objects.all()
+    return {row.registry: registry.Credentials(row.username, str(row.password)) for row in rows}

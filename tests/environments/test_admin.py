@@ -6,7 +6,7 @@ from django.db import connection
 from django.test import Client
 
 from environments import admin as environments_admin
-from environments.models import Cluster, ConfigurationEntry, Environment, Grant
+from environments.models import Cluster, ConfigurationEntry, Environment, Grant, RegistryAccount
 from portal.models import AuditEntry
 from portal.roles import Role
 from tests.environments.test_clusters import TOKEN, behave, kubeconfig
@@ -165,3 +165,16 @@ class TestSensitiveValue:
         assert "give it anew" in answer.content.decode()
         entry.refresh_from_db()
         assert entry.sensitive
+
+
+def test_the_password_of_a_registry_account_goes_in_and_never_comes_out(client: Client, root: User) -> None:
+    address = "/admin/environments/registryaccount/"
+    form = {"registry": "registry.example:5000", "username": "robot", "secret": "hunter2"}
+    assert client.post(f"{address}add/", form).status_code == 302
+    account = RegistryAccount.objects.get()
+    assert account.password == "hunter2"
+    client.post(f"{address}{account.pk}/change/", {**form, "username": "robot2", "secret": ""})
+    account.refresh_from_db()
+    assert (account.username, account.password) == ("robot2", "hunter2")
+    assert "hunter2" not in client.get(f"{address}{account.pk}/change/").content.decode()
+    assert "hunter2" not in str(list(AuditEntry.objects.values()))

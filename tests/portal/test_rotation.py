@@ -54,6 +54,16 @@ def test_without_rotating_the_new_key_alone_reads_nothing(digest: str, settings)
         call_command("rotate_keys")
 
 
+def test_the_first_key_of_an_installation_leaves_what_was_stored_before_readable(settings) -> None:
+    settings.ENCRYPTION_KEYS = []
+    Cluster.objects.create(name="c", access='{"token": "s"}')
+    settings.ENCRYPTION_KEYS = [NEW]
+    assert Cluster.objects.get().access == '{"token": "s"}'
+    call_command("rotate_keys")
+    settings.SECRET_KEY = "another"
+    assert Cluster.objects.get().access == '{"token": "s"}'
+
+
 def test_more_rows_than_one_transaction_takes(settings) -> None:
     settings.ENCRYPTION_KEYS = [OLD]
     digests = [blobs.store(bytes([n % 256, n // 256])) for n in range(250)]

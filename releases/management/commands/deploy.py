@@ -2,6 +2,7 @@
 
 import sys
 from argparse import ArgumentParser
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,14 @@ from django.core.management.base import BaseCommand, CommandError
 from environments.manifests.errors import BundleError
 from environments.models import Environment
 from portal.actors import Actor
-from releases import actions, intake, terminal
-from releases.errors import Unacceptable
+from releases import actions, intake, resolve, terminal
+from releases.errors import PlanPostponed, PlanRefused, Unacceptable
 from releases.models import Application, Release, Rollout
 from releases.plan import load_plan, plan_now
 from releases.states import ENDED, InvalidTransition, Phase
+
+
+REFUSALS = (PermissionDenied, InvalidTransition, Unacceptable, BundleError, PlanRefused, PlanPostponed)
 
 
 class Command(BaseCommand):
@@ -53,19 +57,33 @@ class Command(BaseCommand):
             release = self._release(actor, application, options)
             rollout = self._rollout(actor, release, environment, options)
             self._approve(actor, rollout, options)
-        except (PermissionDenied, InvalidTransition, Unacceptable, BundleError) as refusal:
+        except REFUSALS as refusal:
             raise CommandError(str(refusal)) from None
         if options["wait"]:
             sys.exit(terminal.follow(rollout, self.stdout, options["timeout"]))
 
     def _release(self, actor: Actor, application: Application, options: dict[str, Any]) -> Release:
         if not (options["image"] or options["bundle"]):
-            return terminal.release_of(application, options["version"])
+            return self._known_or_next(actor, application, options["version"])
         path: Path | None = options["bundle"]
         bundle = intake.store_bundle(application, _read(path), path.name) if path else None
         images = dict(_pair(text) for text in options["image"])
         version = options["version"]
         return intake.create_release(actor, application, version, images, bundle=bundle, source="cli")[0]
+
+    def _known_or_next(self, actor: Actor, application: Application, version: str) -> Release:
+        """The release of that version; one that is not there yet follows from the newest, its images at the new tag."""
+        newest = application.releases.first()
+        if newest is None or application.releases.filter(version=version).exists():
+            return terminal.release_of(application, version)
+        images = retagged(newest.images, newest.version, version)
+        if images == newest.images:
+            return terminal.release_of(application, version)
+        # A release stays for good: one of a mistyped version must not come to be.
+        resolve.pin(images)
+        release, _created = intake.create_release(actor, application, version, images, source="cli")
+        self.stdout.write(f"{release} is new: the images of {newest.version} at the tag {version}.")
+        return release
 
     def _rollout(self, actor: Actor, release: Release, environment: Environment, options: dict[str, Any]) -> Rollout:
         under_way = release.rollouts.filter(environment=environment).exclude(phase__in=ENDED).first()
@@ -97,6 +115,17 @@ class Command(BaseCommand):
         if options["approve"] and rollout.phase == Phase.AWAITING_APPROVAL:
             actions.approve(actor, rollout, rollout.plan_digest, options["comment"])
             self.stdout.write(f"Rollout {rollout.pk} is {rollout.phase}. {rollout.why}".strip())
+
+
+def retagged(images: Mapping[str, str], old: str, new: str) -> dict[str, str]:
+    """The references with the tag `new` (or v`new`) where they have `old` (or v`old`); others stay as they are."""
+    ends = {f":{old}": f":{new}", f":v{old}": f":v{new}"}
+    return {name: _ending(reference, ends) for name, reference in images.items()}
+
+
+def _ending(reference: str, ends: Mapping[str, str]) -> str:
+    found = next((end for end in ends if reference.endswith(end)), None)
+    return reference.removesuffix(found) + ends[found] if found else reference
 
 
 def _read(path: Path) -> bytes:

@@ -1,0 +1,49 @@
+"""`manage.py sandbox`: an embedded cluster to try things on. Prints a kubeconfig, and serves until Ctrl-C."""
+
+import signal
+import threading
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from environments.sandbox import Sandbox
+
+
+class Command(BaseCommand):
+    help = "Runs the embedded cluster, and prints its kubeconfig. kubectl and Slipway work on it; nothing is real."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--port", type=int, default=0, help="Of the API; 0 takes a free one.")
+        parser.add_argument("--registry-port", type=int, default=0, help="Of the image registry; 0 takes a free one.")
+        parser.add_argument(
+            "--node", action="append", help="name=app-0,pool=app,cpu=8,memory=32Gi; may be given again."
+        )
+        parser.add_argument("--state", type=Path, help="File that keeps the objects from one run to the next.")
+        parser.add_argument(
+            "--kubeconfig", type=Path, help="File to write in place of printing, readable by you alone."
+        )
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        stopping = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stopping.set())
+        with Sandbox(
+            nodes=options["node"],
+            port=options["port"],
+            registry_port=options["registry_port"],
+            state=options["state"],
+        ) as sandbox:
+            self._tell(sandbox, options["kubeconfig"])
+            stopping.wait()
+
+    def _tell(self, sandbox: Sandbox, file: Path | None) -> None:
+        if file:
+            file.touch(mode=0o600)
+            file.write_text(sandbox.kubeconfig)
+        else:
+            self.stdout.write(sandbox.kubeconfig, ending="")
+        self.stdout.flush()
+        self.stderr.write(f"The sandbox serves {sandbox.url}, and images on {sandbox.registry}. Ctrl-C ends it.")
