@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import structlog
 from django.core.exceptions import ValidationError
-from django.db import DatabaseError, transaction
+from django.db import Error, connection, transaction
 from django.utils import timezone
 
 from environments.kube.access import Access, AccessError
@@ -56,7 +56,7 @@ def gateway_for(cluster: Cluster) -> Gateway:
     """The process's gateway to a cluster. ConnectError where its access cannot be used."""
     gateway = connect_to(_access(cluster))
     if gateway.breaker.on_change is None:
-        gateway.breaker.on_change = lambda state: _note_breaker(cluster.pk, state)
+        gateway.breaker.on_change = lambda state: note_breaker(cluster.pk, state)
     return gateway
 
 
@@ -166,8 +166,13 @@ def _access(cluster: Cluster) -> Access:
         raise ConnectError(f"The cluster {cluster.name} cannot be reached: {error}") from None
 
 
-def _note_breaker(pk: int, state: State) -> None:
+def note_breaker(pk: int, state: State) -> None:
+    """Keeps a breaker's state for the screens. A thread that had no connection to the database has none afterwards."""
+    had = connection.connection is not None
     try:
         Cluster.objects.filter(pk=pk).update(breaker=state, state_since=timezone.now())
-    except DatabaseError:
+    except Error:
         log.exception("A breaker's state could not be saved.", cluster=pk, state=state)
+    finally:
+        if not had:
+            connection.close()

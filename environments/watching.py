@@ -7,16 +7,16 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 import structlog
-from django.db import DatabaseError, close_old_connections, connection, transaction
+from django.db import Error, close_old_connections, connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from environments.clusters import ConnectError, gateway_for
+from environments.clusters import ConnectError, gateway_for, note_breaker
 from environments.kube.client import Gateway
 from environments.kube.names import MANAGED, TRACKING
 from environments.kube.observe import Event, Watcher, WatchState
@@ -27,11 +27,15 @@ log = structlog.get_logger(__name__)
 KINDS = (("apps/v1", "Deployment"), ("apps/v1", "StatefulSet"), ("apps/v1", "DaemonSet"), ("batch/v1", "Job"))
 LEASE = timedelta(seconds=8)
 RENEW = 2.0
+STALE = timedelta(seconds=15)
+"""So long a breaker's state stays that another process noted: one that is still open is noted again sooner."""
 SPACING = 0.25  # seconds between two writes of one row whose state stays the same
 BATCH = 200
 MODES = ("live", "polling", "reconnecting")
 
 Key = tuple[int, str, str, str]
+Told = dict[Key, tuple[Event, dict[str, Any], datetime]]
+Synced = list[tuple[int, str]]
 OnChange = Callable[[int, Collection[str]], None]
 """Called after the rows are written: the cluster, and the names of the applications whose objects changed."""
 
@@ -70,10 +74,10 @@ class Watching(threading.Thread):
         self._host = host
         self._on_change = on_change
         self._clusters: dict[int, Watched] = {}
-        self._pending: dict[Key, tuple[Event, dict[str, Any], Any]] = {}
+        self._pending: Told = {}
         self._written: dict[Key, tuple[float, str]] = {}
         """When each row was written last, and the state of the workload then."""
-        self._synced: list[tuple[int, str]] = []
+        self._synced: Synced = []
         self._lock = threading.Lock()
         self._news = threading.Event()
         self._ended = threading.Event()
@@ -92,9 +96,12 @@ class Watching(threading.Thread):
                     renew_at = time.monotonic() + RENEW
                     self._hold()
                 wait = self._flush()
-            except DatabaseError:
-                log.exception("What a watch told could not be written.")
+            except Error:
+                log.exception("What a watch told could not be written; it is tried again.")
                 connection.close()
+                wait = 1.0
+            except Exception:
+                log.exception("The keeping of workloads stumbled.")
                 wait = 1.0
             self._news.wait(max(0.0, min(wait, renew_at - time.monotonic())))
         self._release()
@@ -107,8 +114,9 @@ class Watching(threading.Thread):
         for pk in set(self._clusters) - set(clusters):
             self._drop(pk)
         for pk, cluster in clusters.items():
+            until = time.monotonic() + LEASE.total_seconds()
             if self._lease(pk):
-                self._watch(cluster)
+                self._watch(cluster, until)
             elif pk in self._clusters:
                 self._drop(pk)
 
@@ -118,19 +126,17 @@ class Watching(threading.Thread):
         until = {"watched_by": self._host, "watched_until": now + LEASE}
         return Cluster.objects.filter(free, pk=pk).update(**until) == 1
 
-    def _watch(self, cluster: Cluster) -> None:
-        until = time.monotonic() + LEASE.total_seconds()
+    def _watch(self, cluster: Cluster, until: float) -> None:
         held = self._clusters.get(cluster.pk)
         try:
             gateway = gateway_for(cluster)
         except ConnectError as error:
             self._drop(cluster.pk)
-            Cluster.objects.filter(pk=cluster.pk).exclude(trouble=str(error)).update(
-                watch="", trouble=str(error), state_since=timezone.now()
-            )
+            Cluster.objects.filter(pk=cluster.pk).exclude(trouble=str(error)).update(watch="", trouble=str(error))
             return
         if held and held.gateway is gateway:
             held.until = until
+            self._settle_breaker(cluster, held)
             return
         self._drop(cluster.pk)
         self._begin(cluster.pk, Watched(gateway, until))
@@ -150,20 +156,35 @@ class Watching(threading.Thread):
             held.watchers.append(watcher)
             watcher.start()
 
+    def _settle_breaker(self, cluster: Cluster, held: Watched) -> None:
+        """The row says what the breaker says that the watches call through: who noted another state may be gone."""
+        state = held.gateway.breaker.state
+        fresh = cluster.state_since is not None and timezone.now() - cluster.state_since < STALE
+        doubtful = state == "closed" and (fresh or held.summary()[0] not in ("live", "polling"))
+        if state != cluster.breaker and not doubtful:
+            note_breaker(cluster.pk, state)
+
     def _drop(self, pk: int) -> None:
         if held := self._clusters.pop(pk, None):
             held.stop()
+            with self._lock:
+                self._pending = {key: told for key, told in self._pending.items() if key[0] != pk}
 
     def _release(self) -> None:
         for pk in list(self._clusters):
             self._drop(pk)
-        Cluster.objects.filter(watched_by=self._host).update(watched_by="", watched_until=timezone.now())
+        try:
+            Cluster.objects.filter(watched_by=self._host).update(watched_by="", watched_until=timezone.now())
+        except Error:
+            log.exception("The leases could not be given back; they run out by themselves.")
         connection.close()
 
     # What watchers tell, in their threads: no database here
 
     def _tell(self, pk: int, held: Watched, kind: str, event: Event, obj: dict[str, Any]) -> None:
         with self._lock:
+            if self._clusters.get(pk) is not held:
+                return
             told = held.told[kind]
             if event == "SYNCED":
                 if told is not None:
@@ -190,37 +211,47 @@ class Watching(threading.Thread):
                 # What others noted as trouble stays, until a watch has had some of its own.
                 ours = {"trouble": now[1]} if now[1] or (held.saved and held.saved[1]) else {}
                 held.saved = now
-                Cluster.objects.filter(pk=pk, watched_by=self._host).update(
-                    watch=now[0], state_since=timezone.now(), **ours
-                )
+                Cluster.objects.filter(pk=pk, watched_by=self._host).update(watch=now[0], **ours)
 
     def _flush(self) -> float:
         """Writes what may be written now; the seconds until there may be more."""
         self._news.clear()
-        now = time.monotonic()
-        with self._lock:
-            due = [key for key, (_, obj, _) in self._pending.items() if self._is_due(key, obj, now)][:BATCH]
-            taken = {key: self._pending.pop(key) for key in due}
-            synced, self._synced = self._synced, []
-            more = bool(self._pending)
-        self._write({key: told for key, told in taken.items() if self._holds(key[0])})
+        taken, synced = self._take()
+        try:
+            self._write(taken)
+            for pk, kind in synced:
+                self._sweep(pk, kind)
+            self._save_states()
+        except Error:
+            self._put_back(taken, synced)
+            raise
         written = time.monotonic()
         self._written |= {key: (written, _state_of(obj)) for key, (_, obj, _) in taken.items()}
-        for pk, kind in synced:
-            self._sweep(pk, kind)
-        self._save_states()
-        return SPACING / 5 if more else RENEW
+        return SPACING / 5 if self._pending else RENEW
+
+    def _take(self) -> tuple[Told, Synced]:
+        now = time.monotonic()
+        with self._lock:
+            due = [key for key, (_, obj, _) in self._pending.items() if self._is_due(key, obj, now)]
+            synced, self._synced = self._synced, []
+            return {key: self._pending.pop(key) for key in due[:BATCH]}, synced
+
+    def _put_back(self, taken: Told, synced: Synced) -> None:
+        """For the next turn, unless there is newer news of an object."""
+        with self._lock:
+            self._pending = taken | self._pending
+            self._synced = synced + self._synced
 
     def _is_due(self, key: Key, obj: Mapping[str, Any], now: float) -> bool:
         """Whether it may be written: what a rollout waits for, at once; the rest four times a second."""
         at, state = self._written.get(key, (0.0, ""))
-        return at + SPACING <= now or _state_of(obj) != state
+        return self._holds(key[0]) and (at + SPACING <= now or _state_of(obj) != state)
 
     def _holds(self, pk: int) -> bool:
         held = self._clusters.get(pk)
         return held is not None and time.monotonic() < held.until
 
-    def _write(self, told: Mapping[Key, tuple[Event, dict[str, Any], Any]]) -> None:
+    def _write(self, told: Told) -> None:
         if not told:
             return
         changed: dict[int, set[str]] = {}
@@ -230,7 +261,7 @@ class Watching(threading.Thread):
         for pk, applications in changed.items():
             self._on_change(pk, applications)
 
-    def _write_cluster(self, pk: int, told: Mapping[Key, tuple[Event, dict[str, Any], Any]]) -> set[str]:
+    def _write_cluster(self, pk: int, told: Told) -> set[str]:
         gone = {key for key, (event, _, _) in told.items() if event == "DELETED"}
         here = [_row(key, obj, at) for key, (_, obj, at) in told.items() if key not in gone]
         Workload.objects.bulk_create(
@@ -249,16 +280,21 @@ class Watching(threading.Thread):
     def _sweep(self, pk: int, kind: str) -> None:
         """Marks what was deleted while nobody watched: rows that a first synchronisation did not tell of."""
         held = self._clusters.get(pk)
-        if held is None:
+        if held is None or held.told[kind] is None:
             return
         with self._lock:
-            told, held.told[kind] = held.told[kind], None
-        rows = Workload.objects.filter(cluster=pk, kind=kind, deleted=False).only("namespace", "name")
-        gone = [row.pk for row in rows if told is not None and (row.namespace, row.name) not in told]
-        Workload.objects.filter(pk__in=gone).update(deleted=True, seen_at=timezone.now())
+            told = frozenset(held.told[kind] or ())
+        rows = Workload.objects.filter(cluster=pk, kind=kind, deleted=False)
+        places = rows.values_list("pk", "namespace", "name")
+        gone = Workload.objects.filter(pk__in=[row for row, *place in places if tuple(place) not in told])
+        applications = {_application(row.object) for row in gone} - {""}
+        gone.update(deleted=True, seen_at=timezone.now())
+        with self._lock:
+            held.told[kind] = None
+        self._on_change(pk, applications)
 
 
-def _row(key: Key, obj: Mapping[str, Any], at: Any) -> Workload:
+def _row(key: Key, obj: Mapping[str, Any], at: datetime) -> Workload:
     cluster, kind, namespace, name = key
     metadata = obj["metadata"]
     return Workload(
@@ -280,5 +316,5 @@ def _state_of(obj: Mapping[str, Any]) -> str:
 
 
 def _application(obj: Mapping[str, Any]) -> str:
-    tracking = (obj["metadata"].get("annotations") or {}).get(TRACKING, "")
+    tracking = (obj.get("metadata", {}).get("annotations") or {}).get(TRACKING, "")
     return str(tracking.partition(":")[0])

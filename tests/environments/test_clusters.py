@@ -3,9 +3,11 @@
 import base64
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler
 from io import StringIO
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 import yaml
@@ -159,6 +161,21 @@ def test_the_breaker_s_state_is_kept_for_the_screens(server: Server) -> None:
         gateway.breaker.failure()
     cluster.refresh_from_db()
     assert (cluster.breaker, cluster.state_since is not None) == ("open", True)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_watch_that_notes_a_breaker_s_state_keeps_no_connection_to_the_database() -> None:
+    cluster = Cluster.objects.create(name="main")
+
+    def note() -> bool:
+        clusters.note_breaker(cluster.pk, "open")
+        return connection.connection is None
+
+    # Django keeps connections to databases in memory open, which the tests' is.
+    in_memory = patch("django.db.backends.sqlite3.base.DatabaseWrapper.is_in_memory_db", return_value=False)
+    with in_memory, ThreadPoolExecutor(1) as thread:
+        assert thread.submit(note).result()
+    assert Cluster.objects.get().breaker == "open"
 
 
 class TestCommand:

@@ -2,8 +2,12 @@
 
 import time
 from collections.abc import Callable, Collection, Iterator
+from datetime import timedelta
+from typing import Any
+from unittest.mock import patch
 
 import pytest
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from environments.kube.access import Access
@@ -129,3 +133,71 @@ def test_a_cluster_that_cannot_be_used_says_so(watch: Callable[..., Watching], t
     Cluster.objects.create(name="bare")
     watch()
     until(lambda: Cluster.objects.filter(trouble__contains="connect it again").exists())
+
+
+def test_a_breaker_that_nobody_notes_any_more_is_closed_by_a_watch_that_works(
+    cluster: Cluster, watch: Callable[..., Watching]
+) -> None:
+    long_ago = timezone.now() - timedelta(minutes=5)
+    Cluster.objects.filter(pk=cluster.pk).update(breaker="open", state_since=long_ago)
+    watch()
+    until(lambda: Cluster.objects.filter(breaker="closed", state_since__gt=long_ago).exists())
+
+
+def test_a_breaker_that_another_process_noted_just_now_is_left(
+    cluster: Cluster, watch: Callable[..., Watching], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("environments.watching.RENEW", 0.05)
+    Cluster.objects.filter(pk=cluster.pk).update(breaker="open", state_since=timezone.now())
+    watch()
+    until(lambda: Cluster.objects.filter(watch="live").exists())
+    first = Cluster.objects.get().watched_until
+    until(lambda: Cluster.objects.filter(watched_until__gt=first + timedelta(seconds=0.2)).exists())
+    assert Cluster.objects.get().breaker == "open"
+
+
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+def test_a_write_that_fails_is_made_again(
+    error: type[Exception], cluster: Cluster, sandbox: Sandbox, watch: Callable[..., Watching]
+) -> None:
+    failing = [error("the database went away")] * 2
+    write = Watching._write
+
+    def stumbling(self: Watching, told: Any) -> None:
+        if told and failing:
+            raise failing.pop()
+        write(self, told)
+
+    sandbox.client.create(deployment())
+    with patch.object(Watching, "_write", stumbling):
+        watch()
+        until(row)
+    assert not failing
+
+
+def test_whose_object_went_while_nobody_watched_is_told(cluster: Cluster, watch: Callable[..., Watching]) -> None:
+    told = Told()
+    old = {**deployment("old"), "status": {}}
+    Workload.objects.create(
+        cluster=cluster, kind="Deployment", namespace="default", name="old", uid="u", object=old, seen_at=timezone.now()
+    )
+    watch(told=told)
+    until(lambda: (cluster.pk, {"shop"}) in told.changes)
+
+
+def test_a_listener_that_raises_does_not_end_the_watching(
+    cluster: Cluster, sandbox: Sandbox, watch: Callable[..., Watching]
+) -> None:
+    told = Told()
+    raising = [RuntimeError("no")]
+
+    def listener(*args: Any) -> None:
+        if raising:
+            raise raising.pop()
+        told(*args)
+
+    sandbox.client.create(deployment())
+    watch(told=listener)
+    until(lambda: row() and not raising)
+    sandbox.client.create(deployment("other"))
+    until(lambda: (cluster.pk, {"shop"}) in told.changes)
