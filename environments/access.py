@@ -51,9 +51,9 @@ def visible(actor: Actor) -> list[Environment]:
     return permitted(actor, Verb.VIEW)
 
 
-def require(actor: Actor, verb: Verb, environment: Environment) -> None:
-    """PermissionDenied, saying what is missing and who can give it, unless the actor may."""
-    if not may(actor, verb, environment):
+def require(actor: Actor, verb: Verb, environment: Environment, *, roles: frozenset[Role] | None = None) -> None:
+    """PermissionDenied, saying what is missing and who can give it, unless the actor may. `roles` as for `may`."""
+    if not may(actor, verb, environment, roles=roles):
         raise PermissionDenied(why_not(actor, verb, environment))
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import zstandard
@@ -30,12 +31,22 @@ def store(content: bytes) -> str:
 
 def load(digest: str) -> bytes:
     """The content of a digest. BlobError where there is none or it is not what the digest says."""
-    row = Blob.objects.filter(pk=digest).first()
-    if row is None:
+    return load_all([digest])[digest]
+
+
+def load_all(digests: Iterable[str]) -> dict[str, bytes]:
+    """The contents by their digests, in one query. BlobError as for `load`."""
+    wanted = set(digests)
+    found = {row.digest: _checked(row) for row in Blob.objects.filter(pk__in=wanted)}
+    for digest in wanted - found.keys():
         raise BlobError(f"No content is stored under {digest}.")
+    return found
+
+
+def _checked(row: Blob) -> bytes:
     content = _unpacked(row)
-    if digest_of(content) != digest:
-        raise BlobError(f"What is stored under {digest} is something else: the database was changed by hand.")
+    if digest_of(content) != row.digest:
+        raise BlobError(f"What is stored under {row.digest} is something else: the database was changed by hand.")
     return content
 
 

@@ -1,14 +1,15 @@
 """What the screens and the API read: few queries, plain values, nothing decided twice."""
 
+import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Max, Q, QuerySet
+from django.db.models import Count, F, Max, Q, QuerySet, Window
 
-from environments.access import permitted, visible
+from environments.access import permitted, roles_everywhere, visible
 from environments.models import Environment
 from portal import blobs
 from portal.actors import Actor
@@ -63,13 +64,14 @@ class Matrix:
 
 
 def live_rollouts(environments: Iterable[Environment]) -> dict[tuple[int, int], Rollout]:
-    """(application id, environment id) to the rollout whose release runs there: the newest that succeeded."""
-    newest = (
-        Rollout.objects.filter(environment__in=environments, phase=Phase.SUCCEEDED)
-        .values("application_id", "environment_id")
-        .annotate(newest=Max("id"))
-    )
-    rollouts = Rollout.objects.filter(id__in=[row["newest"] for row in newest]).select_related("release__application")
+    """(application id, environment id) to the rollout whose release runs there, as `queueing.running_release` has it.
+
+    A rollout asked for later may have gone first, so the sequence counts and not the id.
+    """
+    place = [F("application_id"), F("environment_id")]
+    succeeded = Rollout.objects.filter(environment__in=environments, phase=Phase.SUCCEEDED)
+    newest = succeeded.annotate(highest=Window(Max("sequence"), partition_by=place)).filter(sequence=F("highest"))
+    rollouts = newest.select_related("release__application").order_by("pk")
     return {(rollout.application_id, rollout.environment_id): rollout for rollout in rollouts}
 
 
@@ -79,30 +81,34 @@ def live_rollout(application: Application, environment: Environment) -> Rollout 
 
 
 def matrix(environments: Iterable[Environment]) -> Matrix:
-    """What runs where, in these environments."""
+    """What runs where, in these environments; who sees none of them sees no application either."""
     places = tuple(environments)
+    if not places:
+        return Matrix((), ())
     live, flights = live_rollouts(places), _flights(places)
     progress, votes = _progress(flights.values()), _votes(flights.values())
-    releases = _releases()
+    latest, newer = _latest(), _newer(live.values())
 
     def cell(application: Application, environment: Environment) -> Cell:
         key = (application.pk, environment.pk)
         now, flight = live.get(key), flights.get(key)
-        if now and flight and flight.pk < now.pk:
+        if now and flight and _overtaken(flight, now):
             flight = None
-        newer = sum(1 for release in releases.get(application.pk, ()) if now and release.pk > now.release_id)
+        behind = sum(release > now.release_id for release in newer.get(application.pk, ())) if now else 0
         known = flight.pk if flight else 0
-        return Cell(environment, now, newer, flight, progress.get(known, Progress(0, 0)), votes[known])
+        return Cell(environment, now, behind, flight, progress.get(known, Progress(0, 0)), votes[known])
 
-    rows = tuple(
-        Row(
-            application,
-            _latest(releases.get(application.pk, ())),
-            tuple(cell(application, place) for place in places),
-        )
+    rows = [
+        Row(application, latest.get(application.pk), tuple(cell(application, place) for place in places))
         for application in Application.objects.all()
-    )
-    return Matrix(places, rows)
+    ]
+    return Matrix(places, tuple(rows))
+
+
+def _overtaken(flight: Rollout, live: Rollout) -> bool:
+    """Whether it came to nothing before what runs now was there."""
+    ended, since = flight.finished_at or flight.created_at, live.finished_at or live.created_at
+    return flight.ended and ended < since
 
 
 def _flights(environments: Iterable[Environment]) -> dict[tuple[int, int], Rollout]:
@@ -115,20 +121,25 @@ def _flights(environments: Iterable[Environment]) -> dict[tuple[int, int], Rollo
     # What moves is shown before what has failed.
     wanted = [row["driven"] or row["newest"] for row in newest]
     rollouts = Rollout.objects.filter(id__in=wanted).select_related(
-        "release__application", "environment", "previous__release"
+        "release__application", "application", "environment", "previous__release"
     )
     return {(rollout.application_id, rollout.environment_id): rollout for rollout in rollouts}
 
 
-def _releases() -> dict[int, list[Release]]:
-    found: dict[int, list[Release]] = {}
-    for release in Release.objects.only("id", "version", "application_id", "created_at").order_by("-id"):
-        found.setdefault(release.application_id, []).append(release)
+def _latest() -> dict[int, Release]:
+    """The newest release of each application."""
+    newest = Release.objects.order_by().values("application").annotate(newest=Max("pk")).values("newest")
+    return {release.application_id: release for release in Release.objects.filter(pk__in=newest)}
+
+
+def _newer(live: Collection[Rollout]) -> dict[int, list[int]]:
+    """Ids of releases by application, from the oldest on that runs anywhere."""
+    found: dict[int, list[int]] = {}
+    oldest = min((rollout.release_id for rollout in live), default=None)
+    if oldest is not None:
+        for application, release in Release.objects.filter(pk__gt=oldest).values_list("application_id", "pk"):
+            found.setdefault(application, []).append(release)
     return found
-
-
-def _latest(releases: Iterable[Release]) -> Release | None:
-    return next(iter(releases), None)
 
 
 def _progress(rollouts: Iterable[Rollout]) -> dict[int, Progress]:
@@ -162,6 +173,13 @@ def plan_of(rollout: Rollout) -> dict[str, Any] | None:
     return blobs.load_json(rollout.plan_digest) if rollout.plan_digest else None
 
 
+def plans_of(rollouts: Iterable[Rollout]) -> dict[int, dict[str, Any] | None]:
+    """The plans of many rollouts, by rollout, in one query."""
+    many = list(rollouts)
+    plans = blobs.load_all(rollout.plan_digest for rollout in many if rollout.plan_digest)
+    return {each.pk: json.loads(plans[each.plan_digest]) if each.plan_digest else None for each in many}
+
+
 def awaiting_approval(actor: Actor) -> list[Rollout]:
     """Every rollout that waits for approvals where this actor may look, the oldest first."""
     return list(_awaiting().filter(environment__in=visible(actor)))
@@ -170,9 +188,10 @@ def awaiting_approval(actor: Actor) -> list[Rollout]:
 def needs_approval_of(actor: Actor) -> list[Rollout]:
     """The rollouts that this very person may approve now."""
     waiting = _awaiting().filter(environment__in=permitted(actor, Verb.APPROVE))
-    return [rollout for rollout in waiting if offer(actor, rollout, "approve").allowed]
+    roles = roles_everywhere(actor)
+    return [each for each in waiting if offer(actor, each, "approve", roles.get(each.environment_id)).allowed]
 
 
 def _awaiting() -> QuerySet[Rollout]:
-    waiting = Rollout.objects.filter(phase=Phase.AWAITING_APPROVAL).order_by("id")
+    waiting = Rollout.objects.filter(phase=Phase.AWAITING_APPROVAL).order_by("id").prefetch_related("approvals")
     return waiting.select_related("release", "application", "environment__cluster", "previous__release")

@@ -7,14 +7,15 @@ from email.utils import parseaddr
 from django.core.exceptions import PermissionDenied
 from django.utils import timezone
 
-from environments.access import may, require
+from environments.access import require, roles_of
 from portal.actors import Actor
-from portal.roles import Verb
-from releases.models import Approval, Rollout
+from portal.roles import Role, Verb
+from releases.models import Rollout
 from releases.queueing import PENDING, followers, live_sibling, siblings, starts_by_itself
 from releases.states import InvalidTransition, Phase
 
 Objection = Exception | None
+Roles = frozenset[Role] | None
 Guard = Callable[[Actor, Rollout], Objection]
 
 UNDER_WAY = frozenset({Phase.PROGRESSING, Phase.VERIFYING})
@@ -53,10 +54,13 @@ class Offer:
     needs_comment: bool
 
 
-def objection(actor: Actor, rollout: Rollout, verb: str) -> Objection:
-    """Why this person may not do it to this rollout now: the error that the action raises; None where nothing does."""
+def objection(actor: Actor, rollout: Rollout, verb: str, roles: Roles = None) -> Objection:
+    """Why this person may not do it to this rollout now: the error that the action raises; None where nothing does.
+
+    `roles`: the person's in the rollout's environment where they are known already.
+    """
     rule = RULES[verb]
-    first = _right(actor, rollout, verb, rule) or _phase(rollout, verb, rule) or _wish(rollout, verb)
+    first = _right(actor, rollout, verb, rule, roles) or _phase(rollout, verb, rule) or _wish(rollout, verb)
     found = (guard(actor, rollout) for guard in rule.guards)
     return first or next((each for each in found if each), None)
 
@@ -68,23 +72,24 @@ def check(actor: Actor, rollout: Rollout, verb: str) -> None:
         raise found
 
 
-def offer(actor: Actor, rollout: Rollout, verb: str) -> Offer:
+def offer(actor: Actor, rollout: Rollout, verb: str, roles: Roles = None) -> Offer:
     """One action for the screens: the very same guards as the action itself."""
-    rule, found = RULES[verb], objection(actor, rollout, verb)
+    rule, found = RULES[verb], objection(actor, rollout, verb, roles)
     label = _with_version(rollout, verb, rule.label)
     return Offer(verb, label, found is None, str(found or ""), rule.danger, rule.needs_comment)
 
 
 def available(actor: Actor, rollout: Rollout) -> tuple[Offer, ...]:
     """Every action that the rollout's phase knows, with why the others are not for this person."""
+    roles = roles_of(actor, rollout.environment)
     fitting = [verb for verb, rule in RULES.items() if rollout.phase in rule.phases]
-    return tuple(offer(actor, rollout, verb) for verb in fitting)
+    return tuple(offer(actor, rollout, verb, roles) for verb in fitting)
 
 
-def _right(actor: Actor, rollout: Rollout, verb: str, rule: Rule) -> Objection:
+def _right(actor: Actor, rollout: Rollout, verb: str, rule: Rule, roles: Roles) -> Objection:
     own = verb == "cancel" and actor.user is not None and actor.user.pk == rollout.requester_id
     try:
-        require(actor, Verb.REQUEST if own else rule.right, rollout.environment)
+        require(actor, Verb.REQUEST if own else rule.right, rollout.environment, roles=roles)
     except PermissionDenied as denied:
         return denied
     return None
@@ -134,11 +139,15 @@ def is_author(actor: Actor, author: str) -> bool:
 
 
 def _no_vote_yet(actor: Actor, rollout: Rollout) -> Objection:
-    votes = Approval.objects.filter(rollout=rollout, digest=rollout.plan_digest, user=actor.user, revoked_at=None)
-    cast = votes.first()
-    if cast is None:
+    standing = [vote for vote in rollout.approvals.all() if vote.revoked_at is None]
+    mine = [vote for vote in standing if (vote.user_id, vote.digest) == (_pk(actor), rollout.plan_digest)]
+    if not mine:
         return None
-    return InvalidTransition(f"You have {cast.decision} this plan already; everybody has one vote.")
+    return InvalidTransition(f"You have {mine[0].decision} this plan already; everybody has one vote.")
+
+
+def _pk(actor: Actor) -> int | None:
+    return actor.user.pk if actor.user else None
 
 
 def _not_expired(_actor: Actor, rollout: Rollout) -> Objection:
@@ -252,8 +261,3 @@ def _with_version(rollout: Rollout, verb: str, label: str) -> str:
 def _of_first(rollout: Rollout, label: str) -> str:
     """Where nothing ran before, going back is taking away what this one added."""
     return f"{label}: remove what {rollout.release.version} added"
-
-
-def may_see(actor: Actor, rollout: Rollout) -> bool:
-    """Whether this person may look at it at all."""
-    return may(actor, Verb.VIEW, rollout.environment)

@@ -4,6 +4,7 @@ import http
 from collections.abc import Callable
 from typing import Any
 
+import structlog
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI
@@ -12,6 +13,8 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from environments.manifests.errors import BundleError, BundleErrors
 from releases.errors import Unacceptable
 from releases.states import InvalidTransition
+
+log = structlog.get_logger(__name__)
 
 
 def problem(status: int, detail: str, **more: Any) -> HttpResponse:
@@ -35,6 +38,11 @@ def _validation(error: ValidationError) -> HttpResponse:
     return problem(422, f"The request does not fit: {detail}.", errors=errors)
 
 
+def _broken(error: Exception) -> HttpResponse:
+    log.error("The API could not answer.", exc_info=error)
+    return problem(500, "Slipway could not answer. The error has been logged under the id in X-Request-ID.")
+
+
 ANSWERS: dict[type[Exception], Callable[[Any], HttpResponse]] = {
     AuthenticationError: lambda _: problem(
         401, "No valid token. Send “Authorization: Bearer …” with a token that has not expired or been revoked."
@@ -47,11 +55,12 @@ ANSWERS: dict[type[Exception], Callable[[Any], HttpResponse]] = {
     BundleError: _bundle,
     ValidationError: _validation,
     HttpError: lambda error: problem(error.status_code, str(error)),
+    Exception: _broken,
 }
 
 
 def register(api: NinjaAPI) -> None:
-    """Lets the API answer each of these errors as a problem; what is not among them is a 500, and logged."""
+    """Lets the API answer each of these errors as a problem, the nearest kind first."""
     for kind, answer in ANSWERS.items():
         api.add_exception_handler(kind, _handler(answer))
 

@@ -2,7 +2,6 @@
 
 import json
 
-from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
 from ninja import Router, Status
 from ninja.errors import HttpError
@@ -11,8 +10,9 @@ from pydantic import ValidationError as PydanticError
 from portal.actors import Actor
 from releases.api.shapes import BundleOut, ReleaseIn, ReleaseOut
 from releases.errors import Unacceptable
-from releases.intake import create_release, store_bundle
+from releases.intake import create_release, require_release_right, store_bundle
 from releases.models import Application, Bundle, Release
+from releases.visibility import require_inside, visible_releases
 
 router = Router(tags=["releases"])
 MOST_BYTES = 16 * 1024 * 1024
@@ -41,26 +41,29 @@ MULTIPART = {
 @router.get("/releases", response=list[ReleaseOut])
 def list_releases(request: HttpRequest, application: str = "", limit: int = 50) -> list[ReleaseOut]:
     """The newest releases."""
-    found: QuerySet[Release] = Release.objects.select_related("application")
+    actor = actor_of(request)
+    found = visible_releases(actor)
     if application:
-        found = found.filter(application=application_named(application))
+        found = found.filter(application=application_named(actor, application))
     return [shown(release) for release in found[: max(1, min(limit, 500))]]
 
 
 @router.get("/releases/{release_id}", response=ReleaseOut)
 def get_release(request: HttpRequest, release_id: int) -> ReleaseOut:
     """One release."""
-    return shown(release_of(release_id))
+    return shown(release_of(actor_of(request), release_id))
 
 
 @router.post("/releases", response={200: ReleaseOut, 201: ReleaseOut}, openapi_extra=MULTIPART)
 def post_release(request: HttpRequest) -> Status[ReleaseOut]:
     """Creates a release: 201, or 200 where the very same is there already. As JSON, or multipart with the bundle."""
+    actor = actor_of(request)
+    require_release_right(actor)
     wanted, uploaded = _parse(request)
-    application = application_named(wanted.application)
+    application = application_named(actor, wanted.application)
     bundle = store_bundle(application, *uploaded) if uploaded else _earlier(application, wanted.bundle)
     release, created = create_release(
-        actor_of(request),
+        actor,
         application,
         wanted.version,
         wanted.images,
@@ -76,10 +79,12 @@ def post_release(request: HttpRequest) -> Status[ReleaseOut]:
 @router.post("/bundles", response={201: BundleOut})
 def post_bundle(request: HttpRequest) -> Status[BundleOut]:
     """Stores a bundle for a later release: multipart with `application` and the file `bundle`."""
+    actor = actor_of(request)
+    require_release_right(actor)
     uploaded = _uploaded(request)
     if uploaded is None:
         raise Unacceptable("There is no file “bundle” in this request. Send it as multipart/form-data.")
-    application = application_named(request.POST.get("application", ""))
+    application = application_named(actor, request.POST.get("application", ""))
     bundle = store_bundle(application, *uploaded)
     return Status(201, BundleOut(digest=bundle.digest, application=application.name, files=bundle.files))
 
@@ -90,8 +95,9 @@ def actor_of(request: HttpRequest) -> Actor:
     return actor
 
 
-def application_named(name: str) -> Application:
-    """The application; Http404 names those that there are."""
+def application_named(actor: Actor, name: str) -> Application:
+    """The application; Http404 names those that there are, PermissionDenied does not."""
+    require_inside(actor)
     found = Application.objects.filter(name=name).first()
     if found is None:
         names = ", ".join(Application.objects.values_list("name", flat=True)) or "none yet"
@@ -99,8 +105,9 @@ def application_named(name: str) -> Application:
     return found
 
 
-def release_of(wanted: int | str) -> Release:
-    """By id or "application@version"; Http404 where there is none."""
+def release_of(actor: Actor, wanted: int | str) -> Release:
+    """By id or "application@version"; Http404 where there is none, PermissionDenied for an outsider."""
+    require_inside(actor)
     releases = Release.objects.select_related("application")
     application, at, version = str(wanted).rpartition("@")
     if at:

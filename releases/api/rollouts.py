@@ -3,12 +3,10 @@
 from collections.abc import Iterable
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
 from ninja import Router, Status
 
-from environments.access import may, visible
+from environments.access import require, visible
 from environments.models import Environment
 from portal.actors import Actor
 from portal.roles import Verb
@@ -18,6 +16,7 @@ from releases.api.shapes import OfferOut, RolloutIn, RolloutOut, Said, StepOut, 
 from releases.models import Application, Rollout
 from releases.states import Phase
 from releases.summary import plan_of
+from releases.visibility import visible_rollout, visible_rollouts
 
 router = Router(tags=["rollouts"])
 
@@ -32,20 +31,22 @@ def list_rollouts(
     limit: int = 50,
 ) -> list[RolloutOut]:
     """The newest rollouts where the token may look."""
+    actor = actor_of(request)
     wanted: dict[str, Any] = {"application__name": application, "environment__name": environment, "phase": phase}
-    found = Rollout.objects.filter(environment__in=visible(actor_of(request)), **{k: v for k, v in wanted.items() if v})
+    found = visible_rollouts(actor).filter(**{name: value for name, value in wanted.items() if value})
     if release:
-        found = found.filter(release=release_of(release))
-    return [shown(rollout) for rollout in _related(found)[: max(1, min(limit, 500))]]
+        found = found.filter(release=release_of(actor, release))
+    return [shown(rollout) for rollout in found[: max(1, min(limit, 500))]]
 
 
 @router.post("/rollouts", response={201: RolloutOut})
 def post_rollout(request: HttpRequest, wanted: RolloutIn) -> Status[RolloutOut]:
     """Asks for a rollout; the orchestrator plans it next."""
+    actor = actor_of(request)
     rollout = actions.request(
-        actor_of(request),
-        release_of(wanted.release),
-        environment_named(wanted.environment),
+        actor,
+        release_of(actor, wanted.release),
+        environment_named(actor, wanted.environment),
         strategy=wanted.strategy,
         parameters=wanted.parameters,
         reason=wanted.comment,
@@ -56,9 +57,12 @@ def post_rollout(request: HttpRequest, wanted: RolloutIn) -> Status[RolloutOut]:
 @router.post("/undo", response={201: RolloutOut})
 def post_undo(request: HttpRequest, wanted: UndoIn) -> Status[RolloutOut]:
     """Asks for what an earlier rollout had applied, as it was stored: a new rollout, planned and approved as any."""
-    application, environment = application_named(wanted.application), environment_named(wanted.environment)
+    actor = actor_of(request)
+    application = application_named(actor, wanted.application)
+    environment = environment_named(actor, wanted.environment)
+    require(actor, Verb.ROLL_BACK, environment)
     target = earlier(application, environment, rollout=wanted.rollout, version=wanted.version)
-    return Status(201, shown(actions.undo(actor_of(request), application, environment, target, reason=wanted.comment)))
+    return Status(201, shown(actions.undo(actor, application, environment, target, reason=wanted.comment)))
 
 
 @router.get("/rollouts/{rollout_id}", response=RolloutOut)
@@ -89,22 +93,12 @@ def post_verb(request: HttpRequest, rollout_id: int, verb: str, said: Said | Non
     return detailed(rollout, actor)
 
 
-def environment_named(name: str) -> Environment:
-    """The environment; Http404 names those that there are."""
+def environment_named(actor: Actor, name: str) -> Environment:
+    """The environment; Http404 names those that the actor sees."""
     found = Environment.objects.select_related("cluster").filter(name=name).first()
     if found is None:
-        names = ", ".join(Environment.objects.values_list("name", flat=True)) or "none yet"
+        names = ", ".join(place.name for place in visible(actor)) or "none for you"
         raise Http404(f"There is no environment {name!r}. There are: {names}.")
-    return found
-
-
-def visible_rollout(actor: Actor, pk: int) -> Rollout:
-    """The rollout where the actor may see its environment; Http404 or PermissionDenied."""
-    found = _related(Rollout.objects.filter(pk=pk)).first()
-    if found is None:
-        raise Http404(f"There is no rollout {pk}.")
-    if not may(actor, Verb.VIEW, found.environment):
-        raise PermissionDenied(f"{actor.name} may not see rollouts in {found.environment}.")
     return found
 
 
@@ -113,6 +107,7 @@ def earlier(
 ) -> Rollout:
     """The newest succeeded rollout by id, by version, or else the one before what runs; Http404 where there is none."""
     found = Rollout.objects.filter(application=application, environment=environment, phase=Phase.SUCCEEDED)
+    found = found.order_by("-sequence", "-pk")
     if rollout is not None:
         target = found.filter(pk=rollout).first()
     elif version:
@@ -170,7 +165,3 @@ def _steps(rollout: Rollout) -> Iterable[StepOut]:
             finished=step.finished_at,
             why=step.why,
         )
-
-
-def _related(found: QuerySet[Rollout]) -> QuerySet[Rollout]:
-    return found.select_related("release", "application", "environment__cluster", "previous__release")

@@ -1,38 +1,47 @@
 """What waits for somebody's word: for this person first, then for others."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 
+from environments.access import roles_everywhere
 from portal.actors import Actor
 from portal.pages import render_live
+from portal.roles import Role
 from releases import actions
 from releases.models import Rollout
 from releases.pages.changes import change_rows, count_words
-from releases.summary import awaiting_approval, needs_approval_of, plan_of
+from releases.summary import awaiting_approval, plans_of
 
 
 @login_required
 def show(request: HttpRequest) -> HttpResponse:
     """The list; `?rollout=` opens one of them with all that a decision needs."""
     actor = Actor.of(request.user)
-    mine = needs_approval_of(actor)
-    others = [rollout for rollout in awaiting_approval(actor) if rollout not in mine]
+    waiting, roles = awaiting_approval(actor), roles_everywhere(actor)
+    plans = plans_of(waiting)
+    items = [_request(actor, each, roles.get(each.environment_id), plans[each.pk]) for each in waiting]
     context = {
         "page": "approvals",
-        "mine": [_request(actor, rollout) for rollout in mine],
-        "others": [_request(actor, rollout) for rollout in others],
+        "mine": [item for item in items if item["own"]],
+        "others": [item for item in items if not item["own"]],
     }
     return render_live(request, "approvals.html", context)
 
 
-def _request(actor: Actor, rollout: Rollout) -> dict[str, object]:
-    plan = plan_of(rollout) or {"changes": [], "risks": []}
-    offers = {offer.verb: offer for offer in actions.available(actor, rollout)}
+def _request(
+    actor: Actor, rollout: Rollout, roles: frozenset[Role] | None, made: Mapping[str, Any] | None
+) -> dict[str, object]:
+    plan = made or {"changes": [], "risks": []}
+    offers = [actions.offer(actor, rollout, verb, roles) for verb in ("approve", "reject")]
     return {
+        "own": offers[0].allowed,
         "rollout": rollout,
         "risks": plan["risks"],
         "counts": count_words(plan),
         "changed": [row for row in change_rows(plan) if row.action != "unchanged"],
-        "offers": [offer for offer in offers.values() if offer.verb in {"approve", "reject"}],
-        "votes": list(rollout.approvals.filter(revoked_at=None)),
+        "offers": offers,
+        "votes": [vote for vote in rollout.approvals.all() if vote.revoked_at is None],
     }

@@ -15,9 +15,9 @@ from portal.roles import Verb
 from releases import actions
 from releases.errors import Unacceptable
 from releases.models import Release
-from releases.pages.access import visible_rollout
 from releases.rollout import strategies
 from releases.states import InvalidTransition
+from releases.visibility import visible_rollout
 
 REFUSALS = (InvalidTransition, PermissionDenied, Unacceptable)
 

@@ -37,7 +37,12 @@ class ChangeRow:
     warnings: tuple[str, ...]
     conflicts: tuple[Mapping[str, str], ...]
     foreign: tuple[Mapping[str, Any], ...]
-    text: str
+    manifest: Mapping[str, Any] | None
+
+    @property
+    def text(self) -> str:
+        """A new object in full, as YAML."""
+        return _yaml(self.manifest) if self.manifest and self.action == "create" else ""
 
 
 def change_rows(plan: Mapping[str, Any]) -> list[ChangeRow]:
@@ -71,7 +76,7 @@ def _row(change: Mapping[str, Any], manifest: Mapping[str, Any] | None) -> Chang
         warnings=tuple(change.get("warnings", ())),
         conflicts=tuple(change.get("conflicts", ())),
         foreign=tuple(change.get("foreign", ())),
-        text=_yaml(manifest) if manifest and change["action"] == "create" else "",
+        manifest=manifest,
     )
 
 

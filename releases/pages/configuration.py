@@ -12,12 +12,13 @@ from portal.actors import Actor
 from portal.roles import Verb
 from releases.configuration import preview_configuration
 from releases.models import Application
+from releases.visibility import visible_applications
 
 
 @login_required
-def first(_request: HttpRequest, name: str) -> HttpResponse:
+def first(request: HttpRequest, name: str) -> HttpResponse:
     """The first application's; where there is none yet, the environment."""
-    application = Application.objects.first()
+    application = visible_applications(Actor.of(request.user)).first()
     if application is None:
         return redirect("environment", name=name)
     return redirect("configuration", name=name, application=application.name)

@@ -7,14 +7,13 @@ from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 
-from environments.access import permitted, visible
 from portal import audit
 from portal.actors import Actor
 from portal.models import AuditEntry
 from portal.pages import render_live
-from portal.roles import Verb
 from releases.models import Rollout
 from releases.pages.rollout import with_words
+from releases.visibility import may_audit_all, visible_entries
 
 PAGE = 100
 # A rollout has a dozen steps: they drown what people did.
@@ -40,7 +39,7 @@ def show(request: HttpRequest) -> HttpResponse:
     """The entries that this person may read, newest first."""
     actor = Actor.of(request.user)
     filters = Filters(request.GET or None)
-    found = _readable(actor)
+    found, auditor = visible_entries(actor).order_by("-number"), may_audit_all(actor)
     if filters.is_bound:
         found = _filtered(found, filters.cleaned_data) if filters.is_valid() else found.none()
     else:
@@ -54,8 +53,8 @@ def show(request: HttpRequest) -> HttpResponse:
         "entries": page,
         "rows": [with_words(entry) for entry in page],
         "query": parameters.urlencode(),
-        "may_audit": _may_audit(actor),
-        "verification": audit.verify() if request.GET.get("verify") and _may_audit(actor) else None,
+        "may_audit": auditor,
+        "verification": audit.verify() if request.GET.get("verify") and auditor else None,
     }
     return render_live(request, "history.html", context)
 
@@ -63,23 +62,11 @@ def show(request: HttpRequest) -> HttpResponse:
 @login_required
 def export(request: HttpRequest) -> StreamingHttpResponse:
     """The whole chain with its signed head, as `manage.py audit export` writes it."""
-    if not _may_audit(Actor.of(request.user)):
-        raise PermissionDenied("Exporting the history takes the role auditor in an environment.")
+    if not may_audit_all(Actor.of(request.user)):
+        raise PermissionDenied("Exporting the history takes the role auditor in every environment.")
     answer = StreamingHttpResponse(audit.export_lines(), content_type="application/jsonl")
     answer["Content-Disposition"] = 'attachment; filename="slipway-audit.jsonl"'
     return answer
-
-
-def _may_audit(actor: Actor) -> bool:
-    return bool(permitted(actor, Verb.AUDIT))
-
-
-def _readable(actor: Actor) -> QuerySet[AuditEntry]:
-    """Auditors read all of it; others what happened in environments that they may see."""
-    entries = AuditEntry.objects.order_by("-number")
-    if _may_audit(actor):
-        return entries
-    return entries.filter(environment__in=[environment.name for environment in visible(actor)])
 
 
 def _filtered(found: QuerySet[AuditEntry], chosen: dict[str, object]) -> QuerySet[AuditEntry]:

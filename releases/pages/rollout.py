@@ -19,11 +19,11 @@ from portal.roles import Verb
 from releases import actions
 from releases.errors import Unacceptable
 from releases.models import Approval, Rollout, Step
-from releases.pages.access import visible_rollout
 from releases.pages.changes import change_rows, count_words
 from releases.pages.workloads import workload_rows
 from releases.states import InvalidTransition, Phase
 from releases.summary import live_rollout, plan_of, progress_of
+from releases.visibility import visible_rollout
 
 TABS: dict[str, str] = {
     "now": "Now",

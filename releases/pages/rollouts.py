@@ -12,6 +12,7 @@ from portal.actors import Actor
 from portal.pages import render_live
 from releases.models import Application, Rollout
 from releases.states import Phase
+from releases.visibility import visible_applications, visible_rollouts
 
 PAGE = 50
 
@@ -20,10 +21,10 @@ class Filters(forms.Form):
     """What a person may filter rollouts by; each is a parameter of the address."""
 
     application = forms.ModelChoiceField(
-        Application.objects.all(), to_field_name="name", required=False, empty_label="Every application"
+        Application.objects.none(), to_field_name="name", required=False, empty_label="Every application"
     )
     environment = forms.ModelChoiceField(
-        Environment.objects.all(), to_field_name="name", required=False, empty_label="Every environment"
+        Environment.objects.none(), to_field_name="name", required=False, empty_label="Every environment"
     )
     phase = forms.ChoiceField(
         choices=[("", "Every phase"), *((phase.value, phase.value.capitalize()) for phase in Phase)], required=False
@@ -31,15 +32,18 @@ class Filters(forms.Form):
     by = forms.CharField(required=False, label="Requested by")
     version = forms.CharField(required=False)
 
+    def __init__(self, actor: Actor, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)  # type: ignore[arg-type]
+        places = [place.pk for place in visible(actor)]
+        self.fields["application"].queryset = visible_applications(actor)  # type: ignore[attr-defined]
+        self.fields["environment"].queryset = Environment.objects.filter(pk__in=places)  # type: ignore[attr-defined]
+
 
 @login_required
 def show(request: HttpRequest) -> HttpResponse:
     """The list; an unknown filter value is told, and shows nothing rather than all."""
-    filters = Filters(request.GET or None)
     actor = Actor.of(request.user)
-    found = Rollout.objects.filter(environment__in=visible(actor)).select_related(
-        "release__application", "environment", "application"
-    )
+    filters, found = Filters(actor, request.GET or None), visible_rollouts(actor)
     if filters.is_bound:
         found = _filtered(found, filters) if filters.is_valid() else found.none()
     page = Paginator(found, PAGE).get_page(request.GET.get("page"))

@@ -18,9 +18,9 @@ from environments.kube.verdict import Verdict
 from environments.models import Workload
 from portal.actors import Actor
 from releases.models import Rollout
-from releases.pages.access import visible_rollout
 from releases.states import Phase
 from releases.summary import plan_of
+from releases.visibility import visible_rollout
 
 RUNNING_KINDS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "Job"})
 KINDS = {"done": "good", "wait": "run", "fail": "bad", "suspended": "hold"}

@@ -10,6 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from portal import blobs, tokens
+from releases import actions
 from releases.models import Bundle, Release, Rollout
 from releases.states import Phase
 from tests.releases.world import WEB, World, archive
@@ -120,6 +121,54 @@ def test_a_lead_approves_exactly_the_plan_that_they_saw(world: World) -> None:
     assert (answer.status_code, answer.json()["phase"]) == (200, "waiting")
     late = caller(world, "lead2").post(f"rollouts/{rollout.pk}/reject", {"digest": digest, "comment": "No."})
     assert late.status_code == 409
+
+
+READS = ["releases", "rollouts", "matrix", "environments", "rollouts?release=shop@1.0.0", "releases?application=shop"]
+
+
+@pytest.mark.parametrize("path", [*READS, "releases/1", "rollouts/1", "rollouts/1/plan", "audit"])
+def test_an_outsider_learns_of_nothing(world: World, path: str) -> None:
+    world.rollout(Phase.WAITING, plan_digest=blobs.store_json({"secret": "plan"}))
+    answer = caller(world, "outsider").get(path)
+    text = answer.content.decode()
+    assert answer.status_code == 403 or answer.json() == []
+    assert "1.0.0" not in text
+    assert "shop" not in text
+
+
+@pytest.mark.parametrize("path", ["releases", "bundles"])
+@pytest.mark.parametrize("persona", ["outsider", "auditor"])
+def test_who_may_ask_for_nothing_stores_nothing(world: World, path: str, persona: str) -> None:
+    file = SimpleUploadedFile("shop.tar.gz", archive({"base/web.yaml": WEB}))
+    form = {"application": "shop", "version": "1.0.0", "bundle": file}
+    answer = caller(world, persona).client.post(f"/api/v1/{path}", form)
+    assert (answer.status_code, Bundle.objects.count()) == (403, 0)
+
+
+def test_a_narrow_token_of_an_auditor_reads_its_environments_only(world: World) -> None:
+    for place in ("dev", "prod"):
+        actions.cancel(world.people["lead"], world.rollout(Phase.WAITING, environment=place))
+    narrow = caller(world, "auditor", environments=("dev",))
+    entries = narrow.get("audit?verb=rollout.cancelled").json()
+    assert [entry["environment"] for entry in entries] == ["dev"]
+
+
+def test_what_breaks_inside_is_a_problem_document_that_tells_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("releases.api.environments.matrix", lambda _: 1 / 0)
+    answer = caller(world, "lead").get("matrix")
+    assert (answer.status_code, answer["Content-Type"]) == (500, "application/problem+json")
+    assert "ZeroDivision" not in answer.content.decode()
+
+
+def test_the_one_before_what_runs_is_by_when_it_ran(world: World) -> None:
+    digest = blobs.store_json({"risks": []})
+    world.rollout(Phase.SUCCEEDED, version="1.0.0", plan_digest=digest, sequence=3)
+    world.rollout(Phase.SUCCEEDED, version="1.1.0", plan_digest=digest, sequence=2)
+    world.rollout(Phase.SUCCEEDED, version="1.2.0", plan_digest=digest, sequence=1)
+    answer = caller(world, "operator").post("undo", {"application": "shop", "environment": "prod"})
+    assert answer.json()["version"] == "1.1.0"
 
 
 def test_a_token_can_do_no_more_than_its_scope(world: World) -> None:

@@ -6,7 +6,9 @@ import pytest
 from django.http import HttpResponse
 from django.test import Client
 
+from environments.models import Grant
 from portal import blobs
+from releases import actions
 from releases.models import Approval, Rollout
 from releases.states import Phase
 from tests.releases.world import World
@@ -96,6 +98,61 @@ def test_an_outsider_sees_no_environment_and_no_rollout(as_: As, waiting: Rollou
     assert "No environment that you may see" in shown(client.get("/"))
     assert client.get(f"/rollouts/{waiting.pk}").status_code == 403
     assert client.get("/environments/prod").status_code == 403
+
+
+def test_an_outsider_learns_of_no_application_and_no_release(as_: As, waiting: Rollout) -> None:
+    client = as_("outsider")
+    for page in ("/", "/rollouts", "/history", "/approvals", "/environments", "/environments/prod/configuration"):
+        answer = client.get(page)
+        assert "shop" not in shown(answer) + answer.get("Location", ""), page
+        assert "1.0.0" not in shown(answer), page
+
+
+def test_who_asked_later_and_went_first_is_not_what_is_live(as_: As, world: World) -> None:
+    world.rollout(Phase.SUCCEEDED, version="1.0.0", sequence=2)
+    world.rollout(Phase.SUCCEEDED, version="1.1.0", sequence=1)
+    assert ">1.0.0</a>" in shown(as_("lead").get("/"))
+
+
+def test_a_rollout_that_was_overtaken_while_it_waited_is_still_in_flight(as_: As, world: World) -> None:
+    slow = world.rollout(Phase.PROGRESSING, version="1.0.0")
+    world.rollout(Phase.SUCCEEDED, version="1.1.0")
+    assert f'href="/rollouts/{slow.pk}"' in shown(as_("lead").get("/"))
+
+
+POSTS = ["/rollouts/1/approve", "/rollouts/1/undo", "/rollouts/new", "/sign-in", "/sign-out", "/admin/login/"]
+
+
+@pytest.mark.parametrize("address", POSTS)
+def test_a_form_from_elsewhere_is_refused(world: World, waiting: Rollout, address: str) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(world.people["lead"].user)
+    assert client.post(address, {"comment": "x"}).status_code == 403
+
+
+ELSEWHERE = ["https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:alert(1)"]
+
+
+@pytest.mark.parametrize("next_page", ELSEWHERE)
+def test_signing_in_leads_to_no_other_site(world: World, next_page: str) -> None:
+    user = world.people["lead"].user
+    user.set_password("correct horse")
+    user.save()
+    form = {"username": "lead", "password": "correct horse", "next": next_page}
+    assert Client().post("/sign-in", form)["Location"] == "/"
+    signed_in = Client()
+    signed_in.force_login(user)
+    assert signed_in.get("/sign-in", {"next": next_page})["Location"] == "/"
+
+
+def test_who_audits_one_environment_reads_no_other_and_exports_nothing(as_: As, world: World) -> None:
+    rollout = world.rollout(Phase.WAITING, environment="prod")
+    actions.cancel(world.people["lead"], rollout)
+    Grant.objects.filter(user=world.people["auditor"].user).exclude(environment__name="dev").delete()
+    auditor = as_("auditor")
+    text = shown(auditor.get("/history"))
+    assert ("release.created" in text, "rollout.cancelled" in text) == (True, False)
+    assert auditor.get("/history/export").status_code == 403
 
 
 def test_a_rollout_says_why_a_button_is_not_there(as_: As, waiting: Rollout) -> None:

@@ -1,0 +1,74 @@
+"""What somebody may look at, the same in pages and API.
+
+Rollouts are their environment's. Applications and releases belong to no environment: whoever has a role in any
+sees them, and an outsider does not learn of them.
+"""
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404
+
+from environments.access import permitted, require, visible
+from environments.models import Environment
+from portal.actors import Actor
+from portal.models import AuditEntry
+from portal.roles import Verb
+from releases.models import Application, Release, Rollout
+
+
+def visible_rollouts(actor: Actor) -> QuerySet[Rollout]:
+    """Those of the environments that the actor sees, with what lists show of them."""
+    return _related(Rollout.objects.filter(environment__in=visible(actor)))
+
+
+def visible_rollout(actor: Actor, pk: int) -> Rollout:
+    """The rollout, where the actor sees its environment; Http404 or PermissionDenied."""
+    found = _related(Rollout.objects.filter(pk=pk)).first()
+    if found is None:
+        raise Http404(f"There is no rollout {pk}.")
+    require(actor, Verb.VIEW, found.environment)
+    return found
+
+
+def visible_applications(actor: Actor) -> QuerySet[Application]:
+    """All of them, or none for an outsider."""
+    return Application.objects.all() if is_inside(actor) else Application.objects.none()
+
+
+def visible_releases(actor: Actor) -> QuerySet[Release]:
+    """All of them, or none for an outsider."""
+    found = Release.objects.select_related("application")
+    return found if is_inside(actor) else found.none()
+
+
+def is_inside(actor: Actor) -> bool:
+    """Whether the actor may see, or ask for, anything anywhere."""
+    return bool(visible(actor) or permitted(actor, Verb.REQUEST))
+
+
+def require_inside(actor: Actor) -> None:
+    """PermissionDenied for an outsider, the same whether what they asked for is there or not."""
+    if not is_inside(actor):
+        raise PermissionDenied(f"{actor.name} has no role in any environment. An administrator can grant one.")
+
+
+def visible_entries(actor: Actor) -> QuerySet[AuditEntry]:
+    """The history of the environments that the actor sees; auditors read also what is of no environment."""
+    if may_audit_all(actor):
+        return AuditEntry.objects.all()
+    names = {place.name for place in visible(actor)}
+    return AuditEntry.objects.filter(environment__in=names | ({""} if may_audit(actor) else set()))
+
+
+def may_audit(actor: Actor) -> bool:
+    """Whether the actor audits some environment."""
+    return bool(permitted(actor, Verb.AUDIT))
+
+
+def may_audit_all(actor: Actor) -> bool:
+    """Whether the actor audits every environment there is: the chain as a whole tells of all of them."""
+    return may_audit(actor) and len(permitted(actor, Verb.AUDIT)) == Environment.objects.count()
+
+
+def _related(found: QuerySet[Rollout]) -> QuerySet[Rollout]:
+    return found.select_related("release__application", "application", "environment__cluster", "previous__release")
