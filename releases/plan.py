@@ -36,7 +36,7 @@ from releases.wake import wake
 log = structlog.get_logger(__name__)
 
 RETRY_PAUSES = (2, 5, 10, 30, 60)
-"""Seconds before a plan that could not be made is tried again, by attempts so far."""
+LONGEST_PAUSE = 300.0  # whatever a server names: a person may have mended it long before
 
 
 @dataclass(frozen=True)
@@ -61,15 +61,18 @@ def plan_rollout(rollout_id: int, *, now: datetime | None = None) -> None:
         planned = make_plan(rollout, gateway_for(rollout.environment.cluster))
     except PlanPostponed as fault:
         _postpone(rollout, str(fault), fault.retry_after, moment)
-    except KubeError as error:
-        if error.fault == "transient":
-            _postpone(rollout, error.words, error.retry_after, moment)
-        else:
-            _refuse(rollout, error.words, moment)
-    except (PlanRefused, BundleError, ConnectError) as refusal:
+    except ConnectError as error:
+        _postpone(rollout, str(error), None, moment)
+    except (PlanRefused, BundleError) as refusal:
         _refuse(rollout, str(refusal), moment)
     else:
         _store(rollout, planned, moment)
+
+
+def pause_after(attempts: int, retry_after: float | None = None) -> float:
+    """Seconds before what could not be done is tried again, by attempts so far and what the server asks for."""
+    pause = RETRY_PAUSES[min(attempts, len(RETRY_PAUSES) - 1)]
+    return min(max(pause, retry_after or 0.0), LONGEST_PAUSE)
 
 
 def plan_now(rollout: Rollout) -> Rollout:
@@ -82,14 +85,13 @@ def plan_now(rollout: Rollout) -> Rollout:
 def make_plan(rollout: Rollout, gateway: Gateway) -> Planned:
     """The plan as registry and cluster have it now.
 
-    Raises BundleError and PlanRefused where it cannot go as asked, PlanPostponed and KubeError where it may later.
+    Raises BundleError and PlanRefused where it cannot go as asked, PlanPostponed where it may later.
     """
-    source = source_of(rollout)
-    return _plan_of(rollout, source, gateway)
+    return _plan_of(rollout, source_of(rollout), gateway)
 
 
 def confirm(rollout: Rollout) -> Drift | None:
-    """What in the cluster is no longer as the plan has it. Raises KubeError and PlanPostponed where it cannot be told.
+    """What in the cluster is no longer as the plan has it. Raises PlanPostponed where it cannot be told.
 
     The objects are the plan's own; registry, bundle and configuration are not asked again.
     """
@@ -119,6 +121,13 @@ def manifests_of(plan: Mapping[str, Any], sealed: Mapping[str, Any]) -> list[Man
 
 
 def _plan_of(rollout: Rollout, source: Source, gateway: Gateway) -> Planned:
+    try:
+        return _ask(rollout, source, gateway)
+    except KubeError as error:
+        raise cluster.verdict(error) from error
+
+
+def _ask(rollout: Rollout, source: Source, gateway: Gateway) -> Planned:
     previous = running_release(rollout.application_id, rollout.environment_id)
     before = load_plan(previous) if previous else None
     earlier = [before, *_leftovers(rollout, previous)]
@@ -272,10 +281,9 @@ def _postpone(rollout: Rollout, words: str, retry_after: float | None, now: date
         current = _unchanged(rollout)
         if current is None:
             return
-        pause = RETRY_PAUSES[min(current.attempts, len(RETRY_PAUSES) - 1)]
+        current.due_at = now + timedelta(seconds=pause_after(current.attempts, retry_after))
         current.attempts += 1
         current.why = f"Cannot be planned yet: {words}"
-        current.due_at = now + timedelta(seconds=max(pause, retry_after or 0))
         save(current)
     log.info("A plan is postponed.", rollout=rollout.pk, why=words, attempts=rollout.attempts + 1)
 

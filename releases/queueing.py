@@ -16,6 +16,7 @@ from releases.states import LIVE, Phase, check_move
 from releases.wake import wake_all
 
 PENDING = (Phase.PLANNING, Phase.AWAITING_APPROVAL, Phase.WAITING)
+MISSING = {Phase.PLANNING: "planned", Phase.AWAITING_APPROVAL: "approved", Phase.WAITING: "started"}
 
 
 def siblings(rollout: Rollout) -> QuerySet[Rollout]:
@@ -98,14 +99,13 @@ def _is_free_way_back(rollout: Rollout) -> bool:
 
 
 def expire(rollout: Rollout, now: datetime) -> bool:
-    """Ends a rollout that was not approved or not started in time; whether it did. The caller's transaction."""
-    if rollout.phase not in (Phase.AWAITING_APPROVAL, Phase.WAITING):
+    """Ends a rollout that was not planned, approved or started in time; whether it did. The caller's transaction."""
+    missing = MISSING.get(Phase(rollout.phase))
+    if missing is None or rollout.expires_at is None or rollout.expires_at > now:
         return False
-    if rollout.expires_at is None or rollout.expires_at > now:
-        return False
-    missing = "approved" if rollout.phase == Phase.AWAITING_APPROVAL else "started"
     why = f"It was not {missing} within {rollout.environment.approval_hours} hours. Ask for it again."
-    end(rollout, Phase.EXPIRED, why, now)
+    last = f" {rollout.why}" if rollout.phase != Phase.AWAITING_APPROVAL else ""
+    end(rollout, Phase.EXPIRED, f"{why}{last}", now)
     save(rollout)
     _record("rollout.expired", rollout)
     return True

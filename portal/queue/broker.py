@@ -4,7 +4,7 @@ import time
 from datetime import timedelta
 
 import structlog
-from django.db import DatabaseError, connections, transaction
+from django.db import Error, connections, transaction
 from django.utils import timezone
 from django_q.brokers.orm import ORM
 from django_q.conf import Conf
@@ -56,7 +56,7 @@ class Broker(ORM):  # type: ignore[misc]
             # A read first: on SQLite a claim that finds nothing would still take the one lock for writing.
             if self.get_connection().filter(key=self.list_key, lock__lte=timezone.now()).exists():
                 return self._claim()
-        except DatabaseError:
+        except Error:
             log.exception("The queue could not be read.")
             connections[Conf.ORM].close()
         return []

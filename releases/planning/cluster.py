@@ -9,7 +9,7 @@ from django.db import connections
 
 from environments.kube.client import Gateway
 from environments.kube.diff import Preview, pod_template, preview, preview_pod_template
-from environments.kube.errors import Denied, Forbidden, KindMissing, KubeError
+from environments.kube.errors import Denied, Forbidden, KindMissing, KubeError, NotFound, Terminating, Unauthorized
 from environments.kube.objects import Manifest, Ref
 from environments.kube.ownership import SCALED_KINDS, autoscaled
 from releases.errors import PlanPostponed, PlanRefused
@@ -59,11 +59,11 @@ def survey(gateway: Gateway, objects: Sequence[Wanted], going: Iterable[Ref]) ->
 def sight(gateway: Gateway, objects: Sequence[Wanted], around: Surroundings) -> list[Sighting]:
     """Every object beside what the cluster has, by dry runs.
 
-    PlanRefused has the words of every object that the cluster refuses; PlanPostponed where it does not answer.
+    PlanRefused has the words of every object that the cluster refuses; PlanPostponed where it cannot be told yet.
     """
     answers = side_by_side(lambda wanted: _try(gateway, wanted, around), objects)
     errors = [answer for answer in answers if isinstance(answer, KubeError)]
-    refused = [error.words for error in errors if error.fault != "transient"]
+    refused = [error.words for error in errors if is_refusal(error)]
     if refused:
         raise PlanRefused("\n".join(dict.fromkeys(refused)))
     if errors:
@@ -71,9 +71,29 @@ def sight(gateway: Gateway, objects: Sequence[Wanted], around: Surroundings) -> 
     return [answer for answer in answers if isinstance(answer, Sighting)]
 
 
+def is_refusal(error: KubeError) -> bool:
+    """Whether the release itself has to change; else somebody may mend the cluster, and the plan waits for that."""
+    return error.fault == "user" or isinstance(error, NotFound)
+
+
+def verdict(error: KubeError) -> PlanRefused | PlanPostponed:
+    """What an error of the cluster means for the plan."""
+    return PlanRefused(error.words) if is_refusal(error) else postponed(error)
+
+
 def postponed(error: KubeError) -> PlanPostponed:
-    """The words of a fault that passes."""
-    return PlanPostponed(error.words, error.retry_after)
+    """The words of a fault that passes, and who is to mend it where it does not pass by itself."""
+    return PlanPostponed(f"{error.words}{_remedy(error)}", error.retry_after)
+
+
+def _remedy(error: KubeError) -> str:
+    if isinstance(error, Unauthorized):
+        return " An administrator has to renew the credential: connect the cluster again."
+    if isinstance(error, Denied):
+        return " An administrator has to give the credential that right, or connect the cluster with another one."
+    if error.fault == "transient" or isinstance(error, Terminating):
+        return ""
+    return " An administrator has to look at the cluster."
 
 
 def read_all(gateway: Gateway, refs: Sequence[Ref]) -> dict[str, Manifest | None]:

@@ -11,7 +11,7 @@ from typing import Any
 from environments.kube.apply import apply_object
 from environments.kube.client import Gateway
 from environments.kube.diagnose import diagnose
-from environments.kube.errors import KubeError
+from environments.kube.errors import KubeError, Unauthorized
 from environments.kube.objects import Manifest, Ref
 from environments.kube.ownership import adopt
 from environments.kube.prune import prune_object
@@ -40,6 +40,12 @@ Result = dict[str, Any]
 @cache
 def _pool(_process: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="acting")
+
+
+def _trouble(error: KubeError) -> Trouble:
+    # A credential may be renewed while the rollout waits: it is all right where it stands.
+    fault = "transient" if isinstance(error, Unauthorized) else error.fault
+    return Trouble(fault, error.words, error.retry_after)
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,7 @@ class Hands:
         try:
             return Outcome(action, self._do(action))
         except KubeError as error:
-            return Outcome(action, trouble=Trouble(error.fault, error.words, error.retry_after))
+            return Outcome(action, trouble=_trouble(error))
 
     def _do(self, action: Action) -> Result:
         match action:

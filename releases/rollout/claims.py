@@ -102,9 +102,12 @@ class Claim:
         return self._update(self._mine().filter(same), {**fields, **given_back})
 
     def give_back(self) -> None:
-        """Gives the rollout back as it is: due when its row says, at once where that is the lease's own end."""
+        """Gives a rollout that is not live back as it is, with no try under way.
+
+        It is due when its row says, at once where that is the lease's own end.
+        """
         soon = Case(When(due_at=self.marker, then=Value(timezone.now())), default=F("due_at"))
-        self._owned().update(lease_owner="", lease_until=None, due_at=soon)
+        self._owned().update(lease_owner="", lease_until=None, due_at=soon, cursor={})
 
     def reload(self) -> None:
         """The rollout as it is now. Lost where it is no longer ours."""

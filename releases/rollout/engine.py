@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from environments.kube.status import workload_status
 from releases.rollout.facts import Facts, Memory, View, Work
-from releases.rollout.state import ATTENDED, Move, Record, State
+from releases.rollout.state import ATTENDED, Move, Record, State, set_back
 from releases.rollout.steps import HEARTBEAT, Done, Fail, Step, Wait
 from releases.rollout.strategies import step_of
 from releases.rollout.troubles import ready, remember_trouble, troubled
@@ -18,6 +18,7 @@ from releases.rollout.wants import Action, Apply, Diagnose, Halt, Outcome, Read
 from releases.states import Phase
 
 BACK = frozenset({Phase.ROLLING_BACK, Phase.ABORTING})
+SKEW = 5.0  # seconds by which the clocks of two hosts may differ
 END = {Phase.ROLLING_BACK: Phase.ROLLED_BACK, Phase.ABORTING: Phase.ABORTED}
 
 
@@ -54,8 +55,11 @@ def decide(state: State, work: Work, facts: Facts) -> Decision:
 
 
 def _attend(state: State, facts: Facts) -> State:
-    gap = max(0.0, facts.now - (state.at if state.at is not None else facts.now))
-    counts = gap <= ATTENDED and facts.phase is not Phase.PAUSED
+    gap = facts.now - (state.at if state.at is not None else facts.now)
+    if gap < -SKEW:
+        # The clock was put back: what the state has in the future now would hold the rollout up until then.
+        state = State.from_json(set_back(state.to_json(), -gap))
+    counts = 0 <= gap <= ATTENDED and facts.phase is not Phase.PAUSED
     return replace(state, at=facts.now, spent=state.spent + (gap if counts else 0.0))
 
 

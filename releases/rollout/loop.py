@@ -2,16 +2,17 @@
 
 import threading
 from collections.abc import Callable, Collection, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
 from math import ceil
 
 import structlog
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from portal.models import OutgoingCall
-from portal.queue import enqueue, waiting
+from portal.queue import enqueue, sweeps, waiting
 from releases.models import Rollout
 from releases.rollout import claims
 from releases.states import DRIVEN, LIVE, Phase
@@ -25,7 +26,7 @@ BATCH = 20
 SPREAD = 8  # batches at least, while there are few: no worker waits while another has a row of them
 MOST = 160  # rollouts that one tick leases
 ROW = 8  # messages that wait at most before more is leased: a ticket that lay about for too long is void
-FORGOTTEN = timedelta(minutes=5)
+FAR = timedelta(minutes=10)  # further ahead nothing is put off
 
 Enqueue = Callable[..., None]
 
@@ -65,11 +66,29 @@ class Loop:
     def sweep(self) -> None:
         """Once in a while: calls out that are due, and rollouts that nobody would come back to."""
         now = timezone.now()
+        self._deliver(now)
+        wake_all(_forgotten(now))
+        _void_leases(now)
+        sweeps.run()
+
+    def _deliver(self, now: datetime) -> None:
         if OutgoingCall.objects.filter(state=OutgoingCall.State.PENDING, due_at__lte=now).exists():
             self._send(DELIVER)
-        forgotten = Rollout.objects.filter(phase__in=LIVE | {Phase.PLANNING}, due_at=None)
-        late = Rollout.objects.filter(phase__in=DRIVEN, expires_at__lte=now, due_at=None)
-        wake_all([*forgotten.values_list("pk", flat=True), *late.values_list("pk", flat=True)])
+
+
+def _forgotten(now: datetime) -> list[int]:
+    """Rollouts without a time, or, since the clock was put back, with one that is too far ahead."""
+    busy = LIVE | {Phase.PLANNING}
+    without = Q(phase__in=busy, due_at=None) | Q(phase__in=DRIVEN, expires_at__lte=now, due_at=None)
+    far = Q(phase__in=busy | {Phase.WAITING}, due_at__gt=now + FAR)
+    return list(Rollout.objects.filter(without | far).values_list("pk", flat=True))
+
+
+def _void_leases(now: datetime) -> None:
+    """Ends leases from before the clock was put back: whoever held one may be dead, and saves nothing once it is."""
+    endless = Rollout.objects.filter(lease_until__gt=now + 2 * timedelta(seconds=claims.lease_seconds()))
+    if endless.exists():
+        endless.update(lease_owner="", lease_until=None, due_at=now)
 
 
 def batches(leased: Collection[tuple[int, int, str]], most: int) -> Iterator[tuple[list[int], str]]:

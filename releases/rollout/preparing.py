@@ -8,23 +8,26 @@ from datetime import timedelta
 from django.db import IntegrityError
 from django.utils import timezone
 
-from environments.kube.errors import KubeError
+from environments.clusters import ConnectError
 from releases.drift import Drift
 from releases.errors import PlanPostponed
 from releases.models import Rollout
-from releases.plan import confirm, plan_rollout
-from releases.queueing import drifted, enter_live, expire, save, why_waiting
+from releases.plan import confirm, pause_after, plan_rollout
+from releases.queueing import drifted, end, enter_live, expire, save, why_waiting
 from releases.rollout.claims import Claim
 from releases.rollout.recording import entry
 from releases.rollout.state import State
 from releases.states import Phase
 
 LOOK_AGAIN = 30.0
-TRY_AGAIN = 3.0
+TRIES = 10
+DOING = {Phase.PLANNING: "planned", Phase.WAITING: "started"}
 
 
 def plan(claim: Claim) -> bool:
     """Makes the plan; it stores what came of it."""
+    if not _begin(claim):
+        return False
     plan_rollout(claim.rollout.pk)
     claim.reload()
     if claim.rollout.phase == Phase.WAITING:
@@ -47,23 +50,68 @@ def start(claim: Claim) -> bool:
     """Makes it live when nothing is ahead of it and its plan still is what would happen."""
     if why := why_waiting(claim.rollout):
         return _wait(claim, why, LOOK_AGAIN)
+    if not _begin(claim):
+        return False
     began = timezone.now().timestamp()
     try:
         drift = confirm(claim.rollout)
-    except (KubeError, PlanPostponed) as error:
-        return _wait(claim, f"It cannot be started yet: {error} It is tried again.", TRY_AGAIN)
+    except (PlanPostponed, ConnectError) as error:
+        return _try_again(claim, error)
     try:
         return _start(claim, drift, began)
     except IntegrityError:
         return _wait(claim, "Another rollout of this application has just started there.", LOOK_AGAIN)
 
 
-def _wait(claim: Claim, why: str, seconds: float) -> bool:
+def _begin(claim: Claim) -> bool:
+    """Counts a try before it is made: one that is broken off, with its process, can note nothing afterwards.
+
+    False where there is none, since the rollout has ended: its time is over, or too many tries had no end.
+    """
     with claim.locked() as rollout:
-        if expire(rollout, timezone.now()):
-            rollout.due_at = None
-        elif rollout.version == claim.rollout.version:
+        now, hours = timezone.now(), timedelta(hours=rollout.environment.approval_hours)
+        rollout.expires_at = rollout.expires_at or now + hours
+        over = expire(rollout, now) or _give_up(rollout)
+        if not over:
+            _note_try(rollout)
+    if over:
+        claim.give_back()
+    return not over
+
+
+def _give_up(rollout: Rollout) -> bool:
+    if rollout.cursor.get("begun", 0) < TRIES:
+        return False
+    end(rollout, Phase.FAILED, f"It could not be {DOING[Phase(rollout.phase)]} in {TRIES} tries. {rollout.why}")
+    save(rollout)
+    entry(rollout, "rollout.refused", {"why": rollout.why})
+    return True
+
+
+def _note_try(rollout: Rollout) -> None:
+    """Leaves the version: whoever has read the row may still save it."""
+    begun = rollout.cursor.get("begun", 0)
+    if begun:
+        what = DOING[Phase(rollout.phase)]
+        rollout.why = (
+            f"It is being {what}, try {begun + 1} of {TRIES}: the last was broken off, since it took too long "
+            "or its process ended."
+        )
+    rollout.cursor = {"begun": begun + 1}
+    rollout.save(update_fields=["cursor", "why", "expires_at"])
+
+
+def _try_again(claim: Claim, error: Exception) -> bool:
+    tries = claim.rollout.attempts
+    pause = pause_after(tries, getattr(error, "retry_after", None))
+    return _wait(claim, f"It cannot be started yet: {error} It is tried again.", pause, attempts=tries + 1)
+
+
+def _wait(claim: Claim, why: str, seconds: float, *, attempts: int = 0) -> bool:
+    with claim.locked() as rollout:
+        if not expire(rollout, timezone.now()) and rollout.version == claim.rollout.version:
             rollout.why, rollout.due_at = why, timezone.now() + timedelta(seconds=seconds)
+            rollout.attempts = attempts
             save(rollout)
     claim.give_back()
     return False

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
-from django.db import DatabaseError, connection, transaction
+from django.db import Error, connection, transaction
 from django.utils import timezone
 
 from environments.clusters import ConnectError, gateway_for
@@ -56,7 +56,7 @@ def advance_one(claim: Claim) -> None:
     except Lost:
         PASSES.labels("lost").inc()
         log.info("lost", rollout=claim.rollout.pk)
-    except DatabaseError:
+    except Error:
         log.exception("The database failed in a pass.", rollout=claim.rollout.pk)
         connection.close()
     except ConnectError as error:
@@ -119,7 +119,9 @@ def _save(claim: Claim, loaded: Loaded, decision: Decision, *, last: bool) -> bo
 
 
 def _due(decision: Decision) -> datetime | None:
-    return None if decision.due_in is None else timezone.now() + timedelta(seconds=decision.due_in)
+    if decision.due_in is None:
+        return None
+    return timezone.now() + timedelta(seconds=min(decision.due_in, LONGEST_PAUSE))
 
 
 def _tell(rollout: Rollout, decision: Decision) -> None:
@@ -154,10 +156,11 @@ def _postpone(claim: Claim, why: str, *, give_up: bool) -> None:
         if give_up and attempts >= GIVE_UP_AFTER and Phase(claim.rollout.phase) in LIVE:
             _end(claim, why)
             return
-        words = f"{why} Next try in {pause:.0f} s."
-        due = timezone.now() + timedelta(seconds=pause)
-        claim.release({"why": words, "attempts": attempts}, due)
-    except (Lost, DatabaseError):
+        fields = {"why": f"{why} Next try in {pause:.0f} s.", "attempts": attempts}
+        if Phase(claim.rollout.phase) not in LIVE:
+            fields["cursor"] = {}  # the try under way has come to its end
+        claim.release(fields, timezone.now() + timedelta(seconds=pause))
+    except (Lost, Error):
         log.warning("A failed pass could not be noted.", rollout=claim.rollout.pk)
 
 

@@ -8,12 +8,12 @@ from django.utils import timezone
 from portal import audit
 from portal.actors import SYSTEM
 from releases.models import Rollout, Step
+from releases.queueing import wake_next
 from releases.rollout import outcomes
 from releases.rollout.engine import Decision
 from releases.rollout.facts import Work
 from releases.rollout.state import Move, Record
 from releases.states import ENDED, Phase, check_move
-from releases.wake import wake_all
 
 
 def fields_of(rollout: Rollout, decision: Decision) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def fields_of(rollout: Rollout, decision: Decision) -> dict[str, Any]:
     why = _why(decision)
     if why is not None:
         fields["why"] = why
-    if rollout.intent and decision.again:
+    if rollout.intent and (decision.again or decision.phase in ENDED):
         fields |= {"intent": "", "intent_by": ""}
     if decision.state.track == "back" and rollout.cursor.get("track", "forward") == "forward":
         fields["sequence"] = rollout.sequence + 1
@@ -40,16 +40,19 @@ def _why(decision: Decision) -> str | None:
 
 
 def record(rollout: Rollout, work: Work, decision: Decision, before: Phase) -> None:
-    """Steps and phases of a decision whose fields are saved already; `before` is the phase that it left."""
+    """Steps and phases of a decision whose fields are saved already; `before` is the phase that it left.
+
+    The history comes last: whoever waits for its lock may hold rows that the others want.
+    """
+    if decision.moves and decision.phase in ENDED:
+        outcomes.tell(rollout)
+        wake_next(rollout)
     for each in decision.records:
         _record_step(rollout, work, each)
     for move in decision.moves:
         check_move(before, move.phase)
         _record_move(rollout, move, before)
         before = move.phase
-    if decision.moves and before in ENDED:
-        outcomes.tell(rollout)
-        _wake_next(rollout)
 
 
 def lay_out(rollout: Rollout, work: Work, track: str) -> None:
@@ -78,14 +81,6 @@ def _record_step(rollout: Rollout, work: Work, each: Record) -> None:
 
 def _record_move(rollout: Rollout, move: Move, before: Phase) -> None:
     entry(rollout, f"rollout.{move.phase.replace(' ', '-')}", {"from": before, "why": move.why})
-
-
-def _wake_next(rollout: Rollout) -> None:
-    """Those that waited for this one to end."""
-    waiting = Rollout.objects.filter(
-        application_id=rollout.application_id, environment_id=rollout.environment_id, phase=Phase.WAITING
-    )
-    wake_all(list(waiting.values_list("pk", flat=True)))
 
 
 def _time(at: float | None) -> datetime | None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 from django.core.management.base import BaseCommand
-from django.db import DatabaseError, close_old_connections, connection
+from django.db import Error, close_old_connections, connection
 
 from environments.watching import Watching
 from portal import audit
@@ -92,11 +92,11 @@ def _run(loop: Loop, queue: QueueCluster, stop: threading.Event, options: dict[s
             if now >= head_at:
                 head_at = now + HEAD
                 audit.publish_head()
-        except DatabaseError:
+            if options["until_idle"] and idle():
+                break
+        except Error:
             log.exception("The database failed.")
             connection.close()
             stop.wait(1)
-        if options["until_idle"] and idle():
-            break
         loop.wait()
     return ""

@@ -6,7 +6,7 @@ from typing import Any
 from environments.kube.objects import Ref
 from releases.rollout.engine import Decision, absorb, decide
 from releases.rollout.facts import Facts, Look, Work
-from releases.rollout.state import State
+from releases.rollout.state import Record, State
 from releases.rollout.strategies import find
 from releases.rollout.wants import Action, Apply, Diagnose, Halt, Outcome, Read, Trouble
 from releases.states import Phase, check_move
@@ -78,6 +78,7 @@ class Paper:
         self.done: list[Action] = []
         self.phases = [Phase.PROGRESSING]
         self.steps: list[tuple[str, int, str]] = []
+        self.records: list[Record] = []
 
     def tell(self, ref: Ref, obj: dict[str, Any] | None) -> None:
         """A watch tells of an object."""
@@ -110,6 +111,7 @@ class Paper:
             check_move(self.phases[-1], move.phase)
             self.phases.append(move.phase)
         self.steps += [(each.track, each.index, each.state) for each in decision.records]
+        self.records += decision.records
         self.state = decision.state
         self.facts = replace(self.facts, phase=decision.phase, intent="")
 

@@ -1,6 +1,7 @@
 """Two workers on one rollout: the one whose lease is over can record nothing."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import timedelta
 
 import pytest
@@ -10,10 +11,11 @@ from django.utils import timezone
 from portal.models import AuditEntry
 from releases import wake
 from releases.models import Rollout, Step
-from releases.rollout import claims, reconciler
+from releases.rollout import claims, outcomes, reconciler, recording
 from releases.rollout.claims import Claim, Lost
-from releases.rollout.engine import Decision
+from releases.rollout.engine import Decision, give_up
 from releases.rollout.facts import Work
+from releases.rollout.observing import observe
 from releases.rollout.state import Record, State
 from releases.rollout.tracks import Loaded
 from releases.states import Phase
@@ -106,3 +108,34 @@ def test_who_is_due(rollout: Rollout, change: Callable[..., None], due: bool) ->
     Rollout.objects.filter(pk=rollout.pk).update(due_at=timezone.now())
     change(Rollout.objects.filter(pk=rollout.pk))
     assert claims.due(timezone.now()).exists() is due
+
+
+def test_a_rollout_that_is_given_up_keeps_nobodys_wish(rollout: Rollout) -> None:
+    Rollout.objects.filter(pk=rollout.pk).update(intent="abort", intent_by="lead")
+    mine = claim(rollout)
+    ended = give_up(State(), observe(mine.rollout, LOADED.work, 0), "KeyError: 'spec'")
+    assert reconciler._save(mine, LOADED, ended, last=True)
+    rollout.refresh_from_db()
+    assert (rollout.phase, rollout.intent, rollout.intent_by) == (Phase.FAILED, "", "")
+
+
+def test_nobodys_row_is_written_once_the_history_is_locked(
+    rollout: Rollout,
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+    django_capture_on_commit_callbacks: Callable[..., AbstractContextManager[object]],
+) -> None:
+    later = timezone.now() + timedelta(minutes=1)
+    waiting = world.rollout(Phase.WAITING, due_at=later)
+    done: list[str] = []
+    monkeypatch.setattr(outcomes, "tell", lambda _: done.append("told"))
+    monkeypatch.setattr(recording, "entry", lambda *_: done.append("entered"))
+    mine = claim(rollout)
+    ended = give_up(State(), observe(mine.rollout, LOADED.work, 0), "KeyError: 'spec'")
+    with django_capture_on_commit_callbacks(execute=True):
+        assert reconciler._save(mine, LOADED, ended, last=True)
+        waiting.refresh_from_db()
+        assert waiting.due_at == later
+    waiting.refresh_from_db()
+    assert waiting.due_at < later
+    assert done == ["told", "entered", "entered"]

@@ -194,6 +194,23 @@ def test_a_cluster_that_never_answers_fails_the_rollout_in_the_end() -> None:
     assert decision.why.endswith("for 60 s the cluster has not done it: The cluster does not answer.")
 
 
+def test_a_clock_that_is_put_back_holds_nothing_up() -> None:
+    paper = Paper(plan_of(WEB), watching=False)
+    paper.broken[WEB.key] = Trouble("transient", "The cluster does not answer.")
+    for seconds in (0, 1, 2, 4):
+        paper.later(seconds)
+    decision = paper.later(-300)
+    assert decision.due_in is not None
+    assert decision.due_in <= 30
+    paper.broken.clear()
+    paper.read[WEB.key] = workload(WEB, 0)
+    assert "0 of 3 pods" in paper.later(decision.due_in).why
+    paper.read[WEB.key] = workload(WEB, 3)
+    decision = paper.later(-300)
+    assert paper.later(decision.due_in or 0).phase is Phase.SUCCEEDED
+    assert all(each.seconds is None or each.seconds >= 0 for each in paper.records)
+
+
 def test_pausing_in_the_middle_of_a_wave_halts_its_deployments_and_resuming_goes_on() -> None:
     paper = Paper(ALL)
     up(paper, DB)

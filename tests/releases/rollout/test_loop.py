@@ -1,10 +1,12 @@
 """The loop hands out what is due, but no more than the workers get to before the tickets are void."""
 
+from datetime import datetime, timedelta
+
 import pytest
 from django.utils import timezone
 
 from releases.models import Rollout
-from releases.rollout.loop import ROW, Loop
+from releases.rollout.loop import FAR, ROW, Loop
 from releases.rollout.state import State
 from releases.states import Phase
 from tests.releases.world import World
@@ -22,3 +24,24 @@ def test_nothing_is_leased_while_a_row_of_messages_waits(rollout: Rollout, row: 
     assert len(messages) == sent
     rollout.refresh_from_db()
     assert bool(rollout.lease_owner) is bool(sent)
+
+
+def a_day_ahead() -> datetime:
+    """As a clock that was a day fast has written it."""
+    return timezone.now() + timedelta(days=1)
+
+
+@pytest.mark.parametrize("phase", [Phase.PLANNING, Phase.WAITING, Phase.PROGRESSING, Phase.PAUSED])
+def test_after_a_clock_was_put_back_nothing_waits_for_the_old_time(world: World, phase: Phase) -> None:
+    rollout = world.rollout(phase, due_at=a_day_ahead(), lease_until=a_day_ahead(), lease_owner="gone")
+    Loop().sweep()
+    assert Loop(lambda *_: None, lambda: 0).tick() == 1
+    rollout.refresh_from_db()
+    assert rollout.lease_owner != "gone"
+
+
+def test_a_vote_may_take_its_time(world: World) -> None:
+    rollout = world.rollout(Phase.AWAITING_APPROVAL, due_at=a_day_ahead())
+    Loop().sweep()
+    rollout.refresh_from_db()
+    assert rollout.due_at > timezone.now() + FAR
