@@ -82,6 +82,9 @@ class OutgoingCall(models.Model):
     headers = EncryptedTextField(help_text="JSON object; encrypted, since it can carry credentials.")
     body = models.TextField(blank=True)
     signer = EncryptedTextField(null=True, help_text="Secret of Standard Webhooks to sign each attempt with.")
+    then = models.CharField(
+        max_length=100, blank=True, help_text="Dotted path of what is queued with its id once it is done."
+    )
     state = models.CharField(max_length=8, choices=State, default=State.PENDING)
     attempts = models.PositiveSmallIntegerField(default=0)
     due_at = models.DateTimeField(db_index=True)

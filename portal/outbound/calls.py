@@ -32,10 +32,12 @@ def enqueue(
     headers: Mapping[str, str] | None = None,
     signer: str | None = None,
     method: str = "POST",
+    then: str = "",
 ) -> OutgoingCall:
     """Adds a call to be made soon, inside the caller's transaction; once for a key, whatever comes later with it.
 
-    `signer`: a secret of Standard Webhooks (whsec_…) that signs each attempt.
+    `signer`: a secret of Standard Webhooks (whsec_…) that signs each attempt. `then`: the dotted path of a function
+    that a worker calls with the call's id when it is done; the first 200 characters of the body are in its answer.
     """
     made, _ = OutgoingCall.objects.get_or_create(
         key=key,
@@ -45,6 +47,7 @@ def enqueue(
             "body": body,
             "headers": json.dumps(dict(headers or {})),
             "signer": signer,
+            "then": then,
             "due_at": timezone.now(),
         },
     )
@@ -119,7 +122,10 @@ def _give_up(made: OutgoingCall, said: str) -> None:
 
 
 def _end(made: OutgoingCall, state: OutgoingCall.State, said: str) -> None:
-    OutgoingCall.objects.filter(pk=made.pk).update(
-        attempts=made.attempts + 1, state=state, answer=said.replace("\0", "\ufffd")
-    )
+    with transaction.atomic():
+        OutgoingCall.objects.filter(pk=made.pk).update(
+            attempts=made.attempts + 1, state=state, answer=said.replace("\0", "\ufffd")
+        )
+        if made.then and state is OutgoingCall.State.DONE:
+            queue.enqueue(made.then, made.pk)
     metrics.OUTGOING.labels(state.value).inc()

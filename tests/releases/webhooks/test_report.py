@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
@@ -80,7 +79,7 @@ def generic(world: World, server: Server) -> WebhookSource:
 
 def run(queued: Tasks) -> None:
     """What the workers would do, until nothing is left."""
-    known = {"releases.webhooks.report.tell_github": report.tell_github, "portal.outbound.deliver": outbound.deliver}
+    known = {"releases.webhooks.report.commit_found": report.commit_found, "portal.outbound.deliver": outbound.deliver}
     while queued or outbound.deliver_due():
         path, args = queued.pop(0)
         known[path](*args)
@@ -112,20 +111,60 @@ def test_github_is_told_by_commit_statuses_when_a_rollout_is_asked_for_and_when_
     assert server.seen[0].headers["Authorization"] == "Bearer ghp_secret"
 
 
-def test_the_commit_of_a_tag_is_looked_up_first(client: Client, world: World, server: Server, queued: Tasks) -> None:
-    def behave(handler: BaseHTTPRequestHandler) -> None:
-        answer(handler, 200, json.dumps({"sha": COMMIT}).encode())
+def published(client: Client, tag: str = "v1.1.0") -> Rollout:
+    release = {"id": 7, "tag_name": tag, "target_commitish": "main"}
+    payload = {"action": "published", "release": release, "repository": {"full_name": "example/shop"}}
+    return Rollout.objects.get(pk=post_github(client, "release", payload).json()["rollouts"][0])
 
-    server.behave = behave
+
+def test_the_commit_of_a_tag_is_looked_up_first(client: Client, world: World, server: Server, queued: Tasks) -> None:
+    server.behave = lambda handler: answer(handler, 200, COMMIT.encode())
     github(world, server)
-    release = {"id": 7, "tag_name": "v1.1.0", "target_commitish": "main"}
-    post_github(
-        client, "release", {"action": "published", "release": release, "repository": {"full_name": "example/shop"}}
-    )
+    rollout = published(client)
+    run(queued)
+    end(rollout, Phase.SUCCEEDED)
     run(queued)
     paths = [seen.path for seen in server.seen]
-    assert paths == ["/repos/example/shop/commits/v1.1.0", f"/repos/example/shop/statuses/{COMMIT}"]
-    assert Delivery.objects.get().commit == COMMIT
+    assert paths == ["/repos/example/shop/commits/v1.1.0", *[f"/repos/example/shop/statuses/{COMMIT}"] * 2]
+    assert server.seen[0].headers["Accept"] == "application/vnd.github.sha"
+    assert [json.loads(seen.body)["state"] for seen in server.seen[1:]] == ["pending", "success"]
+
+
+def test_a_commit_that_could_not_be_looked_up_is_looked_up_again_and_the_end_is_told(
+    client: Client, world: World, server: Server, queued: Tasks
+) -> None:
+    server.behave = lambda handler: answer(handler, 503)
+    github(world, server)
+    rollout = published(client)
+    run(queued)
+    end(rollout, Phase.FAILED, "it crashes")
+    server.behave = lambda handler: answer(handler, 200, COMMIT.encode())
+    OutgoingCall.objects.update(due_at=rollout.created_at)
+    run(queued)
+    told = [json.loads(seen.body) for seen in server.seen if "statuses" in seen.path]
+    assert [(each["state"], each["description"]) for each in told] == [("failure", "it crashes")]
+
+
+@pytest.mark.parametrize("said", [b"", b"[]", b"main", b'{"sha": null}'])
+def test_what_is_no_commit_is_told_to_nobody(
+    client: Client, world: World, server: Server, queued: Tasks, said: bytes
+) -> None:
+    server.behave = lambda handler: answer(handler, 200, said)
+    github(world, server)
+    published(client)
+    run(queued)
+    assert len(server.seen) == 1
+
+
+def test_a_tag_stays_within_its_place_in_the_address(
+    client: Client, world: World, server: Server, queued: Tasks
+) -> None:
+    source = github(world, server)
+    source.mapping["version"] = "1.1.0"
+    source.save()
+    published(client, "v1/../../../../user")
+    run(queued)
+    assert server.seen[0].path == "/repos/example/shop/commits/v1%2F..%2F..%2F..%2F..%2Fuser"
 
 
 def test_any_ci_is_called_back_with_a_signature(client: Client, world: World, server: Server, queued: Tasks) -> None:
