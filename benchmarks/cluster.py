@@ -51,6 +51,10 @@ class RealCluster:
         """kubectl to its end; RuntimeError has its words."""
         self.wait([self.start(*arguments)])
 
+    def forget(self, namespaces: Sequence[str]) -> None:
+        """Deletes the namespaces, without waiting for their end."""
+        self.run("delete", "namespace", "--wait=false", "--ignore-not-found", *namespaces)
+
     def wait(self, running: Sequence[subprocess.Popen[bytes]]) -> None:
         """All of them to their end; RuntimeError has the words of one that failed."""
         deadline = time.monotonic() + PATIENCE

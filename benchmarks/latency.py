@@ -61,17 +61,23 @@ def _turns(cluster: RealCluster, stage_: Stage, rounds: int) -> list[Turn]:
     where = portal.environment(portal.cluster(cluster.access), f"{NAME}-{time.strftime('%H%M%S')}")
     application = portal.application(NAME, BUNDLE.encode(), "web.yaml")
     stage_.orchestrate()
-    turns = []
-    for number in range(rounds + 1):
-        _push(cluster, f"1.{number}.0")
-        release = portal.release(
-            application, f"1.{number}.0", {"registry.example/web": f"{cluster.registry}/web:1.{number}.0"}
-        )
-        if number == 0:
-            portal.roll_out(release, where, stage_.processes.check)
-        else:
-            turns.append(_turn(cluster, stage_, release, where))
-    return turns
+    try:
+        return [turn for number in range(rounds + 1) if (turn := _change(cluster, stage_, application, where, number))]
+    finally:
+        cluster.forget([where.namespace_for(NAME)])
+
+
+def _change(cluster: RealCluster, stage_: Stage, application: Any, where: Any, number: int) -> Turn | None:
+    """A new version; the first only lays the ground."""
+    from benchmarks import portal
+
+    version = f"1.{number}.0"
+    _push(cluster, version)
+    release = portal.release(application, version, {"registry.example/web": f"{cluster.registry}/web:{version}"})
+    if number:
+        return _turn(cluster, stage_, release, where)
+    portal.roll_out(release, where, stage_.processes.check)
+    return None
 
 
 def _turn(cluster: RealCluster, stage_: Stage, release: Any, where: Any) -> Turn:

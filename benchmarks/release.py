@@ -35,9 +35,12 @@ def main() -> None:
     described = machine.described(**cluster.versions())
     with stage(cluster.registry, cluster.kubeconfig) as portal:
         series = Series(cluster, portal, options)
-        series.lay()
-        for number in range(options.rounds):
-            series.round(number)
+        try:
+            series.lay()
+            for number in range(options.rounds):
+                series.round(number)
+        finally:
+            series.clear()
     series.report(described).publish()
 
 
@@ -71,6 +74,10 @@ class Series:
             self._roll_out(application, first, place)
         self.places["limit"].required_approvals = 1
         self.places["limit"].save()
+
+    def clear(self) -> None:
+        """Leaves nothing in the cluster."""
+        self.cluster.forget([self._namespace(application, place) for application, place in self._laid()])
 
     def _version(self, number: int) -> str:
         """New in every run: nodes keep the images that they have pulled by tag."""
