@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from uuid import uuid4
@@ -20,6 +21,9 @@ from demo import images
 from demo.__main__ import NODES, PLATFORMS
 from demo.options import ROOT, Options, settings
 from demo.processes import Processes
+from environments.kube.access import Access
+from environments.kube.client import Gateway
+from environments.kube.objects import Ref
 from tests.acceptance import shop
 
 PATIENCE = 90.0
@@ -27,6 +31,15 @@ ENDED = ("succeeded", "rejected", "expired", "cancelled", "failed", "aborted", "
 LITTLE = {
     r"requests: \{ cpu: \w+, memory: \w+ \}": "requests: { cpu: 100m, memory: 128Mi }",
     r"limits: \{ cpu: \w+, memory: \w+ \}": "limits: { cpu: 500m, memory: 512Mi }",
+}
+KINDS = {
+    **dict.fromkeys(
+        ("ConfigMap", "Secret", "Service", "ServiceAccount", "ResourceQuota", "PersistentVolumeClaim"), "v1"
+    ),
+    **dict.fromkeys(("Deployment", "StatefulSet", "DaemonSet"), "apps/v1"),
+    "HorizontalPodAutoscaler": "autoscaling/v2",
+    "PodDisruptionBudget": "policy/v1",
+    **dict.fromkeys(("Ingress", "NetworkPolicy"), "networking.k8s.io/v1"),
 }
 Rollout = dict[str, Any]
 T = TypeVar("T")
@@ -110,16 +123,19 @@ class Portal:
         return self.wait(rollout, "succeeded")
 
     # ---- as the cluster's administrator, and at the shell of the portal's host --------------------------------------
-    def kubectl(self, *arguments: str, check: bool = True) -> str:
+    def kubectl(self, *arguments: str) -> str:
         command = [os.environ.get("KUBECTL", "kubectl"), f"--kubeconfig={self.place.kubeconfig}", *arguments]
         done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
-        assert done.returncode == 0 or not check, done.stderr
+        assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def objects(self, kinds: str, namespace: str) -> list[dict[str, Any]]:
-        text = self.kubectl("get", kinds, "-n", namespace, "-o", "json", "--show-managed-fields")
-        found: list[dict[str, Any]] = json.loads(text)["items"]
-        return found
+    @cached_property
+    def gateway(self) -> Gateway:
+        return Gateway(Access.from_kubeconfig(Path(self.place.kubeconfig).read_text()))
+
+    def objects(self, kind: str, namespace: str) -> list[dict[str, Any]]:
+        """What the API server has of one of KINDS, in a namespace."""
+        return self.gateway.list(KINDS[kind], kind, namespace)
 
     def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """A Python program of the portal's."""
@@ -178,6 +194,7 @@ def portal(folder: Path, place: Place | None, *, shops: int = 0, pushed: Sequenc
         running.shops = [f"shop-{uuid4().hex[:6]}" for _ in range(shops)]
         images.push_all(there.registry, list(pushed))
         shop.push_all(there.registry)
+        applications = [*running.shops, *(platform.name for platform in pushed)]
         if place:
             running.demo = modest(folder)
         _lay(running)
@@ -187,7 +204,7 @@ def portal(folder: Path, place: Place | None, *, shops: int = 0, pushed: Sequenc
             yield running
         finally:
             if place:
-                _clear(running)
+                _clear(running, applications)
 
 
 def _sandbox(processes: Processes, state: Path) -> Place:
@@ -233,14 +250,14 @@ def modest(folder: Path) -> Path:
     return copy
 
 
-def _clear(running: Portal) -> None:
-    """Ends the orchestrator, and asks for the removal of every namespace that it has made."""
-    running.stop("orchestrator")
-    listed = running.kubectl("get", "namespaces", "-o", "name").split()
-    ours = re.compile(rf"namespace/({'|'.join([*running.shops, 'ai-workflow-', 'nova-'])})")
-    names = [name for name in listed if ours.match(name)]
-    if names:
-        running.kubectl("delete", "--wait=false", *names, check=False)
+def _clear(running: Portal, applications: Sequence[str]) -> None:
+    """Ends the orchestrators, and asks for the removal of every namespace of these applications."""
+    for name in [name for name in running.processes.running if "orchestrator" in name]:
+        running.stop(name)
+    ours = re.compile(f"({'|'.join(applications)})-")
+    for namespace in running.gateway.list("v1", "Namespace"):
+        if ours.match(namespace["metadata"]["name"]):
+            running.gateway.delete(Ref("v1", "Namespace", "", namespace["metadata"]["name"]))
 
 
 def free_port() -> int:

@@ -75,7 +75,6 @@ def test_a_plan_for_staging_waits_for_a_lead_who_approves_it_at_the_shell(
         (["deploy", "nova", "1.0.0", "test", "--as", "lead"], "There is no environment test; there are: dev, staging"),
         (["deploy", "nova", "9.0.0", "dev", "--as", "lead"], "nova has no release 9.0.0"),
         (["rollback", "nova", "dev", "--as", "lead"], "there is nothing to take back"),
-        (["status"], "Say who acts: --as USERNAME"),
         (["connect", "other", "/nowhere"], "/nowhere cannot be read"),
     ],
 )

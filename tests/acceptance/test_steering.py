@@ -2,6 +2,7 @@
 
 import pytest
 
+from environments.kube.objects import Ref
 from tests.acceptance import shop
 from tests.acceptance.portal import Portal, Refused, until
 from tests.acceptance.world import owners_of_replicas, snapshot
@@ -18,7 +19,8 @@ def running(live: Portal, shop_name: str) -> str:
 
 
 def colour(live: Portal, name: str) -> str:
-    return live.kubectl("get", "configmap", "settings", "-n", f"{name}-dev", "-o", "jsonpath={.data.COLOUR}")
+    settings = live.gateway.get(Ref("v1", "ConfigMap", f"{name}-dev", "settings")) or {}
+    return str(settings["data"]["COLOUR"])
 
 
 def test_a_crash_fails_with_its_last_words_and_one_call_takes_back_all_of_it(live: Portal, running: str) -> None:
@@ -39,10 +41,10 @@ def test_a_rollout_is_paused_in_the_middle_and_goes_on(live: Portal, running: st
     live.say("pause", rollout)
     paused = live.wait(rollout, "paused")
     assert [step["state"] for step in paused["steps"]].count("running") == 1
-    until(lambda: live.objects("deployments", f"{running}-dev")[0]["spec"].get("paused"))
+    until(lambda: live.objects("Deployment", f"{running}-dev")[0]["spec"].get("paused"))
     live.say("resume", paused)
     live.succeed(rollout)
-    deployments = live.objects("deployments", f"{running}-dev")
+    deployments = live.objects("Deployment", f"{running}-dev")
     assert [each["spec"].get("paused") for each in deployments] == [None, None]
     assert {each["status"]["updatedReplicas"] for each in deployments} == {1, 2}
 
@@ -90,6 +92,7 @@ def test_a_newer_rollout_waits_for_the_one_under_way_unless_somebody_lets_it_go_
     assert colour(live, running) == "red"
 
 
+@pytest.mark.lane("kubectl")
 def test_what_people_did_in_between_is_in_the_plan_and_a_rollback_restores_exactly(live: Portal, running: str) -> None:
     namespace = f"{running}-dev"
     before = snapshot(live, namespace)
@@ -107,4 +110,4 @@ def test_what_people_did_in_between_is_in_the_plan_and_a_rollback_restores_exact
     assert by_hand, "the plan does not name what a person added to worker"
     live.wait(live.say("rollback", failed), "rolled back")
     assert snapshot(live, namespace) == before
-    assert [owners_of_replicas(each) for each in live.objects("deployments", namespace)] == [{"slipway-scale"}] * 2
+    assert [owners_of_replicas(each) for each in live.objects("Deployment", namespace)] == [{"slipway-scale"}] * 2

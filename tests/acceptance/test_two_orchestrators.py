@@ -18,7 +18,7 @@ def test_when_one_of_two_orchestrators_is_lost_in_the_middle_the_rollout_goes_on
     twice = [what for what, times in Counter((e["verb"], str(e["data"])) for e in history).items() if times > 1]
     assert twice == []
     assert live.manage("audit", "verify").returncode == 0
-    deployments = live.objects("deployments", f"{shop_name}-dev")
+    deployments = live.objects("Deployment", f"{shop_name}-dev")
     assert {each["metadata"]["name"]: each["status"]["readyReplicas"] for each in deployments} == {
         "web": 2,
         "worker": 1,

@@ -4,12 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from tests.acceptance.portal import Portal
+from tests.acceptance.portal import KINDS, Portal
 
-KINDS = (
-    "configmaps,secrets,services,serviceaccounts,deployments,statefulsets,daemonsets,"
-    "horizontalpodautoscalers,poddisruptionbudgets,ingresses,networkpolicies,resourcequotas,persistentvolumeclaims"
-)
 # What counts writes and times, and what differs though nothing that anybody wants does.
 COUNTERS = ("resourceVersion", "generation", "managedFields", "creationTimestamp")
 NOTES = ("slipway.dev/sequence", "deployment.kubernetes.io/revision")
@@ -18,7 +14,8 @@ Snapshot = dict[str, dict[str, Any]]
 
 def snapshot(portal: Portal, namespace: str) -> Snapshot:
     """{"Kind/name": object without status, counters and notes}; with it who owns the replicas."""
-    return {f"{each['kind']}/{each['metadata']['name']}": _bare(each) for each in portal.objects(KINDS, namespace)}
+    found = [(kind, each) for kind in KINDS for each in portal.objects(kind, namespace)]
+    return {f"{kind}/{each['metadata']['name']}": _bare(each) for kind, each in found}
 
 
 def owners_of_replicas(obj: Mapping[str, Any]) -> set[str]:
