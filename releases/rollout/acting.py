@@ -10,8 +10,8 @@ from typing import Any
 
 from environments.kube.apply import apply_object
 from environments.kube.client import Gateway
-from environments.kube.diagnose import diagnose
-from environments.kube.errors import KubeError, Unauthorized
+from environments.kube.diagnose import diagnose, newest_pods
+from environments.kube.errors import Denied, KubeError, Unauthorized
 from environments.kube.objects import Manifest, Ref
 from environments.kube.ownership import adopt
 from environments.kube.prune import prune_object
@@ -23,6 +23,7 @@ from releases.rollout.wants import (
     Action,
     Adopt,
     Apply,
+    CountRestarts,
     Diagnose,
     Halt,
     Outcome,
@@ -97,12 +98,23 @@ class Hands:
                 return {"object": relevant(found) if found else None}
             case Diagnose():
                 return self._diagnose(action.ref)
+            case CountRestarts():
+                return {"count": self._restarts(action.ref)}
         raise TypeError(f"Nobody knows how to do {action!r}.")
 
     def _apply(self, manifest: Manifest, index: int) -> Result:
         applied = apply_object(self.gateway, manifest, sequence=self.sequence, scaler=index in self.scalers)
         metadata = applied.object["metadata"]
         return {"uid": metadata["uid"], "generation": int(metadata.get("generation") or 0)}
+
+    def _restarts(self, ref: Ref) -> int:
+        found = self.gateway.get(ref)
+        try:
+            pods = newest_pods(self.gateway, found)[1] if found else []
+        except Denied:
+            return 0
+        statuses = [each for pod in pods for each in pod.get("status", {}).get("containerStatuses") or ()]
+        return sum(int(status.get("restartCount") or 0) for status in statuses)
 
     def _diagnose(self, ref: Ref) -> Result:
         found = self.gateway.get(ref)

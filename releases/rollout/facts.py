@@ -49,6 +49,8 @@ class Work:
     adopt: tuple[Ref, ...] = ()
     strategy: str = "rolling"
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    created: frozenset[str] = frozenset()
+    """Ref.key of what was not there when it was planned."""
 
     @classmethod
     def of(cls, plan: Mapping[str, Any]) -> "Work":
@@ -64,6 +66,7 @@ class Work:
             adopt=tuple(Ref(*ref) for ref in plan.get("adopt", ())),
             strategy=strategy.get("name", "rolling"),
             parameters=strategy.get("parameters") or {},
+            created=frozenset(Ref(*row["ref"]).key for row in plan.get("changes", ()) if row["action"] == "create"),
         )
 
 

@@ -81,6 +81,21 @@ class Diagnose(OnObject):
 
 
 @dataclass(frozen=True)
+class CountRestarts(OnObject):
+    """Count how often the containers of a workload's newest pods were restarted. Result: {"count": int}."""
+
+    slot: ClassVar[str] = "restarts"
+    writes: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class RecountRestarts(CountRestarts):
+    """The same, later."""
+
+    slot: ClassVar[str] = "recounted"
+
+
+@dataclass(frozen=True)
 class Trouble:
     """Why an action was not done, in the cluster's words. `retry_after` in seconds where the server named them."""
 

@@ -1,29 +1,20 @@
-"""Steps that wait for workloads: apply a wave and see it up, and verify the whole at the end. Pure."""
+"""Waiting for workloads: how far they are, when to look closer, and the step of a wave. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
-from environments.kube.health import health
 from environments.kube.status import workload_status
 from environments.kube.verdict import Verdict
 from releases.rollout.facts import WATCHED, Memory, Target, View
-from releases.rollout.steps import HEARTBEAT, ApplyStep, Done, Fail, Judgement, Step, Wait, read_due
+from releases.rollout.steps import HEARTBEAT, ApplyStep, Done, Fail, Judgement, Wait, read_due
 from releases.rollout.wants import Action, Diagnose, Read
 
 LOOK_PAUSES = (3.0, 6.0, 12.0, 30.0, 120.0, 300.0)  # seconds without progress before each look at a workload's pods
 FIRST_LOOK_AT_MEMBERS = 1.0  # a StatefulSet may stand on a pod that was broken before
 WITHOUT_WATCH = (2.0,)
 UNSEEN_SECONDS = 2.0  # after which an applied object that no watch told of is read
-# Kinds with nothing to say about their health once they are stored.
-INERT = frozenset({
-    "ClusterRole", "ClusterRoleBinding", "ConfigMap", "CronJob", "CustomResourceDefinition", "EndpointSlice",
-    "Endpoints", "IngressClass", "LimitRange", "Namespace", "NetworkPolicy", "PersistentVolume", "PriorityClass",
-    "ResourceQuota", "Role", "RoleBinding", "Secret", "ServiceAccount", "StorageClass",
-})  # fmt: skip
 FATAL_GRACE = 30.0
-STABLE = 0.0
-NOTE_GRACE = 30.0  # seconds that an object beside the workloads may take to be in order before it is only noted
 
 
 class Judged(NamedTuple):
@@ -66,19 +57,29 @@ def judge_all(view: View, targets: Sequence[Target]) -> list[Judged]:
 
 
 def mark_progress(view: View, judged: Sequence[Judged]) -> Memory:
-    """The memory with the time at which each workload last came on; a workload that came on is a new case."""
+    """The memory with the time at which each workload last came on; a workload that came on is a new case.
+
+    Only what is more than ever before is progress: a container that starts and crashes, over and over, has none.
+    """
     progress, looked = dict(view.slot("progress")), dict(view.slot("looked"))
     for target, verdict in judged:
-        mark = _mark(view, target, verdict)
-        if progress.get(target.key, {}).get("mark") != mark:
-            progress[target.key] = {"mark": mark, "at": view.facts.now}
-            looked.pop(target.key, None)
+        before = progress.get(target.key, {})
+        aim, best = _aim(view, target, verdict), _best(verdict)
+        if before.get("aim") == aim and all(now <= most for now, most in zip(best, before["best"], strict=True)):
+            continue
+        if before.get("aim") == aim:
+            best = [max(pair) for pair in zip(best, before["best"], strict=True)]
+        progress[target.key] = {"aim": aim, "best": best, "at": view.facts.now}
+        looked.pop(target.key, None)
     return {**view.memory, "progress": progress, "looked": looked}
 
 
-def _mark(view: View, target: Target, verdict: Verdict) -> list[Any]:
-    generation = view.written.get(target.key, {}).get("generation", 0)
-    return [verdict.state == "done", verdict.ready, verdict.wanted, verdict.updated, generation]
+def _aim(view: View, target: Target, verdict: Verdict) -> list[int]:
+    return [verdict.wanted, int(view.written.get(target.key, {}).get("generation", 0))]
+
+
+def _best(verdict: Verdict) -> list[int]:
+    return [int(verdict.state == "done"), verdict.ready, verdict.updated]
 
 
 def next_look(view: View, target: Target) -> float:
@@ -220,64 +221,3 @@ class WaveStep(ApplyStep):
 
     def _done(self, judged: Sequence[Judged]) -> str:
         return "; ".join(f"{target.ref.name}: {verdict.why}" for target, verdict in judged)
-
-
-@dataclass(frozen=True)
-class VerifyStep(Step):
-    """Read everything back: workloads up for `stableSeconds`, what stands beside them in order or noted."""
-
-    kind: ClassVar[str] = "verify"
-
-    def _beside(self, view: View) -> list[Target]:
-        return [t for t in self.targets(view) if not is_workload(t) and t.ref.kind not in INERT and not _plain(t)]
-
-    def remember(self, view: View) -> Memory:
-        judged = judge_all(view, self.targets(view))
-        memory = mark_progress(view, judged)
-        up = all(verdict.state == "done" for _, verdict in judged)
-        since = memory.get("up_since") or view.facts.now
-        return {**memory, "up_since": since if up else None}
-
-    def actions(self, view: View) -> tuple[Action, ...]:
-        judged = judge_all(view, self.targets(view))
-        beside = tuple(Read(t.ref) for t in self._beside(view) if self._note(view, t) and read_due(view, t))
-        return (*beside, *reads(view, judged), *looks(view, judged))
-
-    def verdict(self, view: View) -> Judgement:
-        judged = judge_all(view, self.targets(view))
-        if words := failure(view, judged):
-            return Fail(words)
-        if view.memory["up_since"] is None:
-            return self._not_up(view, judged)
-        return self._up(view, judged)
-
-    def _not_up(self, view: View, judged: Sequence[Judged]) -> Judgement:
-        if view.spent >= view.facts.progress_seconds:
-            return Fail(f"not stable after {view.facts.progress_seconds:.0f} s; {waiting(view, judged)}")
-        return Wait(waiting(view, judged), due_in(view, judged))
-
-    def _up(self, view: View, judged: Sequence[Judged]) -> Judgement:
-        steady = parameter(view, "stableSeconds", STABLE)
-        left = view.memory["up_since"] + steady - view.facts.now
-        if left > 0:
-            return Wait(f"{len(judged)} of {len(judged)} ready; they have to stay so for {steady:.0f} s", left)
-        notes = [note for t in self._beside(view) if (note := self._note(view, t))]
-        if notes and view.spent < NOTE_GRACE:
-            return Wait("; ".join(notes), 2.0)
-        ready = f"{len(judged)} of {len(judged)} workloads ready"
-        return Done("; ".join([ready, *(f"to be looked at: {note}" for note in notes)]))
-
-    def _note(self, view: View, target: Target) -> str:
-        """What is not in order with an object beside the workloads; "" where all is."""
-        look = view.look(target.key)
-        if look is None:
-            return f"{target.ref.text}: not read back yet"
-        if look.object is None:
-            return f"{target.ref.text}: it is gone"
-        verdict = health(look.object)
-        return "" if verdict.state in ("done", "suspended") else f"{target.ref.text}: {verdict.why}"
-
-
-def _plain(target: Target) -> bool:
-    """A Service without a load balancer has nothing to wait for."""
-    return target.ref.kind == "Service" and (target.manifest.get("spec") or {}).get("type") != "LoadBalancer"

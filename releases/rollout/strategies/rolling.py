@@ -16,7 +16,8 @@ from releases.rollout.steps import (
     Step,
 )
 from releases.rollout.strategies.base import Parameter, ParameterError, Strategy
-from releases.rollout.waves import VerifyStep, WaveStep
+from releases.rollout.verify import VerifyStep
+from releases.rollout.waves import WaveStep
 
 NAMED = 4
 ZERO = (0, "0", "0%")
@@ -29,7 +30,12 @@ class Rolling(Strategy):
         Parameter("maxSurge", "share", "Pods above the wanted number while it rolls; empty: as the bundle says."),
         Parameter("maxUnavailable", "share", "Pods that may be missing while it rolls; empty: as the bundle says."),
         Parameter("fatalGraceSeconds", "seconds", "How long a pod that cannot come up may take to heal.", 30),
-        Parameter("stableSeconds", "seconds", "How long all has to stay up before it counts as a success.", 0),
+        Parameter(
+            "stableSeconds",
+            "seconds",
+            "How long all has to stay up before it counts as a success; empty: 10 where a container has no "
+            "readiness probe, else 0.",
+        ),
     )
 
     def check(self, parameters: Mapping[str, Any]) -> dict[str, Any]:

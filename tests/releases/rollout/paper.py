@@ -8,7 +8,7 @@ from releases.rollout.engine import Decision, absorb, decide
 from releases.rollout.facts import Facts, Look, Work
 from releases.rollout.state import Record, State
 from releases.rollout.strategies import find
-from releases.rollout.wants import Action, Apply, Diagnose, Halt, Outcome, Read, Trouble
+from releases.rollout.wants import Action, Apply, CountRestarts, Diagnose, Halt, Outcome, Read, Trouble
 from releases.states import Phase, check_move
 
 WEB = Ref("apps/v1", "Deployment", "shop", "web")
@@ -23,6 +23,7 @@ PLACES = {
     "HorizontalPodAutoscaler": ("after", 0),
     "Namespace": ("definitions", 0),
     "Service": ("services", 0),
+    "Ingress": ("after", 0),
 }
 
 
@@ -38,6 +39,12 @@ def plan_of(*refs: Ref, prune: tuple[Ref, ...] = (), adopt: tuple[Ref, ...] = ()
         "strategy": {"name": "rolling", "parameters": parameters},
     }
     plan["steps"] = [step.to_json() for step in find("rolling").steps(Work.of(plan))]
+    return plan
+
+
+def containers_of(plan: dict[str, Any], *containers: dict[str, Any], **spec: Any) -> dict[str, Any]:
+    """The plan with these containers in its first object, and more in its spec."""
+    plan["objects"][0]["manifest"]["spec"] = {"template": {"spec": {"containers": list(containers)}}, **spec}
     return plan
 
 
@@ -75,6 +82,7 @@ class Paper:
         self.broken: dict[str, Trouble] = {}
         self.pods: dict[str, dict[str, Any]] = {}
         self.read: dict[str, dict[str, Any] | None] = {}
+        self.restarts = 0
         self.done: list[Action] = []
         self.phases = [Phase.PROGRESSING]
         self.steps: list[tuple[str, int, str]] = []
@@ -124,6 +132,8 @@ class Paper:
                 return Outcome(action, {"uid": f"uid-{action.ref.name}", "generation": 2})
             case Read():
                 return Outcome(action, {"object": self.read.get(action.key)})
+            case CountRestarts():
+                return Outcome(action, {"count": self.restarts})
             case Diagnose():
                 return Outcome(action, self.pods.get(action.key, {"problems": [], "summary": "", "freed": []}))
         return Outcome(action, {"managers": ["kubectl-edit"], "deleted": True})

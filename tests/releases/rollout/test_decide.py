@@ -1,13 +1,16 @@
 """What is decided, by what is known: no database, no cluster, no clock."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from environments.kube.objects import Ref
 from releases.rollout.wants import Apply, Diagnose, Halt, Prune, Read, Trouble
 from releases.states import Phase
-from tests.releases.rollout.paper import API, DB, SCALER, SETTINGS, WEB, Paper, plan_of, workload
+from tests.releases.rollout.paper import API, DB, SCALER, SETTINGS, WEB, Paper, containers_of, plan_of, workload
 
+INGRESS = Ref("networking.k8s.io/v1", "Ingress", "shop", "web")
 ALL = plan_of(SETTINGS, DB, WEB, API, SCALER)
 AUTOSCALER = {
     "kind": "HorizontalPodAutoscaler",
@@ -363,14 +366,71 @@ def test_all_has_to_stay_up_for_the_time_that_the_strategy_says() -> None:
     assert paper.later(10).phase is Phase.SUCCEEDED
 
 
-def test_an_autoscaler_that_cannot_work_is_noted_and_fails_nothing() -> None:
+@pytest.mark.parametrize(
+    ("containers", "spec", "seconds"),
+    [
+        ([{"readinessProbe": {}}], {}, 0),
+        ([{"readinessProbe": {}}, {}], {}, 10),
+        ([{}], {}, 10),
+        ([{}], {"minReadySeconds": 5}, 0),
+    ],
+)
+def test_what_cannot_say_that_it_is_ready_has_to_stay_up_for_a_while(
+    containers: list[dict[str, Any]], spec: dict[str, Any], seconds: float
+) -> None:
+    paper = Paper(containers_of(plan_of(WEB), *containers, **spec))
+    up(paper, WEB)
+    decision = paper.go()
+    if seconds:
+        assert (decision.phase, decision.due_in) == (Phase.VERIFYING, seconds)
+        decision = paper.later(seconds)
+    assert decision.phase is Phase.SUCCEEDED
+
+
+def test_a_restart_in_that_while_begins_it_anew() -> None:
+    paper = Paper(containers_of(plan_of(WEB), {}))
+    up(paper, WEB)
+    paper.go()
+    paper.restarts = 1
+    assert paper.later(10).phase is Phase.VERIFYING
+    assert paper.later(9).phase is Phase.VERIFYING
+    assert paper.later(1).phase is Phase.SUCCEEDED
+
+
+def test_starting_and_crashing_over_and_over_is_no_progress() -> None:
+    paper = Paper(containers_of(plan_of(WEB), {}))
+    paper.pods[WEB.key] = {"problems": [{"words": "", "fatal": True}], "summary": "web crashes: boom", "freed": []}
+    decision = paper.go()
+    for turn in range(60):
+        paper.tell(WEB, workload(WEB, 3 if turn % 2 else 2))
+        decision = paper.later(2)
+        if decision.due_in is None:
+            break
+    assert decision.phase is Phase.FAILED
+    assert "web crashes: boom" in decision.why
+    assert paper.looked() < 10
+
+
+@pytest.mark.parametrize(("action", "held"), [("create", True), ("update", False)])
+def test_a_success_waits_a_little_for_an_ingress_that_came_with_it(action: str, held: bool) -> None:
+    plan = plan_of(WEB, INGRESS) | {"changes": [{"ref": list(INGRESS), "action": action}]}
+    paper = Paper(plan)
+    up(paper, WEB)
+    paper.read[INGRESS.key] = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": {}, "status": {}}
+    decision = paper.go()
+    assert (decision.phase is Phase.VERIFYING) is held
+    while decision.due_in is not None:
+        decision = paper.later(decision.due_in)
+    assert decision.phase is Phase.SUCCEEDED
+    assert "to be looked at: Ingress shop/web" in decision.records[-1].why
+
+
+def test_an_autoscaler_that_cannot_work_is_noted_and_holds_nothing_up() -> None:
     paper = Paper(plan_of(WEB, SCALER))
     up(paper, WEB)
     broken = {"type": "ScalingActive", "status": "False", "reason": "FailedGetResourceMetric", "message": "no metrics"}
     paper.read[SCALER.key] = {**AUTOSCALER, "status": {"conditions": [broken]}}
     decision = paper.go()
-    while decision.due_in is not None:
-        decision = paper.later(decision.due_in)
     assert decision.phase is Phase.SUCCEEDED
     assert "no metrics" in decision.records[-1].why
 

@@ -1,5 +1,6 @@
 """Rollouts from the request to the end, on a cluster."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -87,6 +88,15 @@ def test_an_image_that_crashes_fails_with_its_last_words_and_is_rolled_back_with
     web = live.get("Deployment", "web")
     assert web
     assert web["status"]["updatedReplicas"] == web["status"]["availableReplicas"] == 2
+
+
+def test_an_image_that_crashes_and_has_no_probe_fails_with_its_last_words_too(live: Portal) -> None:
+    live.push("shop/web", "bad", crash=True, logs=["no database at db:5432"])
+    bundle = files()
+    bundle["base/web.yaml"] = re.sub(r" *readinessProbe: .*\n", "", bundle["base/web.yaml"])
+    rollout = live.wait(live.ask("1.0.0", bundle, {"shop/web": "shop/web:bad"}, parameters=QUICK))
+    assert rollout.phase == Phase.FAILED
+    assert "no database at db:5432" in rollout.why
 
 
 def test_a_rollback_removes_what_people_added_by_hand(live: Portal) -> None:

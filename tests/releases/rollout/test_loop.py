@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 from django.utils import timezone
 
+from portal.queue import sweeps
 from releases.models import Rollout
 from releases.rollout.loop import FAR, ROW, Loop
 from releases.rollout.state import State
@@ -45,3 +46,10 @@ def test_a_vote_may_take_its_time(world: World) -> None:
     Loop().sweep()
     rollout.refresh_from_db()
     assert rollout.due_at > timezone.now() + FAR
+
+
+def test_what_others_look_after_is_called(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    called: list[str] = []
+    monkeypatch.setattr(sweeps, "_sweeps", [lambda: called.append("swept")])
+    Loop().sweep()
+    assert called == ["swept"]
