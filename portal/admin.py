@@ -153,10 +153,10 @@ class OutgoingCallAdmin(ReadOnlyAdmin):
     def try_again(self, request: HttpRequest, chosen: QuerySet[OutgoingCall]) -> None:
         with transaction.atomic():
             for call in chosen.exclude(state=OutgoingCall.State.DONE):
-                OutgoingCall.objects.filter(pk=call.pk).update(
-                    state=OutgoingCall.State.PENDING, attempts=0, due_at=timezone.now()
-                )
-                audit.record("call.retried", call, {"key": call.key}, actor=Actor.of(request.user))
+                # The state is compared again: a worker may have made the call meanwhile.
+                same = OutgoingCall.objects.filter(pk=call.pk, state=call.state)
+                if same.update(state=OutgoingCall.State.PENDING, attempts=0, due_at=timezone.now()):
+                    audit.record("call.retried", call, {"key": call.key}, actor=Actor.of(request.user))
         self.message_user(request, "They are made again in a moment.")
 
     def has_again_permission(self, request: HttpRequest) -> bool:

@@ -16,6 +16,7 @@ from portal.models import ApiToken
 from portal.roles import Verb
 
 MARK = "slw_"
+MOST_NAME = 200  # what the tables have room for where they say who did something
 USED_EVERY = timedelta(minutes=1)
 
 
@@ -79,7 +80,7 @@ def authenticate(text: str) -> Actor | None:
         return None
     _note_use(token, now)
     scope = Scope(frozenset(token.environments), frozenset(token.verbs))
-    return Actor("token", f"{token.user.get_username()} (token {token.name})", token.user, scope)
+    return Actor("token", f"{token.user.get_username()} (token {token.name})"[:MOST_NAME], token.user, scope)
 
 
 def _note_use(token: ApiToken, now: datetime) -> None:

@@ -59,12 +59,14 @@ def locked(rollout: Rollout) -> Rollout:
 
 
 def checked_comment(comment: str, *, needed: bool) -> str:
-    """The comment without outer space. Unacceptable where one is needed and missing, or where it is too long."""
+    """The comment without outer space. Unacceptable where one is needed and missing, or cannot be stored."""
     said = comment.strip()
     if needed and not said:
         raise Unacceptable("Say in a comment what you looked at: it goes into the history with your name.")
     if len(said) > MOST_COMMENT:
         raise Unacceptable(f"The comment is longer than {MOST_COMMENT} characters.")
+    if "\0" in said:
+        raise Unacceptable("The comment has the character U+0000, which cannot be stored.")
     return said
 
 

@@ -10,6 +10,7 @@ from portal import tokens
 from portal.actors import Actor, Scope
 from portal.models import ApiToken, AuditEntry
 from portal.tokens import TokenError
+from releases.models import Rollout
 
 pytestmark = pytest.mark.django_db
 
@@ -28,6 +29,13 @@ def test_a_token_stands_for_its_person_within_its_scope(person: User) -> None:
     text, _ = issue(person)
     actor = tokens.authenticate(text)
     assert actor == Actor("token", "dev (token ci)", person, Scope(frozenset({"dev"}), frozenset({"request"})))
+
+
+def test_long_names_leave_a_name_that_fits_wherever_it_is_written() -> None:
+    long = User.objects.create(username="p" * 150)
+    actor = tokens.authenticate(issue(long, name="t" * 100)[0])
+    assert actor is not None
+    assert len(actor.name) == Rollout._meta.get_field("requested_by").max_length
 
 
 def test_the_database_does_not_have_the_token(person: User) -> None:

@@ -135,6 +135,11 @@ class TestVotes:
         actions.approve(world.people["lead2"], rollout, rollout.plan_digest, "fine")
         assert rollout.phase == Phase.WAITING
 
+    def test_a_comment_that_no_database_keeps_is_told(self, world: World) -> None:
+        rollout = world.rollout(Phase.AWAITING_APPROVAL)
+        with pytest.raises(Unacceptable, match="0000"):
+            actions.approve(world.people["lead"], rollout, rollout.plan_digest, "fine\0")
+
     def test_planning_anew_voids_them(self, world: World) -> None:
         world.environments["prod"].required_approvals = 2
         world.environments["prod"].save()
