@@ -197,19 +197,24 @@ class Lines:
     def __init__(self, response: BaseHTTPResponse) -> None:
         self._response = response
         self._closed = threading.Event()
+        self._reading = threading.Lock()
         self._lines = self._read()
 
     def __iter__(self) -> Iterator[bytes]:
         return self
 
     def __next__(self) -> bytes:
-        return next(self._lines)
+        with self._reading:
+            return next(self._lines)
 
     def close(self) -> None:
-        if not self._closed.is_set():
-            self._closed.set()
-            with suppress(RuntimeError, ValueError, OSError):  # the watch has ended by itself
-                self._response.shutdown()
+        self._closed.set()
+        with suppress(RuntimeError, ValueError, OSError):  # the watch has ended by itself
+            self._response.shutdown()
+        # Where another thread is reading, that is over now, and the connection is closed there.
+        if self._reading.acquire(blocking=False):
+            self._response.close()
+            self._reading.release()
 
     def _read(self) -> Iterator[bytes]:
         rest = b""

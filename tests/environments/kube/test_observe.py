@@ -275,6 +275,7 @@ def test_a_callback_that_raises_does_not_end_the_watch():
         eventually(lambda: len(calls) > 1)
         watcher.stop()
         watcher.join(5)
+        gateway.close()
 
 
 @pytest.mark.parametrize("moment", ["silent", "pausing", "at once"])
@@ -317,3 +318,16 @@ def test_contents_of_configuration_are_not_kept():
 def test_endpoints_are_kept():
     endpoint_slice = json.loads((SHAPES / "endpointslice.json").read_text())
     assert relevant(endpoint_slice)["endpoints"] == endpoint_slice["endpoints"]
+
+
+@pytest.mark.parametrize("read", [0, 1], ids=["before it is read", "in the middle"])
+def test_lines_that_are_closed_give_their_connection_back(read):
+    with scripted(watch(change("ADDED", web()), END)) as server:
+        gateway = Gateway(Access(server=server.url, token="t"), attempts=1)
+        lines = gateway.stream(PATH, read_timeout=5)
+        for _ in range(read):
+            next(lines)
+        response = lines._response
+        lines.close()
+        assert response.closed
+        assert len(list(lines)) <= 1
