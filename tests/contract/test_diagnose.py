@@ -28,14 +28,18 @@ def broken(behaviour: Manifest | None = None, *, kind: str = "Deployment", pod: 
     return made
 
 
-def first_problem(space: Space, kind: str, wanted: str) -> Problem:
-    """The first problem of that kind that a look at the workload finds."""
+def first_look(space: Space, kind: str, wanted: str) -> tuple[Problem, ...]:
+    """The problems of the first look at the workload that finds the wanted words: a crash loop is well in between."""
 
     def look():
         problems = diagnose(space.gateway, space.found(space.ref(kind)))
-        return next((problem for problem in problems if wanted in problem.words), None)
+        return problems if any(wanted in problem.words for problem in problems) else ()
 
     return space.until(look)
+
+
+def first_problem(space: Space, kind: str, wanted: str) -> Problem:
+    return next(problem for problem in first_look(space, kind, wanted) if wanted in problem.words)
 
 
 INIT = {
@@ -135,8 +139,7 @@ def test_only_the_newest_pods_are_looked_at(space: Space):
     space.apply(broken({"pull_error": "not found"}))
     first_problem(space, "Deployment", "cannot be pulled")
     space.apply(broken(CRASH))
-    first_problem(space, "Deployment", "crashes with exit code 3")
-    problems = diagnose(space.gateway, space.found())
+    problems = first_look(space, "Deployment", "crashes with exit code 3")
     assert {problem.kind for problem in problems} == {"crash"}
 
 

@@ -225,6 +225,6 @@ def test_images_that_are_not_settled_are_named() -> None:
 def test_a_bundle_of_two_hundred_objects_renders_well_under_a_second() -> None:
     files = bundle(base="---\n".join(DEPLOYMENT.replace("name: web\n", f"name: web-{n}\n", 1) for n in range(200)))
     rendered(files)
-    began = time.perf_counter()
+    began = time.process_time()  # what other processes take meanwhile does not count
     rendered(files)
-    assert time.perf_counter() - began < 0.5
+    assert time.process_time() - began < 0.5
