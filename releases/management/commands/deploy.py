@@ -18,7 +18,6 @@ from releases.models import Application, Release, Rollout
 from releases.plan import load_plan, plan_now
 from releases.states import ENDED, InvalidTransition, Phase
 
-
 REFUSALS = (PermissionDenied, InvalidTransition, Unacceptable, BundleError, PlanRefused, PlanPostponed)
 
 
