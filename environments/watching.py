@@ -122,7 +122,9 @@ class Watching(threading.Thread):
 
     def _lease(self, pk: int) -> bool:
         now = timezone.now()
-        free = Q(watched_until=None) | Q(watched_until__lt=now) | Q(watched_by=self._host)
+        # No lease is that long: one that ends so late is from before the clock was put back.
+        free = Q(watched_until=None) | Q(watched_until__lt=now) | Q(watched_until__gt=now + 2 * LEASE)
+        free |= Q(watched_by=self._host)
         until = {"watched_by": self._host, "watched_until": now + LEASE}
         return Cluster.objects.filter(free, pk=pk).update(**until) == 1
 
@@ -210,8 +212,8 @@ class Watching(threading.Thread):
             if now != held.saved and now[0]:
                 # What others noted as trouble stays, until a watch has had some of its own.
                 ours = {"trouble": now[1]} if now[1] or (held.saved and held.saved[1]) else {}
-                held.saved = now
                 Cluster.objects.filter(pk=pk, watched_by=self._host).update(watch=now[0], **ours)
+                held.saved = now
 
     def _flush(self) -> float:
         """Writes what may be written now; the seconds until there may be more."""

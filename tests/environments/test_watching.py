@@ -201,3 +201,11 @@ def test_a_listener_that_raises_does_not_end_the_watching(
     until(lambda: row() and not raising)
     sandbox.client.create(deployment("other"))
     until(lambda: (cluster.pk, {"shop"}) in told.changes)
+
+
+def test_a_lease_from_before_the_clock_was_put_back_holds_nobody_off(
+    cluster: Cluster, watch: Callable[..., Watching]
+) -> None:
+    Cluster.objects.update(watched_by="gone", watched_until=timezone.now() + timedelta(days=1))
+    watch("here")
+    until(lambda: Cluster.objects.filter(watched_by="here").exists())
