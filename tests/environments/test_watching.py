@@ -11,6 +11,7 @@ from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from environments.kube.access import Access
+from environments.kube.transport import Transport
 from environments.models import Cluster, Workload
 from environments.sandbox import Sandbox
 from environments.watching import Watching
@@ -209,3 +210,20 @@ def test_a_lease_from_before_the_clock_was_put_back_holds_nobody_off(
     Cluster.objects.update(watched_by="gone", watched_until=timezone.now() + timedelta(days=1))
     watch("here")
     until(lambda: Cluster.objects.filter(watched_by="here").exists())
+
+
+def test_one_watch_a_kind_serves_every_application_and_nothing_else_is_asked(
+    cluster: Cluster, sandbox: Sandbox, watch: Callable[..., Watching], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched, asked = [], []
+    lines, ask = Transport.lines, Transport._ask
+    monkeypatch.setattr(Transport, "lines", lambda self, path, *more: watched.append(path) or lines(self, path, *more))
+    monkeypatch.setattr(Transport, "_ask", lambda self, call: asked.append(call) or ask(self, call))
+    watch()
+    until(lambda: Cluster.objects.filter(watch="live").exists())
+    asked.clear()
+    for name in ("web", "api", "worker"):
+        sandbox.client.create(deployment(name))
+    until(lambda: Workload.objects.filter(deleted=False).count() == 3)
+    assert sorted(path.rpartition("/")[2] for path in watched) == ["daemonsets", "deployments", "jobs", "statefulsets"]
+    assert asked == []
