@@ -90,5 +90,12 @@ def postgres(url: object) -> dict[str, object]:
         "PASSWORD": unquote(password or ""),
         "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {"connect_timeout": 5},
+        # A server that vanishes without a word: a query on its connection would wait for a quarter of an hour.
+        "OPTIONS": {
+            "connect_timeout": 5,
+            "tcp_user_timeout": 10_000,
+            "keepalives_idle": 10,
+            "keepalives_interval": 5,
+            "keepalives_count": 2,
+        },
     }

@@ -60,10 +60,10 @@ def advance_one(claim: Claim) -> None:
         log.exception("The database failed in a pass.", rollout=claim.rollout.pk)
         connection.close()
     except ConnectError as error:
-        _postpone(claim, str(error), give_up=False)
+        _postpone(claim, str(error), may_end=False)
     except Exception as error:
         log.exception("A pass failed.", rollout=claim.rollout.pk)
-        _postpone(claim, f"{type(error).__name__}: {error}", give_up=True)
+        _postpone(claim, f"{type(error).__name__}: {error}", may_end=True)
 
 
 def drive(claim: Claim) -> bool:
@@ -146,14 +146,14 @@ def _hands(claim: Claim, loaded: Loaded) -> Hands:
     )
 
 
-def _postpone(claim: Claim, why: str, *, give_up: bool) -> None:
+def _postpone(claim: Claim, why: str, *, may_end: bool) -> None:
     """Says why a pass failed and when the next is; a live rollout that only fails is ended."""
     PASSES.labels("failed").inc()
     attempts = claim.rollout.attempts + 1
     pause = min(2.0**attempts, LONGEST_PAUSE)
     try:
         claim.reload()
-        if give_up and attempts >= GIVE_UP_AFTER and Phase(claim.rollout.phase) in LIVE:
+        if may_end and attempts >= GIVE_UP_AFTER and Phase(claim.rollout.phase) in LIVE:
             _end(claim, why)
             return
         fields = {"why": f"{why} Next try in {pause:.0f} s.", "attempts": attempts}

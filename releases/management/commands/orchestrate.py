@@ -6,6 +6,8 @@ import socket
 import threading
 import time
 from argparse import ArgumentParser
+from collections.abc import Callable
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -74,24 +76,15 @@ def _stop_on_signals() -> threading.Event:
 def _run(loop: Loop, queue: QueueCluster, stop: threading.Event, options: dict[str, Any]) -> str:
     """Until it is told to stop; why it gave up, or ""."""
     log.info("running", pid=os.getpid())
-    sweep_at = beat_at = head_at = 0.0
+    duties = (Duty(SWEEP, partial(_sweep, loop)), Duty(BEAT, partial(beat, "orchestrator")), Duty(HEAD, audit.publish_head))
     while not stop.is_set():
-        now = time.monotonic()
         try:
             loop.tick()
-            if now >= sweep_at:
-                sweep_at = now + SWEEP
-                close_old_connections()
-                loop.sweep()
-            if now >= beat_at:
-                beat_at = now + BEAT
-                if trouble := queue.wedged(options["stuck_after"]):
-                    log.error("stuck", why=trouble)
-                    return trouble
-                beat("orchestrator")
-            if now >= head_at:
-                head_at = now + HEAD
-                audit.publish_head()
+            for duty in duties:
+                duty.do()
+            if trouble := queue.wedged(options["stuck_after"]):
+                log.error("stuck", why=trouble)
+                return trouble
             if options["until_idle"] and idle():
                 break
         except Error:
@@ -100,3 +93,23 @@ def _run(loop: Loop, queue: QueueCluster, stop: threading.Event, options: dict[s
             stop.wait(1)
         loop.wait()
     return ""
+
+
+def _sweep(loop: Loop) -> None:
+    close_old_connections()
+    loop.sweep()
+
+
+class Duty:
+    """What is done every so many seconds."""
+
+    def __init__(self, seconds: float, work: Callable[[], object]) -> None:
+        self._seconds = seconds
+        self._work = work
+        self._due = 0.0
+
+    def do(self) -> None:
+        """Does it if it is time."""
+        if time.monotonic() >= self._due:
+            self._due = time.monotonic() + self._seconds
+            self._work()
