@@ -1,17 +1,11 @@
 """A whole embedded cluster in a thread of this process."""
 
-import asyncio
-import contextlib
 import json
-import socket
 import tempfile
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
-
-import uvicorn
 
 from environments.sandbox.api import Api
 from environments.sandbox.certificates import Certificates
@@ -20,12 +14,11 @@ from environments.sandbox.faults import Faults
 from environments.sandbox.kubeconfig import kubeconfig
 from environments.sandbox.running import Running, start
 from environments.sandbox.server import Server
+from environments.sandbox.serving import Serving
 from environments.sandbox.store import Store
-from environments.sandbox.striking import Protocol
 from environments.sandbox.tokens import Tokens
 
 NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
-_START, _STOP = 10.0, 5.0
 
 
 class Sandbox:
@@ -61,8 +54,7 @@ class Sandbox:
         self.certificates = Certificates(**kept["certificates"]) if kept else Certificates.made(host)
         self._place, self._inside = (host, port), (nodes, speed, registry_port) if controllers else None
         self._running: Running | None = None
-        self._server: uvicorn.Server | None = None
-        self._thread: threading.Thread | None = None
+        self._server: Serving | None = None
         self.url = ""
 
     # -- what a test or the demo reads ------------------------------------------------------------------------------
@@ -119,14 +111,15 @@ class Sandbox:
                 images=self._kept_images,
                 authority=self.certificates.authority,
             )
-        self._serve()
+        app, (host, port) = Server(self.api, self.tokens, self.faults).app, self._place
+        self._server = Serving(app, host, port, name="sandbox-api", tls=self.certificates.context())
+        self.url = "https://{}:{}".format(*self._server.address)
         return self
 
     def stop(self) -> None:
-        if self._server is not None and self._thread is not None:
+        if self._server is not None:
             self.faults.cut_watches()
-            self._server.should_exit = True
-            self._thread.join(_STOP)
+            self._server.stop()
         if self._running is not None:
             self._running.stop()
             self._running = None
@@ -151,31 +144,3 @@ class Sandbox:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-
-    def _serve(self) -> None:
-        listener = socket.create_server(self._place, backlog=512)
-        # asyncio does so itself only for sockets that name their protocol; without it each answer waits 40 ms.
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        host, port = listener.getsockname()[:2]
-        self.url = f"https://{host}:{port}"
-        config = uvicorn.Config(
-            Server(self.api, self.tokens, self.faults).app,
-            http=Protocol,
-            log_level="critical",
-            access_log=False,
-            lifespan="off",
-            ws="none",
-            timeout_graceful_shutdown=1,
-        )
-        config.load()
-        config.ssl = self.certificates.context()
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._run, args=(listener,), name="sandbox-api", daemon=True)
-        self._thread.start()
-        with contextlib.closing(socket.create_connection((host, port), timeout=_START)):
-            pass
-
-    def _run(self, listener: socket.socket) -> None:
-        assert self._server is not None
-        with contextlib.suppress(asyncio.CancelledError):
-            asyncio.run(self._server.serve(sockets=[listener]))
