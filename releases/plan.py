@@ -16,8 +16,8 @@ from environments.kube.objects import Manifest, Ref
 from environments.manifests.errors import BundleError
 from environments.manifests.images import repository_of
 from environments.models import Environment
-from portal import audit, blobs
-from portal.actors import SYSTEM
+from portal import blobs
+from releases.chronicle import entry
 from releases.drift import Drift, compare
 from releases.errors import PlanPostponed, PlanRefused
 from releases.models import Rollout, Step
@@ -253,7 +253,7 @@ def _store(rollout: Rollout, planned: Planned, now: datetime) -> None:
         current.due_at = current.expires_at if needed else now
         save(current)
         _store_steps(current, planned.document)
-        _record("rollout.planned", current, {"digest": current.plan_digest, "back": label(planned.document)})
+        entry(current, "rollout.planned", {"digest": current.plan_digest, "back": label(planned.document)})
         if not needed:
             wake(current)
 
@@ -273,7 +273,7 @@ def _refuse(rollout: Rollout, words: str, now: datetime) -> None:
             return
         end(current, Phase.FAILED, words, now)
         save(current)
-        _record("rollout.refused", current, {"why": words})
+        entry(current, "rollout.refused", {"why": words})
 
 
 def _postpone(rollout: Rollout, words: str, retry_after: float | None, now: datetime) -> None:
@@ -293,14 +293,3 @@ def _unchanged(rollout: Rollout) -> Rollout | None:
     rows = Rollout.objects.select_for_update(of=("self",)).select_related("release", "application", "environment")
     current = rows.get(pk=rollout.pk)
     return current if (current.version, current.phase) == (rollout.version, Phase.PLANNING) else None
-
-
-def _record(verb: str, rollout: Rollout, data: dict[str, Any]) -> None:
-    audit.record(
-        verb,
-        rollout,
-        {"release": rollout.release.version, **data},
-        actor=SYSTEM,
-        environment=rollout.environment.name,
-        application=rollout.application.name,
-    )

@@ -1,14 +1,12 @@
 """Who goes first: one live rollout an application and environment, the others in the order they were asked for."""
 
-from collections.abc import Mapping
 from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
 
-from portal import audit
-from portal.actors import SYSTEM
+from releases.chronicle import entry
 from releases.drift import Drift
 from releases.models import Approval, Rollout
 from releases.rollout import outcomes
@@ -107,7 +105,7 @@ def expire(rollout: Rollout, now: datetime) -> bool:
     last = f" {rollout.why}" if rollout.phase != Phase.AWAITING_APPROVAL else ""
     end(rollout, Phase.EXPIRED, f"{why}{last}", now)
     save(rollout)
-    _record("rollout.expired", rollout)
+    entry(rollout, "rollout.expired")
     return True
 
 
@@ -141,7 +139,7 @@ def drifted(rollout: Rollout, drift: Drift) -> None:
     if required_approvals(rollout) == 0 and _another_went_since(rollout):
         back_to_planning(rollout)
     save(rollout)
-    _record("rollout.drifted", rollout, {"drift": drift.words})
+    entry(rollout, "rollout.drifted", {"drift": drift.words})
 
 
 def back_to_planning(rollout: Rollout) -> None:
@@ -165,8 +163,3 @@ def save(rollout: Rollout) -> None:
 
 def _another_went_since(rollout: Rollout) -> bool:
     return siblings(rollout).filter(finished_at__gt=rollout.planned_at).exists()
-
-
-def _record(verb: str, rollout: Rollout, data: Mapping[str, object] | None = None) -> None:
-    names = {"environment": rollout.environment.name, "application": rollout.application.name}
-    audit.record(verb, rollout, data or {}, actor=SYSTEM, **names)

@@ -10,7 +10,8 @@ from environments.access import require
 from environments.models import Environment
 from portal.actors import Actor
 from portal.roles import Verb
-from releases.actions.changing import changing, checked_comment, record
+from releases.actions.changing import changing, checked_comment
+from releases.chronicle import entry
 from releases.errors import Unacceptable
 from releases.models import Application, Release, Rollout
 from releases.queueing import back_to_planning, running_release
@@ -69,7 +70,7 @@ def replan(actor: Actor, rollout: Rollout, reason: str = "") -> Rollout:
     return rollout
 
 
-def _begin(actor: Actor, asked: Rollout, environment: Environment, entry: str, reason: str) -> Rollout:
+def _begin(actor: Actor, asked: Rollout, environment: Environment, line: str, reason: str) -> Rollout:
     asked.application, asked.environment = asked.release.application, environment
     asked.requester, asked.requested_by = actor.user, actor.name
     asked.phase, asked.due_at = Phase.PLANNING, timezone.now()
@@ -77,7 +78,7 @@ def _begin(actor: Actor, asked: Rollout, environment: Environment, entry: str, r
     asked.save()
     said = checked_comment(reason, needed=False)
     data = {"strategy": asked.strategy, "parameters": asked.parameters} | ({"comment": said} if said else {})
-    record(actor, asked, entry, data)
+    entry(asked, line, data, actor=actor)
     wake(asked)
     return asked
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from portal import audit
 from portal.actors import Actor
 from releases.actions import guards
+from releases.chronicle import entry
 from releases.errors import Unacceptable
 from releases.models import Rollout
 from releases.queueing import save
@@ -28,8 +28,8 @@ class Change:
 
 
 @contextmanager
-def changing(actor: Actor, rollout: Rollout, verb: str, entry: str, comment: str = "") -> Iterator[Change]:
-    """Gives the locked rollout once the guards of `verb` agree; saves it, records `entry` and wakes the loop.
+def changing(actor: Actor, rollout: Rollout, verb: str, line: str, comment: str = "") -> Iterator[Change]:
+    """Gives the locked rollout once the guards of `verb` agree; saves it, records `line` and wakes the loop.
 
     Raises what the guards raise, Unacceptable for a missing comment, and InvalidTransition where another
     rollout became live in the same moment.
@@ -41,7 +41,7 @@ def changing(actor: Actor, rollout: Rollout, verb: str, entry: str, comment: str
             said = checked_comment(comment, needed=guards.RULES[verb].needs_comment)
             yield change
             save(change.rollout)
-            record(actor, change.rollout, entry, change.data | ({"comment": said} if said else {}))
+            entry(change.rollout, line, change.data | ({"comment": said} if said else {}), actor=actor)
             if not change.rollout.ended:
                 wake(change.rollout)
     except IntegrityError as error:
@@ -68,15 +68,3 @@ def checked_comment(comment: str, *, needed: bool) -> str:
     if "\0" in said:
         raise Unacceptable("The comment has the character U+0000, which cannot be stored.")
     return said
-
-
-def record(actor: Actor, rollout: Rollout, entry: str, data: dict[str, Any]) -> None:
-    """The audit entry of a rollout, with its environment and application."""
-    audit.record(
-        entry,
-        rollout,
-        {"release": rollout.release.version, **data},
-        actor=actor,
-        environment=rollout.environment.name,
-        application=rollout.application.name,
-    )

@@ -1,8 +1,9 @@
 """What people want of a rollout under way: recorded here, done by the reconciler; and the ways on from an end."""
 
 from portal.actors import Actor
-from releases.actions.changing import changing, locked, record
+from releases.actions.changing import changing, locked
 from releases.actions.guards import RUNNING, overtaken
+from releases.chronicle import entry
 from releases.models import Rollout
 from releases.queueing import end, enter_live, save
 from releases.states import ENDED, LIVE, Phase
@@ -71,8 +72,8 @@ def supersede(actor: Actor, rollout: Rollout, comment: str = "") -> Rollout:
     return rollout
 
 
-def _wish(actor: Actor, rollout: Rollout, verb: str, entry: str, comment: str) -> Rollout:
-    with changing(actor, rollout, verb, entry, comment) as change:
+def _wish(actor: Actor, rollout: Rollout, verb: str, line: str, comment: str) -> Rollout:
+    with changing(actor, rollout, verb, line, comment) as change:
         change.rollout.intent, change.rollout.intent_by = verb, actor.name
     return rollout
 
@@ -88,5 +89,5 @@ def _give_way(actor: Actor, other: Rollout, newer: Rollout) -> None:
         why = f"Superseded by rollout {newer.pk} ({newer.release.version}), by {actor.name}."
         end(other, Phase.CANCELLED, why)
     save(other)
-    record(actor, other, "rollout.superseded", {"by": newer.pk})
+    entry(other, "rollout.superseded", {"by": newer.pk}, actor=actor)
     wake(other)
