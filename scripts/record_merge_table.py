@@ -92,7 +92,7 @@ def ask(kubeconfig: str, path: str) -> Any:
 
 def defaults(kubeconfig: str) -> dict[tuple[str, str], Any]:
     """Defaults by definition and field."""
-    found = {}
+    found: dict[tuple[str, str], Any] = {}
     paths = ask(kubeconfig, "/openapi/v3")["paths"]
     for api_version in KINDS:
         place = f"apis/{api_version}" if "/" in api_version else f"api/{api_version}"
@@ -156,7 +156,7 @@ def messages(modules: Path, version: str) -> dict[str, list[tuple[str, str, str]
     for module in (f"api@{version}", f"apimachinery@{version}", f"apiextensions-apiserver@{version}"):
         for place in (modules / module).rglob("generated.proto"):
             text = place.read_text()
-            package = re.search(r"^package ([\w.]+);", text, re.MULTILINE)[1]
+            package = re.findall(r"^package ([\w.]+);", text, re.MULTILINE)[0]
             for name, body in MESSAGE.findall(text):
                 found[f"{package}.{name}"] = PART.findall(body)
     return found
@@ -171,7 +171,7 @@ def number(definitions: dict[str, Any], known: dict[str, list[tuple[str, str, st
 
 
 def numbered(message: str, properties: dict[str, Any], known: dict[str, list[tuple[str, str, str]]]) -> dict[str, Any]:
-    found = {}
+    found: dict[str, Any] = {}
     for kind, field, place in known[message]:
         inlined = kind.removeprefix(".") if kind.startswith(".") else f"{message.rpartition('.')[0]}.{kind}"
         if field in properties:
