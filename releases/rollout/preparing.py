@@ -9,13 +9,13 @@ from django.db import IntegrityError
 from django.utils import timezone
 
 from environments.clusters import ConnectError
+from releases.chronicle import entry
 from releases.drift import Drift
 from releases.errors import PlanPostponed
 from releases.models import Rollout
 from releases.plan import confirm, pause_after, plan_rollout
 from releases.queueing import drifted, end, enter_live, expire, save, why_waiting
 from releases.rollout.claims import Claim
-from releases.rollout.recording import entry
 from releases.rollout.state import State
 from releases.states import Phase
 

@@ -5,8 +5,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from portal import audit
-from portal.actors import SYSTEM
+from releases.chronicle import entry
 from releases.models import Rollout, Step
 from releases.queueing import wake_next
 from releases.rollout import outcomes
@@ -61,12 +60,6 @@ def lay_out(rollout: Rollout, work: Work, track: str) -> None:
         [Step(rollout=rollout, track=track, index=i, label=step["label"]) for i, step in enumerate(work.steps)],
         ignore_conflicts=True,
     )
-
-
-def entry(rollout: Rollout, verb: str, data: dict[str, Any]) -> None:
-    """An audit entry by the portal itself."""
-    names = {"environment": rollout.environment.name, "application": rollout.application.name}
-    audit.record(verb, rollout, {"release": rollout.release.version, **data}, actor=SYSTEM, **names)
 
 
 def _record_step(rollout: Rollout, work: Work, each: Record) -> None:
