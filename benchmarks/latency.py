@@ -46,7 +46,7 @@ class Turn:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.latency", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--rounds", type=int, default=20)
     options = parser.parse_args()
     cluster = RealCluster.from_environment()
     described = machine.described(**cluster.versions())

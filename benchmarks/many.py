@@ -67,7 +67,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.many", description=__doc__)
     parser.add_argument("--rollouts", type=int, default=1000)
     parser.add_argument("--seconds", type=int, default=60, help="of each of the two windows")
-    parser.add_argument("--settle", type=int, default=60, help="seconds between the last start and the first window")
+    parser.add_argument("--settle", type=int, default=30, help="seconds between the last start and the first window")
     parser.add_argument("--database", choices=["sqlite", "postgres"], default="sqlite")
     options = parser.parse_args()
     described = machine.described()

@@ -28,7 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.release", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--size", default="prod", choices=["dev", "staging", "prod"], help="replicas and requests")
-    parser.add_argument("--startup", type=float, default=3, help="seconds that a pod takes until it listens")
+    parser.add_argument("--startup", type=float, default=4, help="seconds that a pod takes until it listens")
     parser.add_argument("--whole", action="store_true", help="also the bundle with its migration and its own waves")
     options = parser.parse_args()
     cluster = RealCluster.from_environment()
