@@ -76,7 +76,11 @@ def _stop_on_signals() -> threading.Event:
 def _run(loop: Loop, queue: QueueCluster, stop: threading.Event, options: dict[str, Any]) -> str:
     """Until it is told to stop; why it gave up, or ""."""
     log.info("running", pid=os.getpid())
-    duties = (Duty(SWEEP, partial(_sweep, loop)), Duty(BEAT, partial(beat, "orchestrator")), Duty(HEAD, audit.publish_head))
+    duties = (
+        Duty(SWEEP, partial(_sweep, loop)),
+        Duty(BEAT, partial(beat, "orchestrator")),
+        Duty(HEAD, audit.publish_head),
+    )
     while not stop.is_set():
         try:
             loop.tick()
