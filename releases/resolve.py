@@ -7,12 +7,6 @@ from django.conf import settings
 from environments import registry
 from environments.models import RegistryAccount
 from releases.errors import PlanPostponed, PlanRefused
-from releases.models import Release
-
-
-def resolve_images(release: Release) -> dict[str, str]:
-    """{name: "repository@sha256:…"} of a release's images, as `pin` does it."""
-    return pin(release.images)
 
 
 def pin(references: Mapping[str, str]) -> dict[str, str]:
