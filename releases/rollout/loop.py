@@ -24,7 +24,7 @@ DELIVER = "portal.outbound.deliver_due"
 TICK = 0.25
 BATCH = 20
 SPREAD = 8  # batches at least, while there are few: no worker waits while another has a row of them
-MOST = 160  # rollouts that one tick leases
+MOST = 32  # rollouts that one tick leases: all are reached while their tickets last
 ROW = 8  # messages that wait at most before more is leased: a ticket that lay about for too long is void
 FAR = timedelta(minutes=10)  # further ahead nothing is put off
 
