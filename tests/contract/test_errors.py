@@ -28,7 +28,8 @@ DRY = ("dryRun", "All")
 
 
 def same(text: str) -> str:
-    return UID.sub("UID", NAMESPACE.sub("NS", text))
+    # A part of a uid can look like a namespace of the recordings (f123).
+    return NAMESPACE.sub("NS", UID.sub("UID", text))
 
 
 def recorded(name: str) -> Manifest:
