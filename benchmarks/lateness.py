@@ -15,16 +15,17 @@ def read(folder: Path) -> list[Line]:
 
 
 def lateness(lines: Iterable[Line], since: float, until: float) -> list[float]:
-    """Seconds from each time that a rollout was due between the two instants to the end of the pass that followed."""
+    """Seconds from each time that a rollout was due to the end of the pass that followed, where that ended in between."""
     done: dict[int, list[float]] = defaultdict(list)
     due: list[tuple[int, float]] = []
     for what, rollout, at in lines:
         if what == "done":
             done[rollout].append(at)
-        elif what == "due" and since <= at < until:
+        elif what == "due":
             due.append((rollout, at))
     ends = {rollout: sorted(ended) for rollout, ended in done.items()}
-    return [took for rollout, at in due if (took := _next(ends.get(rollout, []), at)) is not None]
+    followed = [(at, _next(ends.get(rollout, []), at)) for rollout, at in due]
+    return [end - at for at, end in followed if end is not None and since <= end < until]
 
 
 def passes(lines: Iterable[Line], since: float, until: float) -> list[float]:
@@ -41,4 +42,4 @@ def passes(lines: Iterable[Line], since: float, until: float) -> list[float]:
 
 def _next(ends: list[float], at: float) -> float | None:
     place = bisect_left(ends, at)
-    return ends[place] - at if place < len(ends) else None
+    return ends[place] if place < len(ends) else None

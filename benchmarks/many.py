@@ -67,7 +67,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.many", description=__doc__)
     parser.add_argument("--rollouts", type=int, default=1000)
     parser.add_argument("--seconds", type=int, default=60, help="of each of the two windows")
-    parser.add_argument("--settle", type=int, default=30, help="seconds between the last start and the first window")
+    parser.add_argument("--settle", type=int, default=60, help="seconds between the last start and the first window")
     parser.add_argument("--database", choices=["sqlite", "postgres"], default="sqlite")
     options = parser.parse_args()
     described = machine.described()
@@ -115,6 +115,8 @@ class Crowd:
             window.late = lateness(lines, window.began, window.ended)
             window.passes = passes(lines, window.began, window.ended)
         self._still_live()
+        if not (quiet.late and busy.late):
+            raise RuntimeError(f"No rollout was looked at. {self.portal.processes.obituary('orchestrator')}")
         return started, [quiet, busy]
 
     def _start(self) -> float:

@@ -42,7 +42,8 @@ def test_rounds_that_do_not_pair_have_no_ratio() -> None:
 
 def test_lateness_is_from_due_to_the_end_of_the_next_pass() -> None:
     assert lateness(LINES, 0, 20) == pytest.approx([0.5, 1.0])
-    assert lateness(LINES, 11, 20) == pytest.approx([1.0])
+    assert lateness(LINES, 10.6, 20) == pytest.approx([1.0])
+    assert lateness(LINES, 0, 13) == pytest.approx([0.5])
     assert passes(LINES, 0, 20) == pytest.approx([0.3, 0.5])
 
 
