@@ -15,7 +15,7 @@ def read(folder: Path) -> list[Line]:
 
 
 def lateness(lines: Iterable[Line], since: float, until: float) -> list[float]:
-    """Seconds from being due to the end of the pass that followed, of every pass that ended between the two instants."""
+    """Seconds from being due to the end of the pass that followed, of passes that ended between the two instants."""
     done: dict[int, list[float]] = defaultdict(list)
     due: list[tuple[int, float]] = []
     for what, rollout, at in lines:

@@ -39,7 +39,7 @@ spec:
         - name: web
           image: {registry}/many/web:{version}
           ports: [{{name: http, containerPort: 8080}}]
-          readinessProbe: {{httpGet: {{path: /readyz, port: http}}, periodSeconds: 30}}
+          readinessProbe: {{httpGet: {{path: /readyz, port: http}}, initialDelaySeconds: 86400}}
           resources: {{requests: {{cpu: 10m, memory: 16Mi}}}}
 """
 
