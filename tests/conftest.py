@@ -1,10 +1,12 @@
 """What every test shares. Lanes are in tests/lanes.py."""
 
+from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
 from django.conf import settings
-from pytest_django import Settings
+from django.db import connection
+from pytest_django import DjangoDbBlocker, Settings
 
 from tests import lanes
 from tests.audit import let_flush_through
@@ -12,6 +14,18 @@ from tests.audit import let_flush_through
 let_flush_through()
 # Pages name static files without those having been collected.
 settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """The test database; PostgreSQL drops none that somebody is connected to, and threads of tests may still be."""
+    yield
+    if connection.vendor == "postgresql":
+        with django_db_blocker.unblock(), connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
 
 
 @pytest.fixture(autouse=True)

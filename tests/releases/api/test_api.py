@@ -126,10 +126,12 @@ def test_a_lead_approves_exactly_the_plan_that_they_saw(world: World) -> None:
 READS = ["releases", "rollouts", "matrix", "environments", "rollouts?release=shop@1.0.0", "releases?application=shop"]
 
 
-@pytest.mark.parametrize("path", [*READS, "releases/1", "rollouts/1", "rollouts/1/plan", "audit"])
+@pytest.mark.parametrize(
+    "path", [*READS, "releases/{0.release_id}", "rollouts/{0.pk}", "rollouts/{0.pk}/plan", "audit"]
+)
 def test_an_outsider_learns_of_nothing(world: World, path: str) -> None:
-    world.rollout(Phase.WAITING, plan_digest=blobs.store_json({"secret": "plan"}))
-    answer = caller(world, "outsider").get(path)
+    rollout = world.rollout(Phase.WAITING, plan_digest=blobs.store_json({"secret": "plan"}))
+    answer = caller(world, "outsider").get(path.format(rollout))
     text = answer.content.decode()
     assert answer.status_code == 403 or answer.json() == []
     assert "1.0.0" not in text
