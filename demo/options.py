@@ -41,6 +41,11 @@ class Options:
         return self.folder / "demo"
 
     @property
+    def metrics(self) -> Path:
+        """Where the processes add up their metrics."""
+        return self.state / "metrics"
+
+    @property
     def report(self) -> Path:
         return self.folder / "demo.json"
 
@@ -48,6 +53,7 @@ class Options:
         """An empty folder for this run."""
         shutil.rmtree(self.state, ignore_errors=True)
         self.state.mkdir(parents=True, mode=0o700)
+        self.metrics.mkdir()
         self.report.unlink(missing_ok=True)
 
 
@@ -57,6 +63,7 @@ def settings(options: Options, registry: str) -> dict[str, str]:
         "DJANGO_SETTINGS_MODULE": "portal.settings",
         "SLIPWAY_VAR": str(options.state),
         "SLIPWAY_DATABASE_URL": f"sqlite:///{options.state / 'slipway.sqlite3'}",
+        "SLIPWAY_METRICS_DIR": str(options.metrics),
         "SLIPWAY_URL": options.url,
         "SLIPWAY_SECRET_KEY": secrets.token_urlsafe(48),
         "SLIPWAY_ENCRYPTION_KEYS": urlsafe_b64encode(secrets.token_bytes(32)).decode(),
