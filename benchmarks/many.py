@@ -124,11 +124,13 @@ class Crowd:
         from benchmarks import portal
         from releases import actions
 
-        where = portal.environment(portal.cluster(self.kubeconfig), PLACE, namespace=PLACE, progress_seconds=86400)
+        where = portal.environment(
+            portal.cluster(self.kubeconfig), PLACE, namespace="{application}", progress_seconds=86400
+        )
         text = BUNDLE.format(registry=self.registry, version=VERSION).encode()
-        self._call("POST", "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": PLACE}})
         for number in range(self.count):
-            application = portal.application(f"app-{number:04d}", text, "web.yaml")
+            application = portal.application(name := f"app-{number:04d}", text, "web.yaml")
+            self._call("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
             actions.request(portal.actor(), portal.release(application, VERSION, {}), where)
         began = time.monotonic()
         self.pid = self.portal.orchestrate("-m", "benchmarks.recorded_orchestrate", str(self.passes))
@@ -143,7 +145,7 @@ class Crowd:
         """Rollouts whose Deployment a watch has told of."""
         from environments.models import Workload
 
-        return Workload.objects.filter(namespace=PLACE, kind="Deployment").count()
+        return Workload.objects.filter(kind="Deployment").count()
 
     def _still_live(self) -> None:
         from releases.models import Rollout
@@ -187,7 +189,8 @@ class Crowd:
         for number in range(10 * self.count):
             if stop.wait(max(0.0, began + number * 60 / self.count - time.monotonic())):
                 return
-            path = f"/apis/apps/v1/namespaces/{PLACE}/deployments/app-{number % self.count:04d}"
+            name = f"app-{number % self.count:04d}"
+            path = f"/apis/apps/v1/namespaces/{name}/deployments/{name}"
             self._call("PATCH", path, {"metadata": {"annotations": {"example.test/change": str(number)}}})
 
     def _call(self, method: str, path: str, content: object) -> None:
