@@ -175,7 +175,7 @@ class Series:
 
     def report(self, described: dict[str, str]) -> Report:
         """Tables, goals and what was measured."""
-        found = Report("release", described)
+        found = Report("release" if self.options.size == "prod" else f"release-{self.options.size}", described)
         found.tables = [self._times(), self._parts()]
         for waves in (VARIANTS[name] for name in self._variants()):
             ours = self.taken[f"portal, {waves}"]
