@@ -17,6 +17,7 @@ from environments.schema import Node, recorded
 
 Mask = Callable[[str], str]
 
+LOOKS = 4  # at an object that keeps changing between the read and the dry run
 VOLATILE = ("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp")
 REVISION = "deployment.kubernetes.io/revision"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
@@ -62,14 +63,7 @@ def preview(
     KubeError: what the cluster would refuse, it refuses now.
     """
     ref = ref_of(manifest)
-    live = gateway.get(ref)
-    body = _as_it_will_be(manifest, live, scaler=scaler)
-    try:
-        conflicts, applied = _dry_run(gateway, body)
-    except NamespaceMissing:
-        if not scratch:
-            raise
-        conflicts, applied = _dry_run(gateway, _moved(body, scratch))
+    live, conflicts, applied = _side_by_side(gateway, manifest, scaler=scaler, scratch=scratch)
     before, after = live and masked(live, mask), masked(applied.object, mask)
     return Preview(
         ref=ref,
@@ -80,6 +74,31 @@ def preview(
         foreign=foreign_fields(live) if live else (),
         warnings=applied.warnings,
     )
+
+
+def _side_by_side(
+    gateway: Gateway, manifest: Manifest, *, scaler: bool, scratch: str
+) -> tuple[Manifest | None, tuple[Cause, ...], Applied]:
+    """The live object and the dry run on that very version: what a controller writes between is no change of ours."""
+    for _ in range(LOOKS):
+        live = gateway.get(ref_of(manifest))
+        conflicts, applied = _dry_run_there(gateway, _as_it_will_be(manifest, live, scaler=scaler), scratch)
+        if live is None or _version(live) == _version(applied.object):
+            break
+    return live, conflicts, applied
+
+
+def _version(obj: Manifest) -> str:
+    return str(obj["metadata"].get("resourceVersion", ""))
+
+
+def _dry_run_there(gateway: Gateway, body: Manifest, scratch: str) -> tuple[tuple[Cause, ...], Applied]:
+    try:
+        return _dry_run(gateway, body)
+    except NamespaceMissing:
+        if not scratch:
+            raise
+        return _dry_run(gateway, _moved(body, scratch))
 
 
 def preview_pod_template(gateway: Gateway, manifest: Manifest, *, scratch: str = "") -> tuple[str, ...]:

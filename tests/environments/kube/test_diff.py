@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from environments.kube.diff import changes_between, masked, pod_template
+from environments.kube.client import Applied
+from environments.kube.diff import changes_between, masked, pod_template, preview
+from environments.kube.objects import Ref
 
 Edit = Callable[[Any], None]
 CONTAINER = 'spec.template.spec.containers[name="web"]'
@@ -156,3 +158,27 @@ POD = {"spec": {"containers": []}}
 )
 def test_the_pod_template_of_a_kind(kind: str, spec: dict[str, Any], template: dict[str, Any] | None) -> None:
     assert pod_template({"kind": kind, "spec": spec}) == template
+
+
+class Annotating:
+    """A cluster in which a controller annotates a claim between our read and our dry run."""
+
+    def __init__(self) -> None:
+        claim = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data"}}
+        note = {"annotations": {"storage-provisioner": "standard"}, "resourceVersion": "2"}
+        self.before = {**claim, "metadata": {**claim["metadata"], "resourceVersion": "1"}}
+        self.after = {**claim, "metadata": {**claim["metadata"], **note}}
+        self.reads = iter([self.before, self.after])
+
+    def get(self, _ref: Ref) -> dict[str, Any]:
+        return next(self.reads)
+
+    def apply(self, _manifest: dict[str, Any], **_options: Any) -> Applied:
+        return Applied(self.after, created=False, warnings=())
+
+
+def test_what_a_controller_writes_between_read_and_dry_run_is_no_change_of_ours() -> None:
+    cluster = Annotating()
+    shown = preview(cluster, cluster.before)  # type: ignore[arg-type]
+    assert shown.changes == ()
+    assert shown.live == cluster.after
