@@ -182,6 +182,9 @@ class Workload(models.Model):
     deleted = models.BooleanField(default=False)
     object = models.JSONField(help_text="What deciding reads of the object: environments.kube.observe.relevant.")
     seen_at = models.DateTimeField()
+    autoscaling = models.JSONField(
+        default=list, help_text="The autoscalers that point at it: environments.kube.autoscaling.slim of each."
+    )
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["cluster", "kind", "namespace", "name"], name="workload_once")]

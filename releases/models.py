@@ -113,6 +113,9 @@ class Rollout(models.Model):
         help_text="What ran here before: the way back.",
     )
     cursor = models.JSONField(default=dict, help_text="The engine's state: releases.rollout.engine.State.")
+    policies = models.JSONField(
+        default=list, help_text="What came of its traffic policies: environments.kube.policies.Policy of each."
+    )
 
     requested_by = models.CharField(max_length=200)
     requester = models.ForeignKey(

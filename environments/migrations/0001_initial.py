@@ -120,6 +120,7 @@ class Migration(migrations.Migration):
                 ('deleted', models.BooleanField(default=False)),
                 ('object', models.JSONField(help_text='What deciding reads of the object: environments.kube.observe.relevant.')),
                 ('seen_at', models.DateTimeField()),
+                ('autoscaling', models.JSONField(default=list, help_text='The autoscalers that point at it: environments.kube.autoscaling.slim of each.')),
                 ('cluster', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='workloads', to='environments.cluster')),
             ],
             options={

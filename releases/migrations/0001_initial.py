@@ -81,6 +81,7 @@ class Migration(migrations.Migration):
                 ('sealed_digest', models.CharField(blank=True, help_text='Blob of the secret values that the plan only has hashes of.', max_length=80)),
                 ('source_plan', models.CharField(blank=True, help_text='For an undo: the plan whose objects come back.', max_length=80)),
                 ('cursor', models.JSONField(default=dict, help_text="The engine's state: releases.rollout.engine.State.")),
+                ('policies', models.JSONField(default=list, help_text='What came of its traffic policies: environments.kube.policies.Policy of each.')),
                 ('requested_by', models.CharField(max_length=200)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('planned_at', models.DateTimeField(null=True)),
