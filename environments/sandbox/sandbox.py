@@ -12,6 +12,7 @@ from environments.sandbox.certificates import Certificates
 from environments.sandbox.client import Client
 from environments.sandbox.faults import Faults
 from environments.sandbox.kubeconfig import kubeconfig
+from environments.sandbox.metrics.registry import Metrics
 from environments.sandbox.running import Running, start
 from environments.sandbox.server import Server
 from environments.sandbox.serving import Serving
@@ -50,6 +51,7 @@ class Sandbox:
         self._kept_images = kept.get("images")
         self.api = Api(self.store)
         self.faults = Faults()
+        self.metrics = Metrics()
         self.tokens = Tokens(token or kept.get("token", ""))
         self.certificates = Certificates(**kept["certificates"]) if kept else Certificates.made(host)
         self._place, self._inside = (host, port), (nodes, speed, registry_port) if controllers else None

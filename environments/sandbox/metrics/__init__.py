@@ -1,0 +1,1 @@
+"""What the sandbox measures, and how it answers as a Prometheus."""
