@@ -1,0 +1,212 @@
+"""Asking an environment's Prometheus: one question, one answer or an error in plain words. Nothing is retried here.
+
+The address is an operator's word, like that of a cluster, and may be an inner one.
+"""
+
+import json
+import math
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import urllib3
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, ReadTimeoutError, SSLError
+
+CONNECT_SECONDS = 2.0
+ANSWER_BYTES = 4 * 1024 * 1024
+CHUNK = 64 * 1024
+LONGEST = 300  # characters of somebody else's words that are passed on
+LATER = frozenset({408, 425, 429, 500, 502, 503, 504})
+WORDS = {
+    401: "it wants a token, or another one (401)",
+    403: "the token may not ask it (403)",
+    404: "there is no Prometheus API under this address (404)",
+    429: "it has too much to do (429)",
+}
+
+
+class PrometheusError(Exception):
+    """No answer, or none to this question. `transient`: asking again later may help; otherwise somebody has to act."""
+
+    def __init__(self, words: str, *, transient: bool) -> None:
+        super().__init__(words)
+        self.transient = transient
+
+
+@dataclass(frozen=True)
+class Series:
+    """One series. `points`: (seconds since the epoch, value), oldest first; values may be NaN and infinite."""
+
+    labels: Mapping[str, str]
+    points: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a query gave: no series is an answer too. `warnings` are Prometheus' own words."""
+
+    series: tuple[Series, ...]
+    warnings: tuple[str, ...] = ()
+
+
+class Prometheus:
+    """A Prometheus, or what speaks its HTTP API, at `url` (with its path prefix, if it has one).
+
+    `token` is sent as a bearer token; `timeout` holds for a whole answer, in seconds. ValueError says what is wrong
+    with an address.
+    """
+
+    def __init__(self, url: str, *, token: str = "", timeout: float = 5.0) -> None:
+        self._base = check_url(url)
+        self._host = urlsplit(url).netloc
+        self._headers = {"Accept": "application/json", "User-Agent": "slipway"}
+        if token:
+            self._headers["Authorization"] = f"Bearer {token}"
+        self._seconds = timeout
+
+    def query(self, promql: str, at: float | None = None) -> Answer:
+        """What the query gives at a moment (seconds since the epoch; None: now). Raises PrometheusError."""
+        moment = {} if at is None else {"time": f"{at:.3f}"}
+        return self._ask("query", {"query": promql, **moment})
+
+    def query_range(self, promql: str, start: float, end: float, step: float) -> Answer:
+        """What the query gives from `start` to `end` every `step` seconds. Raises PrometheusError."""
+        span = {"start": f"{start:.3f}", "end": f"{end:.3f}", "step": f"{step:.3f}"}
+        return self._ask("query_range", {"query": promql, **span})
+
+    def _ask(self, path: str, parameters: Mapping[str, str]) -> Answer:
+        status, headers, body = self._exchange(f"{self._base}/api/v1/{path}?{urlencode(parameters)}")
+        if 300 <= status < 400:
+            to = headers.get("Location", "another address")
+            raise self._error(f"it answers with a redirect to {to[:LONGEST]}: give the address that it leads to")
+        data = _json(body)
+        if status >= 300 or data.get("status") != "success":
+            raise self._refusal(status, data)
+        return read_answer(data)
+
+    def _exchange(self, url: str) -> tuple[int, Mapping[str, str], bytes]:
+        deadline = time.monotonic() + self._seconds
+        limits = urllib3.Timeout(connect=min(CONNECT_SECONDS, self._seconds), read=self._seconds)
+        try:
+            response = _pool().request(
+                "GET", url, headers=self._headers, timeout=limits, redirect=False, retries=False, preload_content=False
+            )
+            try:
+                return response.status, response.headers, self._body(response, deadline)
+            finally:
+                response.close()
+        except (HTTPError, OSError) as error:
+            raise self._error(_network(error, self._seconds), transient=not isinstance(error, SSLError)) from error
+
+    def _body(self, response: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
+        content = b""
+        while chunk := response.read(CHUNK):
+            content += chunk
+            if len(content) > ANSWER_BYTES:
+                raise self._error(f"its answer is longer than {ANSWER_BYTES // 2**20} MiB: aggregate in the query")
+            if time.monotonic() > deadline:
+                raise self._error(f"no whole answer within {self._seconds:g} s", transient=True)
+        return content
+
+    def _refusal(self, status: int, data: Mapping[str, Any]) -> PrometheusError:
+        kind, said = data.get("errorType"), str(data.get("error", ""))[:LONGEST]
+        if kind in ("bad_data", "execution"):
+            return self._error(f"it refuses the query: {said}")
+        if kind:
+            return self._error(f"{said} ({kind})", transient=True)
+        if status < 300:
+            return self._error("this is not a Prometheus: the answer is none of its API")
+        return self._error(WORDS.get(status, f"it answers with {status}"), transient=status in LATER)
+
+    def _error(self, words: str, *, transient: bool = False) -> PrometheusError:
+        return PrometheusError(f"Prometheus at {self._host}: {words}.", transient=transient)
+
+
+def check_url(url: str) -> str:
+    """The address without a slash at its end. ValueError says what is wrong with it."""
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+    if not good:
+        raise ValueError(f"{url[:100]!r} is no address of a Prometheus; one is like http://prometheus.monitoring:9090.")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError(f"The address of {parts.hostname} has more than a path; a token has a field of its own.")
+    return url.rstrip("/")
+
+
+def only(answer: Answer) -> Series | None:
+    """The one series of an answer, None where there is none. PrometheusError where the query gives several."""
+    if len(answer.series) > 1:
+        names = ", ".join(sorted(_differing(answer.series))[:5])
+        raise PrometheusError(
+            f"The query gives {len(answer.series)} series where one is wanted: aggregate, for example with sum(…)."
+            + (f" They differ in {names}." if names else ""),
+            transient=False,
+        )
+    return answer.series[0] if answer.series else None
+
+
+def read_answer(data: Mapping[str, Any]) -> Answer:
+    """The answer in a body of Prometheus' API. Pure. PrometheusError where it is none."""
+    try:
+        found = data["data"]
+        warnings = tuple(str(words)[:LONGEST] for words in data.get("warnings") or ())
+        return Answer(_series(found["resultType"], found["result"]), warnings)
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise PrometheusError("This is not a Prometheus: its answer cannot be read.", transient=False) from error
+
+
+def _series(kind: str, result: Any) -> tuple[Series, ...]:
+    if kind == "scalar":
+        return (Series({}, (_point(result),)),)
+    if kind == "vector":
+        return tuple(Series(dict(each["metric"]), (_point(each["value"]),)) for each in result)
+    if kind == "matrix":
+        return tuple(Series(dict(each["metric"]), tuple(map(_point, each["values"]))) for each in result)
+    raise PrometheusError(f"The query gives a {kind} where numbers are wanted.", transient=False)
+
+
+def _point(pair: Any) -> tuple[float, float]:
+    at, value = pair
+    return float(at), float(value)
+
+
+def _differing(series: tuple[Series, ...]) -> set[str]:
+    names = {name for each in series for name in each.labels}
+    return {name for name in names if len({each.labels.get(name) for each in series}) > 1}
+
+
+def _json(body: bytes) -> Mapping[str, Any]:
+    try:
+        data = json.loads(body)
+    except ValueError:
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def _network(error: Exception, seconds: float) -> str:
+    if isinstance(error, SSLError):
+        return f"its certificate is not trusted ({str(error)[:LONGEST]})"
+    if isinstance(error, NameResolutionError):
+        return "its name does not resolve"
+    if isinstance(error, ConnectTimeoutError | ReadTimeoutError):
+        return f"no answer within {seconds:g} s"
+    if "refused" in str(error):
+        return "the connection is refused; nothing listens there"
+    return f"the connection broke ({type(error).__name__})"
+
+
+def is_number(value: float | None) -> bool:
+    """Whether there is a value that can be judged: NaN and infinities cannot."""
+    return value is not None and math.isfinite(value)
+
+
+@cache
+def _pool() -> urllib3.PoolManager:
+    return urllib3.PoolManager(ssl_context=ssl.create_default_context(), maxsize=8)
