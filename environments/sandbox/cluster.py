@@ -4,12 +4,14 @@ import logging
 from collections import deque
 from collections.abc import Callable
 
+from environments.sandbox.behaviour import Behaviour
 from environments.sandbox.client import Client
 from environments.sandbox.clock import Clock
 from environments.sandbox.errors import ApiError
 from environments.sandbox.events import Recorder
 from environments.sandbox.loop import Loop
 from environments.sandbox.meta import Object, uid_of
+from environments.sandbox.metrics.registry import Metrics
 from environments.sandbox.store import Event, Store
 from environments.sandbox.store import key_of as store_key
 from environments.sandbox.view import View
@@ -21,6 +23,11 @@ Watcher = Callable[[str, Object, Object | None], None]
 def _unknown(pod: Object, resource: str) -> float | None:
     del pod, resource
     return None
+
+
+def _unheard(pod: Object) -> list[Behaviour]:
+    del pod
+    return []
 
 
 class Hands:
@@ -54,6 +61,7 @@ class Cluster:
     """One simulated cluster's inside. Events of the store reach the view in the loop's thread alone.
 
     `usage` tells what a pod uses of "cpu" (millicores) or "memory" (bytes), None where it does not run;
+    `behaviours` how its running containers behave; `metrics` is what the edge counts;
     `authority` is the PEM text that every namespace gets.
     """
 
@@ -65,6 +73,8 @@ class Cluster:
         self.hands = Hands(client("kube-controller-manager"), self.recorder)
         self.watchers: list[Watcher] = []
         self.usage: Callable[[Object, str], float | None] = _unknown
+        self.behaviours: Callable[[Object], list[Behaviour]] = _unheard
+        self.metrics = Metrics()
         self.authority = ""
         self._inbox: deque[tuple[str, Object]] = deque()
         self._unsubscribe: Callable[[], object] | None = None

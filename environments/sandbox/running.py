@@ -6,8 +6,10 @@ from typing import Any
 from environments.sandbox.api import Api
 from environments.sandbox.client import Client
 from environments.sandbox.clock import Clock
+from environments.sandbox.edge.entry import Entry
 from environments.sandbox.faults import Faults
 from environments.sandbox.images import Images
+from environments.sandbox.metrics.registry import Metrics
 from environments.sandbox.nodes import DEFAULT, NodeSpec, parse_node
 from environments.sandbox.registry import Registry
 from environments.sandbox.serving import Serving
@@ -17,12 +19,17 @@ from environments.sandbox.simulation import Simulation
 class Running:
     """`registry` is "host:port"; `images` are what it serves; `registry_faults` are switched on by tests."""
 
-    def __init__(self, simulation: Simulation, registry: Registry, server: Serving) -> None:
-        self.simulation, self._registry, self._server = simulation, registry, server
+    def __init__(self, simulation: Simulation, registry: Registry, server: Serving, entry: Serving) -> None:
+        self.simulation, self._registry, self._server, self._entry = simulation, registry, server, entry
 
     @property
     def registry(self) -> str:
         return "{}:{}".format(*self._server.address)
+
+    @property
+    def entry(self) -> str:
+        """The edge's URL."""
+        return "http://{}:{}".format(*self._entry.address)
 
     @property
     def registry_faults(self) -> Faults:
@@ -37,6 +44,7 @@ class Running:
         self._registry.credentials = credentials
 
     def stop(self) -> None:
+        self._entry.stop()
         self.simulation.stop()
         self._server.stop()
 
@@ -47,11 +55,14 @@ def start(
     nodes: Sequence[NodeSpec | str] | None,
     speed: float,
     registry_port: int,
+    entry_port: int = 0,
     host: str = "127.0.0.1",
     images: Mapping[str, Any] | None = None,
     authority: str = "",
+    metrics: Metrics | None = None,
 ) -> Running:
-    """Starts everything around the API. `images` is what Images.dump gave; `authority` signed the API's certificate.
+    """Starts everything around the API. `images` is what Images.dump gave; `authority` signed the API's certificate;
+    `metrics` is where what is served is counted.
 
     ValueError names a node that cannot be read.
     """
@@ -71,6 +82,8 @@ def start(
         clock=Clock(speed),
     )
     simulation.cluster.authority = authority
+    simulation.cluster.metrics = metrics or simulation.cluster.metrics
     simulation.install(api)
     simulation.start()
-    return Running(simulation, registry, server)
+    entry = Serving(Entry(simulation.edge), host, entry_port, name="sandbox-edge")
+    return Running(simulation, registry, server, entry)

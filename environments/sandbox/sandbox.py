@@ -7,6 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from environments.sandbox import recorded
 from environments.sandbox.api import Api
 from environments.sandbox.certificates import Certificates
 from environments.sandbox.client import Client
@@ -28,7 +29,8 @@ class Sandbox:
     `nodes` are NodeSpec or their text form, None for the usual three; `speed` 10 lets ten simulated seconds pass in
     one; `state` is a private file from which objects, token and certificates are read at the start, and to which they
     are written at the stop; `controllers` False
-    leaves the API alone, without nodes, controllers and registry.
+    leaves the API alone, without nodes, controllers, registry and edge; `definitions` are the sets of custom resources
+    that it knows from the start (recorded.SETS has them all). ValueError names a set that there is not.
     """
 
     def __init__(
@@ -39,6 +41,8 @@ class Sandbox:
         host: str = "127.0.0.1",
         port: int = 0,
         registry_port: int = 0,
+        entry_port: int = 0,
+        definitions: Sequence[str] = recorded.SETS,
         token: str = "",
         state: Path | None = None,
         controllers: bool = True,
@@ -54,7 +58,9 @@ class Sandbox:
         self.metrics = Metrics()
         self.tokens = Tokens(token or kept.get("token", ""))
         self.certificates = Certificates(**kept["certificates"]) if kept else Certificates.made(host)
-        self._place, self._inside = (host, port), (nodes, speed, registry_port) if controllers else None
+        recorded.install(self.api, definitions)
+        self._place = host, port
+        self._inside = (nodes, speed, registry_port, entry_port) if controllers else None
         self._running: Running | None = None
         self._server: Serving | None = None
         self.url = ""
@@ -74,6 +80,11 @@ class Sandbox:
     def registry(self) -> str:
         """host:port of the registry."""
         return self._live.registry
+
+    @property
+    def entry(self) -> str:
+        """URL of the edge, which routes requests by their Host header."""
+        return self._live.entry
 
     @property
     def images(self) -> Any:
@@ -103,15 +114,17 @@ class Sandbox:
             if self.client.get("", "Namespace", "", name) is None:
                 self.client.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
         if self._inside is not None:
-            nodes, speed, registry_port = self._inside
+            nodes, speed, registry_port, entry_port = self._inside
             self._running = start(
                 self.api,
                 nodes=nodes,
                 speed=speed,
                 registry_port=registry_port,
+                entry_port=entry_port,
                 host=self._place[0],
                 images=self._kept_images,
                 authority=self.certificates.authority,
+                metrics=self.metrics,
             )
         app, (host, port) = Server(self.api, self.tokens, self.faults).app, self._place
         self._server = Serving(app, host, port, name="sandbox-api", tls=self.certificates.context())

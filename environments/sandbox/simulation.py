@@ -9,9 +9,11 @@ from environments.sandbox.clock import Clock
 from environments.sandbox.cluster import Cluster
 from environments.sandbox.controllers.base import load
 from environments.sandbox.controllers.claims import STANDARD, storage_class
+from environments.sandbox.edge.edge import Edge
 from environments.sandbox.handlers import Handlers
 from environments.sandbox.images import Images, Puller
 from environments.sandbox.kubelet.agent import Kubelet
+from environments.sandbox.metrics.registry import Metrics
 from environments.sandbox.nodes import DEFAULT, NodeSpec, node_manifest
 from environments.sandbox.scheduler import Scheduler
 from environments.sandbox.store import Key, Store
@@ -33,16 +35,20 @@ class Simulation:
         registry: str = "",
         clock: Clock | None = None,
         real_time: bool = False,
+        metrics: Metrics | None = None,
     ) -> None:
         self.cluster = Cluster(store, client, clock or Clock())
         self.images = images or Images()
         self.puller = Puller(self.images, registry)
         self.kubelet = Kubelet(self.cluster, self.puller, real_time=real_time)
         self.cluster.usage = self.kubelet.usage
+        self.cluster.behaviours = self.kubelet.behaviours
         self.scheduler = Scheduler(self.cluster)
+        self.edge = Edge(self.kubelet, metrics or Metrics())
         self._nodes = nodes
         controllers = [controller(self.cluster) for controller in load()]
         self.cluster.watchers += [self.kubelet.see, self.scheduler.see, *(item.see for item in controllers)]
+        self.cluster.watchers.append(self.edge.see)
 
     def install(self, api: Api) -> None:
         """Puts logs, proxies, evictions and the guards of writes behind an API."""
@@ -60,6 +66,8 @@ class Simulation:
         self.cluster.start()
         if thread:
             self.cluster.loop.start()
+            self.edge.start()
 
     def stop(self) -> None:
+        self.edge.stop()
         self.cluster.stop()

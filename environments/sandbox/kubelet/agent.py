@@ -1,5 +1,6 @@
 """The kubelets of all nodes, in the loop's one thread."""
 
+from environments.sandbox.behaviour import Behaviour
 from environments.sandbox.cluster import Cluster
 from environments.sandbox.images import Pulled, Puller
 from environments.sandbox.kubelet.pod import PodRun
@@ -41,13 +42,17 @@ class Kubelet:
 
     def usage(self, pod: Object, resource: str) -> float | None:
         """Millicores or bytes that a pod's behaviour says it uses; None where it does not run."""
-        run = self._runs.get(uid_of(pod))
-        running = [item.behaviour for item in run.mains if item.running is not None] if run else []
+        running = self.behaviours(pod)
         if not running:
             return None
         if resource == "cpu":
             return float(sum(behaviour.cpu_millicores for behaviour in running))
         return float(sum(behaviour.memory_mib for behaviour in running)) * 2**20
+
+    def behaviours(self, pod: Object) -> list[Behaviour]:
+        """How the running containers of a pod behave."""
+        run = self._runs.get(uid_of(pod))
+        return [item.behaviour for item in run.mains if item.running is not None] if run else []
 
     def pull(self, pod: Object, image: str) -> Pulled:
         del pod
