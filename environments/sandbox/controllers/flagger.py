@@ -66,9 +66,8 @@ class FlaggerController(Controller):
 
     def _mark(self, canary: Object) -> None:
         """Sets the finalizer of a Canary that is to hand back what it took."""
-        wanted, has = canary["spec"].get("revertOnDeletion"), FINALIZER in _finalizers(canary)
-        if wanted and not has:
-            self._client.change(_key("Canary", canary, GROUP), lambda obj: _add_finalizer(obj))
+        if canary["spec"].get("revertOnDeletion") and FINALIZER not in _finalizers(canary):
+            self._client.change(_key("Canary", canary, GROUP), _add_finalizer)
 
     def _hand_back(self, canary: Object) -> float | None:
         if FINALIZER not in _finalizers(canary):
@@ -77,7 +76,7 @@ class FlaggerController(Controller):
         if not look.handed_back():
             return 1.0
         self._checks.forget(uid_of(canary))
-        self._client.change(_key("Canary", canary, GROUP), lambda obj: _drop_finalizer(obj))
+        self._client.change(_key("Canary", canary, GROUP), _drop_finalizer)
         return None
 
 

@@ -49,8 +49,8 @@ class Checks:
             return "Metric query failed for no usable metrics template and query were configured"
         if name not in measured:
             provider = canary["spec"].get("provider") or "istio"
-            target = f"{target_of(canary)}.{canary['metadata']['namespace']}"
-            return f"Halt advancement no values found for {provider} metric {name} probably {target} is not receiving traffic"
+            idle = f"{target_of(canary)}.{canary['metadata']['namespace']} is not receiving traffic"
+            return f"Halt advancement no values found for {provider} metric {name} probably {idle}"
         value = measured[name]
         if name == "request-success-rate" and "min" in bounds and value < bounds["min"]:
             return f"Halt {where} advancement success rate {value:.2f}% < {bounds['min']:g}%"

@@ -179,7 +179,7 @@ def with_phase(canary: Object, phase: str, stamp: str) -> dict[str, Any]:
     """The status in another phase."""
     before = canary.get("status") or {}
     holds, words = _CONDITIONS[phase]
-    old = next(iter(before.get("conditions") or ()), {})
+    old: dict[str, Any] = next(iter(before.get("conditions") or ()), {})
     condition = {
         "type": "Promoted",
         "status": holds,
