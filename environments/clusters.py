@@ -11,7 +11,8 @@ from environments.kube.access import Access, AccessError
 from environments.kube.breaker import State
 from environments.kube.client import Gateway, connect_to
 from environments.kube.errors import KubeError
-from environments.models import Cluster
+from environments.models import Cluster, Environment
+from environments.prometheus import Prometheus
 from portal import audit
 from portal.actors import Actor
 
@@ -50,6 +51,13 @@ class Connected:
     cluster: Cluster
     version: str
     missing: tuple[str, ...]
+
+
+def prometheus_for(environment: Environment) -> Prometheus | None:
+    """Where the environment's metrics are; None where it names no Prometheus."""
+    if not environment.prometheus:
+        return None
+    return Prometheus(environment.prometheus, token=environment.prometheus_token or "")
 
 
 def gateway_for(cluster: Cluster) -> Gateway:

@@ -82,6 +82,12 @@ class Environment(models.Model):
         default=600, help_text="A wave that is not ready after these has failed."
     )
     roll_back_on_failure = models.BooleanField(default=False, help_text="Roll back by itself when a rollout fails.")
+    prometheus = models.URLField(
+        blank=True, help_text="Where the metrics are that a canary is judged by: http://prometheus.monitoring:9090."
+    )
+    prometheus_token = EncryptedTextField(
+        editable=False, null=True, help_text="A bearer token, where Prometheus asks for one."
+    )
 
     class Meta:
         ordering = ["order", "name"]

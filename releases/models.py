@@ -84,6 +84,12 @@ class Rollout(models.Model):
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.RELEASE)
     strategy = models.CharField(max_length=20, default="rolling")
     parameters = models.JSONField(default=dict)
+    recommended = models.CharField(
+        max_length=20, blank=True, help_text="The strategy that the kind of change asks for."
+    )
+    strategy_reason = models.TextField(
+        blank=True, help_text="Why a person has chosen another than the recommended one."
+    )
     phase = models.CharField(
         max_length=20, choices=[(phase.value, phase.value) for phase in Phase], default=Phase.PLANNING
     )
@@ -187,6 +193,37 @@ class Step(models.Model):
 
     def __str__(self) -> str:
         return f"{self.index}. {self.label}"
+
+
+class Measurement(models.Model):
+    """One look at one metric of a workload whose requests are being moved. Never changed."""
+
+    class Verdict(models.TextChoices):
+        PASS = "pass", "Within the limit"
+        FAIL = "fail", "Beyond the limit"
+        INCONCLUSIVE = "inconclusive", "Inconclusive"
+        ERROR = "error", "Not measured"
+
+    rollout = models.ForeignKey(Rollout, on_delete=models.CASCADE, related_name="measurements")
+    index = models.PositiveSmallIntegerField(help_text="Of the step of the way forward.")
+    workload = models.CharField(max_length=253)
+    metric = models.CharField(max_length=100)
+    at = models.FloatField(help_text="Seconds since the epoch.")
+    weight = models.PositiveSmallIntegerField(help_text="Percent of the requests that the new version got.")
+    canary = models.FloatField(null=True)
+    stable = models.FloatField(null=True)
+    low = models.FloatField(null=True)
+    high = models.FloatField(null=True)
+    requests = models.FloatField(null=True)
+    verdict = models.CharField(max_length=12, choices=Verdict)
+    why = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["rollout", "metric", "at"]
+        constraints = [models.UniqueConstraint(fields=["rollout", "workload", "metric", "at"], name="measurement_once")]
+
+    def __str__(self) -> str:
+        return f"{self.workload} {self.metric}: {self.verdict}"
 
 
 class Approval(models.Model):

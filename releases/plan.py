@@ -22,6 +22,7 @@ from releases.drift import Drift, compare
 from releases.errors import PlanPostponed, PlanRefused
 from releases.models import Rollout, Step
 from releases.planning import cluster, compose, pruning
+from releases.planning.arranging import arrange
 from releases.planning.back import label
 from releases.planning.objects import Plan, Sighting, Wanted, ref_in
 from releases.planning.risks import Circumstances
@@ -87,7 +88,11 @@ def make_plan(rollout: Rollout, gateway: Gateway) -> Planned:
 
     Raises BundleError and PlanRefused where it cannot go as asked, PlanPostponed where it may later.
     """
-    return _plan_of(rollout, source_of(rollout), gateway)
+    source = source_of(rollout)
+    try:
+        return _plan_of(rollout, arrange(rollout, source, gateway), gateway)
+    except KubeError as error:
+        raise cluster.verdict(error) from error
 
 
 def confirm(rollout: Rollout) -> Drift | None:
@@ -98,10 +103,12 @@ def confirm(rollout: Rollout) -> Drift | None:
     plan = load_plan(rollout)
     manifests = manifests_of(plan, load_sealed(rollout.sealed_digest))
     objects = tuple(
-        Wanted(manifest, ref_in(row), row["stage"], row["wave"])
+        Wanted(manifest, ref_in(row), row["stage"], row["wave"], temporary=row.get("temporary", False))
         for row, manifest in zip(plan["objects"], manifests, strict=True)
     )
-    source = Source(objects, plan["images"], plan["references"], tuple(plan["smoke_tests"]))
+    source = Source(
+        objects, plan["images"], plan["references"], tuple(plan["smoke_tests"]), traffic=tuple(plan["traffic"])
+    )
     try:
         again = _plan_of(rollout, source, gateway_for(rollout.environment.cluster))
     except PlanRefused as refusal:
@@ -184,6 +191,7 @@ def _header(rollout: Rollout, source: Source) -> compose.Header:
         images=source.images,
         references=source.references,
         smoke_tests=source.smoke_tests,
+        traffic=source.traffic,
     )
 
 
@@ -211,6 +219,7 @@ def _notes(
         ("An image has changed under its tag", _moved_images(rollout, source)),
         ("Stays, since data would go with it", ", ".join(ref.text for ref in kept if ref.kind != "Namespace")),
         ("Not used", " ".join(source.unused)),
+        *source.notes,
         ("First release here", "" if previous else f"Going back removes what {rollout.release.version} added."),
     )
 

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from functools import cached_property
 from typing import Any
 
-from environments.kube.names import MANAGED, TRACKING, WAVE
+from environments.kube.names import MANAGED, STABLE, TRACK, TRACKING, WAVE
 from environments.kube.objects import Manifest, Ref
 from environments.schema import recorded
 
@@ -157,6 +157,9 @@ def _marked(piece: Piece, target: Target) -> Node:
         node = put(node, ("metadata", "namespace"), Node(piece.namespace, FROM_PORTAL))
     for name, value in _labels(piece, target).items():
         node = put(node, ("metadata", "labels", name), Node(value, FROM_PORTAL))
+    if piece.kind_id == "Deployment.apps":
+        # So that a canary, or another colour, can be told apart from it later.
+        node = put(node, ("spec", "template", "metadata", "labels", TRACK), Node(STABLE, FROM_PORTAL))
     tracking = tracking_of(target.application, _ref_of(piece))
     return put(node, ("metadata", "annotations", TRACKING), Node(tracking, FROM_PORTAL))
 

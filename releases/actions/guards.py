@@ -196,6 +196,22 @@ def _asked_to_start(_actor: Actor, rollout: Rollout) -> Objection:
     return InvalidTransition(f"It starts by itself. {rollout.why}".strip())
 
 
+def _waits(_actor: Actor, rollout: Rollout) -> Objection:
+    if rollout.phase == Phase.PAUSED or _moves_requests(rollout):
+        return None
+    return InvalidTransition("Nothing waits for a person here: this rollout goes on by itself as soon as it can.")
+
+
+def _judged(_actor: Actor, rollout: Rollout) -> Objection:
+    if _moves_requests(rollout):
+        return None
+    return InvalidTransition("There are no checks to skip: this rollout does not move requests step by step.")
+
+
+def _moves_requests(rollout: Rollout) -> bool:
+    return rollout.strategy != "rolling"
+
+
 def _something_ahead(_actor: Actor, rollout: Rollout) -> Objection:
     return None if overtaken(rollout) else InvalidTransition("Nothing is ahead of it; there is nothing to supersede.")
 
@@ -225,7 +241,8 @@ RULES: Mapping[str, Rule] = {
         needs_comment=True,
     ),
     "start": Rule("Start", Verb.START, frozenset({Phase.WAITING}), (_asked_to_start,)),
-    "promote": Rule("Promote", Verb.PROMOTE, frozenset({Phase.PAUSED})),
+    "promote": Rule("Promote", Verb.PROMOTE, RUNNING, (_waits,)),
+    "promote-fully": Rule("Promote fully", Verb.PROMOTE, RUNNING, (_judged,), danger=True, needs_comment=True),
     "pause": Rule("Pause", Verb.PAUSE, UNDER_WAY),
     "resume": Rule("Resume", Verb.PAUSE, frozenset({Phase.PAUSED})),
     "retry": Rule("Try again", Verb.START, frozenset({Phase.FAILED}), (_started, _newest, _alone)),
@@ -242,7 +259,13 @@ RULES: Mapping[str, Rule] = {
     ),
 }
 
-NAMES = {"approve": "Approving", "reject": "Rejecting", "rollback": "Rolling back", "cancel": "Cancelling"}
+NAMES = {
+    "approve": "Approving",
+    "promote-fully": "Promoting fully",
+    "reject": "Rejecting",
+    "rollback": "Rolling back",
+    "cancel": "Cancelling",
+}
 
 
 def _name(verb: str) -> str:

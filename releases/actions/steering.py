@@ -30,6 +30,11 @@ def promote(actor: Actor, rollout: Rollout, comment: str = "") -> Rollout:
     return _wish(actor, rollout, "promote", "rollout.promote-requested", comment)
 
 
+def promote_fully(actor: Actor, rollout: Rollout, comment: str = "") -> Rollout:
+    """Goes past every wait and every check that is left, for the reason given."""
+    return _wish(actor, rollout, "promote fully", "rollout.promote-fully-requested", comment, verb="promote-fully")
+
+
 def abort(actor: Actor, rollout: Rollout, comment: str = "") -> Rollout:
     """Stops it."""
     return _wish(actor, rollout, "abort", "rollout.abort-requested", comment)
@@ -72,9 +77,9 @@ def supersede(actor: Actor, rollout: Rollout, comment: str = "") -> Rollout:
     return rollout
 
 
-def _wish(actor: Actor, rollout: Rollout, verb: str, line: str, comment: str) -> Rollout:
-    with changing(actor, rollout, verb, line, comment) as change:
-        change.rollout.intent, change.rollout.intent_by = verb, actor.name
+def _wish(actor: Actor, rollout: Rollout, intent: str, line: str, comment: str, verb: str = "") -> Rollout:
+    with changing(actor, rollout, verb or intent, line, comment) as change:
+        change.rollout.intent, change.rollout.intent_by = intent, actor.name
     return rollout
 
 

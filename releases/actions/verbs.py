@@ -5,7 +5,18 @@ from collections.abc import Callable, Mapping
 from portal.actors import Actor
 from releases.actions.asking import replan
 from releases.actions.guards import RULES
-from releases.actions.steering import abort, cancel, pause, promote, resume, retry, roll_back, start, supersede
+from releases.actions.steering import (
+    abort,
+    cancel,
+    pause,
+    promote,
+    promote_fully,
+    resume,
+    retry,
+    roll_back,
+    start,
+    supersede,
+)
 from releases.actions.voting import approve, reject
 from releases.models import Rollout
 
@@ -13,6 +24,7 @@ VOTES: Mapping[str, Callable[[Actor, Rollout, str, str], Rollout]] = {"approve":
 STEERING: Mapping[str, Callable[[Actor, Rollout, str], Rollout]] = {
     "start": start,
     "promote": promote,
+    "promote-fully": promote_fully,
     "pause": pause,
     "resume": resume,
     "retry": retry,
@@ -26,6 +38,7 @@ SAID: Mapping[str, str] = {
     "approve": "Approved.",
     "reject": "Rejected: nothing of this plan will be applied.",
     "start": "It starts now.",
+    "promote-fully": "Promoted fully: no wait and no check holds it up any more.",
     "promote": "Promoted: it skips the wait, not the checks.",
     "pause": "It pauses before the next wave.",
     "resume": "It goes on.",

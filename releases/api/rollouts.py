@@ -83,7 +83,8 @@ def get_plan(request: HttpRequest, rollout_id: int) -> dict[str, Any]:
 
 @router.post("/rollouts/{rollout_id}/{verb}", response=RolloutOut)
 def post_verb(request: HttpRequest, rollout_id: int, verb: str, said: Said | None = None) -> RolloutOut:
-    """approve, reject, start, pause, resume, promote, retry, abort, rollback, cancel, supersede or replan."""
+    """One of approve, reject, start, pause, resume, promote, promote-fully, retry, abort, rollback, cancel, supersede,
+    replan."""
     actor, said = actor_of(request), said or Said()
     if not actions.known(verb):
         raise Http404(f"A rollout has no verb {verb!r}.")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from releases.planning.objects import Plan, Row, objects_by_key, ref_in
+from releases.planning.objects import Plan, Row, lasting, objects_by_key, ref_in
 from releases.planning.pruning import NEVER_PRUNED
 
 
@@ -13,7 +13,7 @@ def back_plan(plan: Row, previous: Row | None) -> Plan:
     added meanwhile survives. `prune` has uid "": what this release added got its uid after the plan was made.
     Without a previous plan it only removes.
     """
-    objects = list(previous["objects"]) if previous else []
+    objects = lasting(previous["objects"]) if previous else []
     return {
         "format": plan["format"],
         "application": plan["application"],
@@ -25,6 +25,7 @@ def back_plan(plan: Row, previous: Row | None) -> Plan:
         "images": previous["images"] if previous else {},
         "references": previous["references"] if previous else {},
         "smoke_tests": previous["smoke_tests"] if previous else [],
+        "traffic": plan.get("traffic", []),
         "objects": objects,
         "changes": [],
         "prune": _added(plan, previous),

@@ -30,6 +30,7 @@ class Header:
     images: Mapping[str, str]
     references: Mapping[str, str]
     smoke_tests: Sequence[Mapping[str, Any]] = ()
+    traffic: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True)
@@ -66,9 +67,10 @@ def compose(
         "images": dict(header.images),
         "references": dict(header.references),
         "smoke_tests": list(header.smoke_tests),
+        "traffic": list(header.traffic),
         "objects": [_object_row(*pair) for pair in zip(sightings, public, strict=True)],
         "changes": rows,
-        "prune": list(prune),
+        "prune": [*_temporary(sightings), *prune],
         "adopt": [list(each.ref) for each in sightings if _to_adopt(each, header)],
         "added": _added(sightings, header.application, back.plan),
         "namespaces": [each.ref.name for each in sightings if each.ref.kind == "Namespace" and each.action == "create"],
@@ -76,6 +78,11 @@ def compose(
         "risks": risks(rows, prune, known),
         "back": {"rollout": back.rollout, "version": back.version, "plan": back.digest},
     }
+
+
+def _temporary(sightings: Sequence[Sighting]) -> list[dict[str, Any]]:
+    """What goes again before the rollout ends: last applied first, by the uid that it gets on the way."""
+    return [{"ref": list(each.ref), "uid": ""} for each in reversed(sightings) if each.wanted.temporary]
 
 
 def _object_row(sighting: Sighting, public: Mapping[str, Any]) -> dict[str, Any]:
@@ -86,6 +93,7 @@ def _object_row(sighting: Sighting, public: Mapping[str, Any]) -> dict[str, Any]
         "wave": wanted.wave,
         "manifest": public,
         "scaler": sighting.scaled,
+        **({"temporary": True} if wanted.temporary else {}),
     }
 
 

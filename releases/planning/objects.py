@@ -1,6 +1,6 @@
 """What goes into a plan: the objects that a release wants, and what the cluster said of each."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,8 @@ class Wanted:
     stage: str
     wave: int
     layers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    temporary: bool = False
+    """Whether it is there only while the rollout runs."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,11 @@ class Sighting:
 def ref_in(row: Row) -> Ref:
     """The Ref of a row of a plan."""
     return Ref(*row["ref"])
+
+
+def lasting(rows: Iterable[Row]) -> list[Row]:
+    """The rows of what stays when a rollout is over."""
+    return [row for row in rows if not row.get("temporary")]
 
 
 def objects_by_key(plan: Row | None) -> dict[str, Row]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from environments.manifests.configuration import Entry
 from environments.manifests.render import Rendering, images_needed, render
+from environments.manifests.settings import Route
 from environments.manifests.target import Target
 from environments.models import ConfigurationEntry, Environment
 from portal import blobs
@@ -13,7 +14,7 @@ from portal.encryption import keyed_hash
 from releases.errors import PlanRefused
 from releases.intake import open_bundle
 from releases.models import Rollout
-from releases.planning.objects import Wanted, ref_in
+from releases.planning.objects import Wanted, lasting, ref_in
 from releases.resolve import pin
 from releases.rollout import strategies
 from releases.sealing import load_sealed, unseal
@@ -21,13 +22,20 @@ from releases.sealing import load_sealed, unseal
 
 @dataclass(frozen=True)
 class Source:
-    """The objects that are wanted, and what names them. `unused` says what nothing asked for."""
+    """The objects that are wanted, and what names them. `unused` says what nothing asked for.
+
+    `routes` and `change` are the bundle's, see slipway.yaml; `traffic` and `notes` come of the strategy's arranging.
+    """
 
     objects: tuple[Wanted, ...]
     images: Mapping[str, str]
     references: Mapping[str, str]
     smoke_tests: tuple[Mapping[str, Any], ...] = ()
     unused: tuple[str, ...] = ()
+    routes: tuple[Route, ...] = ()
+    change: str = ""
+    traffic: tuple[Mapping[str, Any], ...] = ()
+    notes: tuple[tuple[str, str], ...] = ()
 
 
 def source_of(rollout: Rollout) -> Source:
@@ -72,6 +80,8 @@ def _from_release(rollout: Rollout) -> Source:
         references=references,
         smoke_tests=tuple(asdict(test) for test in rendering.settings.smoke_tests),
         unused=rendering.unused,
+        routes=rendering.settings.routes,
+        change=rendering.settings.change,
     )
 
 
@@ -93,10 +103,11 @@ def _from_plan(rollout: Rollout) -> Source:
     plan = blobs.load_json(rollout.source_plan)
     sealed = load_sealed(_sealed_digest(rollout.source_plan))
     return Source(
-        objects=tuple(_stored(row, sealed) for row in plan["objects"]),
+        objects=tuple(_stored(row, sealed) for row in lasting(plan["objects"])),
         images=plan["images"],
         references=plan["references"],
         smoke_tests=tuple(plan["smoke_tests"]),
+        traffic=tuple(plan.get("traffic", ())),
     )
 
 

@@ -10,14 +10,15 @@ from dataclasses import dataclass, replace
 from environments.kube.status import workload_status
 from releases.rollout.facts import Facts, Memory, View, Work
 from releases.rollout.state import ATTENDED, Move, Record, State, set_back
-from releases.rollout.steps import HEARTBEAT, Done, Fail, Step, Wait
+from releases.rollout.steps import HEARTBEAT, Ask, Done, Fail, Step, Wait
 from releases.rollout.strategies import step_of
 from releases.rollout.troubles import ready, remember_trouble, troubled
 from releases.rollout.turns import go_back, turn
-from releases.rollout.wants import Action, Apply, Diagnose, Halt, Outcome, Read
+from releases.rollout.wants import Action, Apply, Diagnose, Halt, Outcome, Read, Scale
 from releases.states import Phase
 
 BACK = frozenset({Phase.ROLLING_BACK, Phase.ABORTING})
+GUARDED = 2.0  # seconds between two looks after a step that is paused and yet serves requests
 SKEW = 5.0  # seconds by which the clocks of two hosts may differ
 END = {Phase.ROLLING_BACK: Phase.ROLLED_BACK, Phase.ABORTING: Phase.ABORTED}
 
@@ -64,21 +65,34 @@ def _attend(state: State, facts: Facts) -> State:
 
 
 def _view(state: State, work: Work, facts: Facts) -> View:
-    return View(work, facts, state.memory, state.spent, state.written)
+    return View(work, facts, state.memory, state.spent, state.written, state.fully)
+
+
+def _remembered(state: State, step: Step, view: View) -> State:
+    """After the step has taken in what it sees; what it measured is noted as its own."""
+    memory = step.remember(view)
+    if points := memory.get("points"):
+        memory = {**memory, "points": [{"index": state.index, **point} for point in points]}
+    return replace(state, memory=memory)
 
 
 def _hold(state: State, work: Work, facts: Facts) -> Decision:
-    """Paused: nothing new begins, and Deployments under way stand still where they are."""
+    """Paused: nothing new begins, Deployments under way stand still where they are, and the step is looked after."""
+    step = step_of(work.steps[state.index])
+    state = _remembered(state, step, _view(state, work, facts))
     view = _view(state, work, facts)
-    halts = ready(view, _halts(view, step_of(work.steps[state.index])))
-    trouble = troubled(view)
+    if alarm := step.alarm(view):
+        return _Walk(state, work, facts).fail(alarm)
+    halts, trouble = ready(view, (*_halts(view, step), *step.guard(view))), troubled(view)
     if halts and not isinstance(trouble, Fail):
         return Decision(state, facts.phase, actions=halts)
-    label = work.steps[state.index]["label"]
-    why = f"Paused in “{label}”; it goes on when somebody resumes it."
+    why = f"Paused in “{step.label}”; it goes on when somebody resumes it."
+    if asked := state.memory.get("asked"):
+        why = f"{asked} It goes on when somebody resumes or promotes it."
     if isinstance(trouble, Wait | Fail):
         return Decision(state, facts.phase, f"{why} Standing still is not sure: {trouble.why}", due_in=5.0)
-    return Decision(state, facts.phase, why)
+    due_in = GUARDED if step.guards else HEARTBEAT
+    return Decision(state, facts.phase, why, due_in=due_in)
 
 
 def _halts(view: View, step: Step) -> tuple[Action, ...]:
@@ -118,14 +132,14 @@ class _Walk:
             self._record("running")
         if step.kind == "verify" and self.phase not in BACK | {Phase.VERIFYING}:
             self._move(Phase.VERIFYING, "Everything is applied; reading it back.")
-        self.state = replace(self.state, memory=step.remember(self._view()))
+        self.state = _remembered(self.state, step, self._view())
 
     def _stay(self, step: Step) -> Decision | None:
         """The decision where the step is not done; None, one further, where it is."""
         view = self._view()
         trouble = troubled(view)
         if isinstance(trouble, Fail):
-            return self._fail(trouble.why)
+            return self.fail(trouble)
         if actions := ready(view, step.actions(view)):
             return self._decision("", actions)
         if trouble:
@@ -133,22 +147,34 @@ class _Walk:
         match step.verdict(view):
             case Wait(why, due_in):
                 return self._decision(why, due_in=due_in)
-            case Fail(why):
-                return self._fail(why)
+            case Fail() as failed:
+                return self.fail(failed)
+            case Ask(why):
+                return self._decision(why) if self.phase in BACK else self._ask(why)
             case Done(why):
                 self._record("done", why)
-        self.state = replace(self.state, index=self.state.index + 1, started=None, spent=0.0, memory={})
+        self.state = self.state.next()
         return None
 
-    def _fail(self, why: str) -> Decision:
+    def _ask(self, why: str) -> Decision:
+        self.state = replace(self.state, memory={**self.state.memory, "asked": why})
+        self._move(Phase.PAUSED, why)
+        return self._decision(f"{why} It goes on when somebody resumes or promotes it.", due_in=GUARDED)
+
+    def fail(self, failed: Fail) -> Decision:
+        """The end of the track, or the turn to the way back."""
+        why = failed.why
         label = self.work.steps[self.state.index]["label"]
         self._record("failed", why)
         self.state = replace(self.state, memory={**self.state.memory, "failed": True})
         track = "Going back failed" if self.state.track == "back" else "Failed"
         decision = self._end(Phase.FAILED, f"{track} in “{label}”: {why}")
-        if self.state.track == "back" or not (self.facts.roll_back_on_failure and self.facts.way_back):
+        at_once = failed.back or step_of(self.work.steps[self.state.index]).returns
+        returns = at_once or self.facts.roll_back_on_failure
+        if self.state.track == "back" or not (returns and self.facts.way_back):
             return decision
-        reason = f"Rolling back by itself, as the environment says: {why}"
+        said = "so that no more of it is served" if at_once else "as the environment says"
+        reason = f"Rolling back by itself, {said}: {why}"
         turned = go_back(self.state, self.facts, len(self.work.steps), Phase.ROLLING_BACK, reason)
         self.records += turned.records
         moves = (*decision.moves, Move(Phase.ROLLING_BACK, reason))
@@ -185,6 +211,13 @@ def absorb(state: State, outcomes: Iterable[Outcome], now: float) -> State:
         memory = _remember(memory, outcome, now)
         if isinstance(outcome.action, Apply | Halt) and not outcome.trouble:
             written[outcome.action.key] = {**outcome.data, "at": now}
+        elif isinstance(outcome.action, Scale) and not outcome.trouble and outcome.action.key in written:
+            # A status from before the new number says nothing of it.
+            written[outcome.action.key] = {
+                **written[outcome.action.key],
+                "generation": outcome.data["generation"],
+                "at": now,
+            }
     return replace(state, memory=memory, written=written)
 
 

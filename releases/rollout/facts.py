@@ -8,7 +8,9 @@ from environments.kube.objects import Ref
 from releases.states import Phase
 
 Memory = dict[str, Any]
-"""Of one step, as JSON: slot → key → result, and `errors`: "slot key" → what went wrong and when to try again."""
+"""Of one step, as JSON: slot → key → result, and `errors`: "slot key" → what went wrong and when to try again.
+
+`keep` outlives the step; `points` are measurements that are not on record yet."""
 
 WATCHED = frozenset({"Deployment", "StatefulSet", "DaemonSet", "Job"})
 """Kinds that watches tell of; others are read."""
@@ -33,6 +35,8 @@ class Target:
     stage: str
     wave: int
     manifest: Mapping[str, Any]
+    temporary: bool = False
+    """Whether it is there only while the rollout runs."""
 
     @property
     def key(self) -> str:
@@ -51,6 +55,8 @@ class Work:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     created: frozenset[str] = frozenset()
     """Ref.key of what was not there when it was planned."""
+    traffic: tuple[Mapping[str, Any], ...] = ()
+    """What the strategy noted of each workload whose requests it moves, as its `arrange` wrote it."""
 
     @classmethod
     def of(cls, plan: Mapping[str, Any]) -> "Work":
@@ -58,7 +64,14 @@ class Work:
         strategy = plan.get("strategy") or {}
         return cls(
             targets=tuple(
-                Target(index, Ref(*entry["ref"]), entry["stage"], entry["wave"], entry["manifest"])
+                Target(
+                    index,
+                    Ref(*entry["ref"]),
+                    entry["stage"],
+                    entry["wave"],
+                    entry["manifest"],
+                    entry.get("temporary", False),
+                )
                 for index, entry in enumerate(plan["objects"])
             ),
             steps=tuple(plan.get("steps", ())),
@@ -67,6 +80,7 @@ class Work:
             strategy=strategy.get("name", "rolling"),
             parameters=strategy.get("parameters") or {},
             created=frozenset(Ref(*row["ref"]).key for row in plan.get("changes", ()) if row["action"] == "create"),
+            traffic=tuple(plan.get("traffic", ())),
         )
 
 
@@ -97,6 +111,18 @@ class View:
     """Seconds that this step has been worked on: time in which nobody looked does not count."""
     written: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """{"uid", "generation", "at"} of every object that the rollout has applied, by Ref.key."""
+    fully: bool = False
+    """Whether somebody has said that no wait and no check is to hold it up any more."""
+
+    @property
+    def promoted(self) -> bool:
+        """Whether somebody has said that this step's wait is to be skipped."""
+        return self.fully or bool(self.memory.get("promoted"))
+
+    @property
+    def kept(self) -> Mapping[str, Any]:
+        """What an earlier step of the track has put into its memory under "keep"."""
+        return self.slot("keep")
 
     def slot(self, name: str) -> Mapping[str, Any]:
         return self.memory.get(name) or {}

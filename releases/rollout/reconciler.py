@@ -13,7 +13,7 @@ import structlog
 from django.db import Error, connection, transaction
 from django.utils import timezone
 
-from environments.clusters import ConnectError, gateway_for
+from environments.clusters import ConnectError, gateway_for, prometheus_for
 from portal.metrics import PASS_SECONDS, PASSES
 from releases.metrics import rollout_ended, step_ended
 from releases.models import Rollout
@@ -143,6 +143,7 @@ def _hands(claim: Claim, loaded: Loaded) -> Hands:
         manifests=lambda index: loaded.manifests[index],
         scalers=loaded.scalers,
         may_write=claim.may_write,
+        prometheus=prometheus_for(rollout.environment),
     )
 
 

@@ -8,16 +8,17 @@ from django.utils import timezone
 from releases.chronicle import entry
 from releases.models import Rollout, Step
 from releases.queueing import wake_next
-from releases.rollout import outcomes
+from releases.rollout import measurements, outcomes
 from releases.rollout.engine import Decision
 from releases.rollout.facts import Work
+from releases.rollout.measurements import without_points
 from releases.rollout.state import Move, Record
 from releases.states import ENDED, Phase, check_move
 
 
 def fields_of(rollout: Rollout, decision: Decision) -> dict[str, Any]:
     """What the decision changes in the rollout's row."""
-    fields: dict[str, Any] = {"cursor": decision.state.to_json(), "attempts": 0}
+    fields: dict[str, Any] = {"cursor": without_points(decision.state).to_json(), "attempts": 0}
     why = _why(decision)
     if why is not None:
         fields["why"] = why
@@ -46,6 +47,7 @@ def record(rollout: Rollout, work: Work, decision: Decision, before: Phase) -> N
     if decision.moves and decision.phase in ENDED:
         outcomes.tell(rollout)
         wake_next(rollout)
+    measurements.store(rollout, decision.state)
     for each in decision.records:
         _record_step(rollout, work, each)
     for move in decision.moves:

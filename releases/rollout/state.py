@@ -1,7 +1,7 @@
 """Where a rollout is on its way: what `Rollout.cursor` holds between two passes."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 from releases.rollout.facts import Memory
@@ -10,6 +10,9 @@ from releases.states import Phase
 Track = Literal["forward", "back"]
 ATTENDED = 60.0
 """Seconds between two passes beyond which nobody was at work: a portal that was away does not use up deadlines."""
+
+OUTLIVING = ("keep", "points")
+"""What of a step's memory outlives it."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,8 @@ class State:
     """How often the track was begun or taken up again."""
     reason: str = ""
     """Why it goes back."""
+    fully: bool = False
+    """Whether somebody has said that no wait and no check is to hold it up any more."""
 
     @classmethod
     def from_json(cls, cursor: Mapping[str, Any]) -> "State":
@@ -39,6 +44,11 @@ class State:
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
+
+    def next(self) -> "State":
+        """At the beginning of the next step."""
+        memory = {name: self.memory[name] for name in OUTLIVING if self.memory.get(name)}
+        return replace(self, index=self.index + 1, started=None, spent=0.0, memory=memory)
 
 
 TIMES = frozenset({"at", "since", "until", "fatal_since", "up_since", "started"})

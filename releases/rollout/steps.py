@@ -1,11 +1,11 @@
 """What a strategy is made of. A step owns its label, what it wants done, and its verdict on what it sees. Pure.
 
-A step is stored in the plan as {"kind", "label", "objects": [index of plan["objects"], …]} and read back from
-there, so that what was approved is what runs. A subclass with a `kind` registers itself.
+A step is stored in the plan as {"kind", "label", "objects": [index of plan["objects"], …], "settings": {…}} and read
+back from there, so that what was approved is what runs. A subclass with a `kind` registers itself.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from environments.kube.health import health
@@ -33,12 +33,20 @@ class Wait:
 
 @dataclass(frozen=True)
 class Fail:
-    """It will not get there without a change."""
+    """It will not get there without a change. `back`: the way back begins at once, whatever the environment says."""
+
+    why: str
+    back: bool = False
+
+
+@dataclass(frozen=True)
+class Ask:
+    """It cannot tell: the rollout is paused with these words, and a person says how it goes on."""
 
     why: str
 
 
-Judgement = Done | Wait | Fail
+Judgement = Done | Wait | Fail | Ask
 
 
 @dataclass(frozen=True)
@@ -47,11 +55,18 @@ class Step:
 
     label: str
     objects: tuple[int, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What the strategy gave the step, as JSON: weights, routes, intervals."""
     kind: ClassVar[str] = ""
+    guards: ClassVar[bool] = False
+    """Whether it looks after something while it is paused."""
+    returns: ClassVar[bool] = False
+    """Whether the way back begins at once when it fails, whatever the environment says: requests depend on it."""
 
     def to_json(self) -> dict[str, Any]:
         """As the plan stores it."""
-        return {"kind": self.kind, "label": self.label, "objects": list(self.objects)}
+        told = {"settings": dict(self.settings)} if self.settings else {}
+        return {"kind": self.kind, "label": self.label, "objects": list(self.objects), **told}
 
     def targets(self, view: View) -> tuple[Target, ...]:
         return tuple(view.work.targets[index] for index in self.objects)
@@ -68,13 +83,21 @@ class Step:
         """How far the step is; asked only when there is nothing to do."""
         raise NotImplementedError
 
+    def guard(self, view: View) -> tuple[Action, ...]:  # noqa: ARG002
+        """What is to be done while the rollout is paused in this step: looks, nothing that changes anything."""
+        return ()
+
+    def alarm(self, view: View) -> Fail | None:  # noqa: ARG002
+        """What ends a pause in this step, by what the guard has seen."""
+        return None
+
 
 def read_step(data: Mapping[str, Any]) -> Step:
     """The step that `to_json` wrote. KeyError names a kind that this version does not know."""
     kinds = {cls.kind: cls for cls in _kinds(Step) if cls.kind}
     if data["kind"] not in kinds:
         raise KeyError(f"no step of kind {data['kind']!r}; this version knows {', '.join(sorted(kinds))}")
-    return kinds[data["kind"]](data["label"], tuple(data.get("objects", ())))
+    return kinds[data["kind"]](data["label"], tuple(data.get("objects", ())), data.get("settings") or {})
 
 
 def _kinds(cls: type[Step]) -> Iterable[type[Step]]:

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from releases.rollout.facts import Facts
-from releases.rollout.state import Move, Record, State
+from releases.rollout.facts import Facts, Memory
+from releases.rollout.state import OUTLIVING, Move, Record, State
 from releases.states import Phase
 
 
@@ -33,13 +33,29 @@ def resume(state: State, facts: Facts, _steps: int) -> Turn:
     """Goes on. The step's objects are applied anew, without the halt, also where its record was lost in a crash."""
     if facts.phase is not Phase.PAUSED:
         return Turn(state)
-    memory = {**state.memory, "applied": {}, "halted": {}}
+    memory = {name: kept for name, kept in state.memory.items() if name not in ("applied", "halted", "asked")}
+    if "asked" in state.memory:
+        memory["answered"] = True
     return Turn(replace(state, memory=memory), (Move(Phase.PROGRESSING, f"Resumed by {facts.intent_by}."),))
+
+
+def promote(state: State, facts: Facts, steps: int) -> Turn:
+    """Skips what the step at work waits for, not what it checks."""
+    turned = resume(state, facts, steps)
+    memory = {**turned.state.memory, "promoted": True}
+    return replace(turned, state=replace(turned.state, memory=memory))
+
+
+def promote_fully(state: State, facts: Facts, steps: int) -> Turn:
+    """Skips every wait and every check from here on."""
+    turned = resume(state, facts, steps)
+    return replace(turned, state=replace(turned.state, fully=True))
 
 
 def retry(state: State, facts: Facts, _steps: int) -> Turn:
     """Takes up the failed step, of whichever track, with nothing remembered against it."""
-    fresh = replace(state, memory={}, spent=0.0, started=None, tries=state.tries + 1)
+    memory = _outliving(state)
+    fresh = replace(state, memory=memory, spent=0.0, started=None, tries=state.tries + 1)
     if state.track == "back" and facts.phase is Phase.PROGRESSING:
         return Turn(fresh, (Move(Phase.ROLLING_BACK, f"Taken up again by {facts.intent_by}."),))
     return Turn(fresh)
@@ -63,7 +79,12 @@ def go_back(state: State, facts: Facts, steps: int, phase: Phase, why: str) -> T
         for index in range(state.index, steps)
         if not (index == state.index and _failed(state))
     )
-    return Turn(State(track="back", at=facts.now, written=state.written, reason=why), moves, left)
+    memory = _outliving(state)
+    return Turn(State(track="back", at=facts.now, memory=memory, written=state.written, reason=why), moves, left)
+
+
+def _outliving(state: State) -> Memory:
+    return {name: state.memory[name] for name in OUTLIVING if state.memory.get(name)}
 
 
 def _failed(state: State) -> bool:
@@ -74,7 +95,8 @@ def _failed(state: State) -> bool:
 TURNS: Mapping[str, Callable[[State, Facts, int], Turn]] = {
     "pause": pause,
     "resume": resume,
-    "promote": resume,
+    "promote": promote,
+    "promote fully": promote_fully,
     "retry": retry,
     "abort": abort,
     "roll back": roll_back,

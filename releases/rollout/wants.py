@@ -1,4 +1,4 @@
-"""What a step may want done to a cluster, and what came of it. Data only: `acting` carries it out."""
+"""What a step may want done to a cluster, and what came of it. Data only: a file of `acting` carries it out."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -52,6 +52,14 @@ class Halt(OnObject):
 
     index: int
     slot: ClassVar[str] = "halted"
+
+
+@dataclass(frozen=True)
+class Scale(OnObject):
+    """Set the replicas of a workload, in the hand of slipway-scale. Result: {"replicas", "generation"}."""
+
+    replicas: int
+    slot: ClassVar[str] = "scaled"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Strategies: one file each, found by being here. A file's STRATEGY is an instance of Strategy."""
+"""Strategies: one file each, found by being here. A file's STRATEGY is an instance of Strategy; others help them."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -7,15 +7,15 @@ from pkgutil import iter_modules
 from typing import Any
 
 from releases.rollout.steps import Step, read_step
-from releases.rollout.strategies.base import Parameter, ParameterError, Strategy
+from releases.rollout.strategies.base import Arrangement, Arranging, Parameter, ParameterError, Strategy
 
-__all__ = ["Parameter", "ParameterError", "Strategy", "find", "names", "step_of"]
+__all__ = ["Arrangement", "Arranging", "Parameter", "ParameterError", "Strategy", "find", "names", "step_of"]
 
 
 @cache
 def _all() -> dict[str, Strategy]:
-    modules = (info.name for info in iter_modules(__path__) if info.name != "base")
-    found = (import_module(f"{__name__}.{name}").STRATEGY for name in sorted(modules))
+    modules = (import_module(f"{__name__}.{name}") for name in sorted(info.name for info in iter_modules(__path__)))
+    found = (module.STRATEGY for module in modules if hasattr(module, "STRATEGY"))
     return {strategy.name: strategy for strategy in found}
 
 

@@ -1,43 +1,51 @@
 """What a strategy is: parameters, steps forward and back, and what it changes in a manifest."""
 
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
+from environments.kube.objects import Manifest, Ref
+from environments.manifests.settings import Route
+from releases.planning.objects import Row, Wanted
 from releases.rollout.facts import Work
 from releases.rollout.steps import Step
+from releases.rollout.strategies.parameters import Parameter, ParameterError
 
-PERCENT = re.compile(r"(\d{1,3})%")
-
-
-class ParameterError(ValueError):
-    """A strategy or a parameter that there is not, or whose value does not fit; the text says what fits."""
+__all__ = ["Arrangement", "Arranging", "Parameter", "ParameterError", "Strategy"]
 
 
 @dataclass(frozen=True)
-class Parameter:
-    """One setting. `kind`: "seconds" (a number from 0), or "share" (a number of pods from 0, or 0% to 100%)."""
+class Arranging:
+    """What a strategy arranges, and what it may ask about where it goes.
 
-    name: str
-    kind: Literal["seconds", "share"]
-    help: str
-    default: int | str | None = None
+    `live` reads an object (None where it is not there), `knows` tells whether the cluster has a kind, `taken` who
+    else moves requests of a host at the moment ("" for nobody). They raise KubeError.
+    """
 
-    def check(self, value: Any) -> int | float | str:
-        """The value as it is stored. ParameterError where it does not fit."""
-        if isinstance(value, str) and value.strip().isdigit():
-            value = int(value)
-        if isinstance(value, bool) or not self._fits(value):
-            fits = "a number of seconds from 0" if self.kind == "seconds" else "a number of pods or 0% to 100%"
-            raise ParameterError(f"{self.name} is {value!r}; it has to be {fits}.")
-        return value  # type: ignore[no-any-return]
+    objects: tuple[Wanted, ...]
+    application: str
+    namespace: str
+    parameters: Mapping[str, Any]
+    routes: tuple[Route, ...] = ()
+    previous: Row | None = None
+    """The plan of what runs there now."""
+    again: tuple[Mapping[str, Any], ...] = ()
+    """The `traffic` of the stored plan that an undo brings back."""
+    live: Callable[[Ref], Manifest | None] = lambda _ref: None
+    knows: Callable[[str, str], bool] = lambda _api_version, _kind: True
+    taken: Callable[[str], str] = lambda _host: ""
 
-    def _fits(self, value: Any) -> bool:
-        if isinstance(value, int | float):
-            return value >= 0 and (self.kind == "seconds" or isinstance(value, int))
-        found = PERCENT.fullmatch(value) if isinstance(value, str) and self.kind == "share" else None
-        return bool(found and int(found[1]) <= 100)
+
+@dataclass(frozen=True)
+class Arrangement:
+    """The objects as they will be applied; `traffic` is JSON, one entry a workload whose requests are moved.
+
+    `notes` are (title, words) that the plan shows among its risks: what is moved how, and why the rest is not.
+    """
+
+    objects: tuple[Wanted, ...]
+    traffic: tuple[Mapping[str, Any], ...] = ()
+    notes: tuple[tuple[str, str], ...] = ()
 
 
 class Strategy:
@@ -58,6 +66,10 @@ class Strategy:
     def tune(self, manifest: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
         """The manifest with what the parameters say of it; the given one stays as it is."""
         raise NotImplementedError
+
+    def arrange(self, given: Arranging) -> Arrangement:
+        """The objects that the plan is made of. PlanRefused where it cannot go this way, in words."""
+        return Arrangement(given.objects)
 
     def steps(self, work: Work) -> tuple[Step, ...]:
         """The steps forward. `work.steps` is empty: what this gives goes there, as JSON."""

@@ -59,7 +59,7 @@ class Rolling(Strategy):
         return (ConfirmStep("Check that the plan still holds"), *self.back(work))
 
     def back(self, work: Work) -> tuple[Step, ...]:
-        everything = tuple(target.index for target in work.targets)
+        everything = tuple(target.index for target in work.targets if not target.temporary)
         adopt = (AdoptStep(f"Take over {_count(work.adopt, 'object')}"),) if work.adopt else ()
         prune = (PruneStep(f"Remove {_count(work.prune, 'object')} no longer in it"),) if work.prune else ()
         return (

@@ -1,0 +1,61 @@
+"""Has the strategy arrange the objects of a release for where they go."""
+
+from dataclasses import replace
+from functools import cache
+
+from environments.kube.client import Gateway
+from environments.kube.errors import KindMissing
+from environments.kube.objects import Manifest, Ref
+from portal import blobs
+from releases.models import Rollout
+from releases.planning.sources import Source
+from releases.queueing import running_release
+from releases.rollout import strategies
+from releases.rollout.strategies import Arranging
+from releases.states import LIVE
+
+
+def arrange(rollout: Rollout, source: Source, gateway: Gateway) -> Source:
+    """The source with the objects as they will be applied. Raises PlanRefused, and KubeError."""
+    previous = running_release(rollout.application_id, rollout.environment_id)
+    arranged = strategies.find(rollout.strategy).arrange(
+        Arranging(
+            objects=source.objects,
+            application=rollout.application.name,
+            namespace=rollout.environment.namespace_for(rollout.application.name),
+            parameters=rollout.parameters,
+            routes=source.routes,
+            previous=blobs.load_json(previous.plan_digest) if previous else None,
+            again=source.traffic,
+            live=cache(lambda ref: _live(gateway, ref)),
+            knows=lambda api_version, kind: _knows(gateway, api_version, kind),
+            taken=lambda host: _taken(rollout, host),
+        )
+    )
+    return replace(source, objects=arranged.objects, traffic=arranged.traffic, notes=arranged.notes)
+
+
+def _live(gateway: Gateway, ref: Ref) -> Manifest | None:
+    try:
+        return gateway.get(ref)
+    except KindMissing:
+        return None
+
+
+def _knows(gateway: Gateway, api_version: str, kind: str) -> bool:
+    try:
+        gateway.resource(api_version, kind)
+    except KindMissing:
+        return False
+    return True
+
+
+def _taken(rollout: Rollout, host: str) -> str:
+    """Another application's rollout that moves requests of the host in this environment's cluster."""
+    others = Rollout.objects.filter(environment__cluster=rollout.environment.cluster_id, phase__in=LIVE).exclude(
+        application=rollout.application_id
+    )
+    for other in others.exclude(plan_digest="").select_related("release__application", "environment"):
+        if any(host in entry.get("hosts", ()) for entry in blobs.load_json(other.plan_digest).get("traffic", ())):
+            return f"rollout {other.pk} ({other.release} in {other.environment})"
+    return ""

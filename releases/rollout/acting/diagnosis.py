@@ -1,0 +1,54 @@
+"""Why pods do not come up, and how often they were restarted."""
+
+from environments.kube.diagnose import diagnose, newest_pods
+from environments.kube.errors import Denied
+from environments.kube.objects import Manifest, Ref
+from environments.kube.reasons import summary
+from environments.kube.status import stuck_pods
+from releases.rollout.acting.hands import Hands, Result
+from releases.rollout.acting.performers import performs
+from releases.rollout.wants import CountRestarts, Diagnose, RecountRestarts
+
+
+@performs(RecountRestarts)
+@performs(CountRestarts)
+def count_restarts(hands: Hands, action: CountRestarts) -> Result:
+    return {"count": _restarts(hands, action.ref)}
+
+
+@performs(Diagnose)
+def look_at_pods(hands: Hands, action: Diagnose) -> Result:
+    ref = action.ref
+    found = hands.gateway.get(ref)
+    if found is None:
+        return {"problems": [], "summary": "it is gone", "freed": []}
+    freed = _free(hands, ref, found) if ref.kind == "StatefulSet" else []
+    problems = diagnose(hands.gateway, found)
+    words = summary(problems)
+    if freed:
+        told = f"deleted {', '.join(freed)}, broken and of an earlier revision, so that it can go on"
+        words = f"{told}; {words}" if words else told
+    shown = [{"words": problem.words, "fatal": problem.fatal and not freed} for problem in problems]
+    return {"problems": shown, "summary": words, "freed": freed}
+
+
+def _restarts(hands: Hands, ref: Ref) -> int:
+    found = hands.gateway.get(ref)
+    try:
+        pods = newest_pods(hands.gateway, found)[1] if found else []
+    except Denied:
+        return 0
+    statuses = [each for pod in pods for each in pod.get("status", {}).get("containerStatuses") or ()]
+    return sum(int(status.get("restartCount") or 0) for status in statuses)
+
+
+def _free(hands: Hands, ref: Ref, found: Manifest) -> list[str]:
+    """Deletes the pods that a StatefulSet would wait for, for ever."""
+    labels = found["spec"].get("selector", {}).get("matchLabels", {})
+    pods = hands.gateway.list("v1", "Pod", ref.namespace, labels=",".join(f"{k}={v}" for k, v in labels.items()))
+    stuck = stuck_pods(found, pods)
+    return [
+        name
+        for name, uid in stuck
+        if hands.may_write() and hands.gateway.delete(Ref("v1", "Pod", ref.namespace, name), uid=uid)
+    ]
