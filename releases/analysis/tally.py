@@ -106,12 +106,13 @@ def _way(metric: Metric, count: Count) -> Way:
 
 
 def _words(metric: Metric, count: Count) -> dict[Way, str]:
+    passed = f"passed {min(count.passes, metric.count)} of {metric.count}"
     failures = f"{count.failures} failed, {metric.failure_limit} may"
     return {
         "fail": f"failed: {count.failed}" + (f" ({failures})" if metric.failure_limit else ""),
         "error-limit": f"could not be measured {count.error_row} times in a row: {count.why} "
         "This says nothing about the release: it is neither promoted nor taken back.",
         "ask": f"was inconclusive {count.inconclusive_row} times in a row: {count.why}",
-        "wait": f"passed {count.passes} of {metric.count}" + (f"; {count.why}" if count.why else ""),
-        "go": f"passed {count.passes} of {metric.count}; {count.why}",
+        "wait": passed + (f"; {count.why}" if count.why else ""),
+        "go": f"{passed}; {count.why}",
     }
