@@ -8,6 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
+from environments.sandbox.recorded import SETS, sets
 from environments.sandbox.sandbox import Sandbox
 
 _SAVE_EVERY = 30.0
@@ -21,6 +22,8 @@ def main() -> None:
         host=options.host,
         port=options.port,
         registry_port=options.registry_port,
+        entry_port=options.entry_port,
+        definitions=options.definitions,
         state=options.state,
         token=os.environ.get("SANDBOX_TOKEN", ""),
     )
@@ -41,6 +44,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--registry-port", type=int, default=0)
+    parser.add_argument("--entry-port", type=int, default=0, help="of the edge, which routes by the Host header")
+    parser.add_argument(
+        "--definitions", type=sets, default=SETS, help=f"custom resources, of {','.join(SETS)}; or none"
+    )
     parser.add_argument("--kubeconfig", type=Path, help="file to write, mode 0600")
     parser.add_argument("--state", type=Path, help="file that keeps the objects")
     parser.add_argument("--images", type=Path, help='JSON: {"shop/web": {"1.0.0": {}, "1.1.0": {"crash": true}}}')
@@ -65,6 +72,7 @@ def _announce(sandbox: Sandbox, path: Path | None) -> None:
         "server": sandbox.url,
         "kubeconfig": str(path or ""),
         "registry": sandbox.registry,
+        "entry": sandbox.entry,
         "token": sandbox.token,
     }
     sys.stdout.write(json.dumps(said) + "\n")

@@ -1,8 +1,10 @@
 """How a simulated pod answers HTTP."""
 
 import json
+import threading
 import time
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from environments.sandbox.behaviour import Behaviour
 from environments.sandbox.errors import ApiError
@@ -17,6 +19,20 @@ _HEALTHY = ("/healthz", "/livez", "/health")
 _READY = ("/readyz", "/ready")
 _STATUS = {200: "OK", 503: "Service Unavailable", 500: "Internal Server Error", 404: "Not Found"}
 _LONGEST_WAIT = 30.0
+_TURN = threading.Lock()
+
+
+class Asked(Protocol):
+    """What of a request a pod looks at; names of headers are in lower case."""
+
+    @property
+    def method(self) -> str: ...
+
+    @property
+    def path(self) -> str: ...
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
 
 
 def routable_pods(kubelet: Kubelet, service: Object) -> list[PodRun]:
@@ -40,17 +56,29 @@ def has_pods(kubelet: Kubelet, service: Object) -> bool:
 
 def answer(run: PodRun, port: str, connection: Connection) -> Reply:
     """The answer of the container that listens on a port ("" is the first that listens); 503 where none does."""
-    now = run.kubelet.clock.seconds()
-    container = _listening(run, port, now)
+    container = _listening(run, port, run.kubelet.clock.seconds())
     if container is None:
         raise _refused(run, port)
-    behaviour, path = container.behaviour, connection.path or "/"
-    status = _health(container, behaviour, path, now)
+    reply, seconds = answered(run, container, connection)
+    time.sleep(seconds)
+    return reply
+
+
+def answered(run: PodRun, container: Container, asked: Asked) -> tuple[Reply, float]:
+    """What a container answers, and after how many seconds; nobody waits here."""
+    behaviour, path = container.behaviour, asked.path or "/"
+    status = _health(container, behaviour, path, run.kubelet.clock.seconds())
     if status is not None:
-        return Reply(status, f"{_STATUS.get(status, 'Status')}\n".encode(), {"Content-Type": "text/plain"})
-    if behaviour.latency_ms > 0:
-        time.sleep(min(behaviour.latency_ms / 1000, _LONGEST_WAIT))
-    return _application(run, container, behaviour, path, connection)
+        return Reply(status, f"{_STATUS.get(status, 'Status')}\n".encode(), {"Content-Type": "text/plain"}), 0.0
+    reply = _application(run, container, behaviour, path, asked)
+    return reply, max(0.0, min(behaviour.latency_ms / 1000, _LONGEST_WAIT))
+
+
+def server_of(run: PodRun, port: int) -> Container | None:
+    """The container that listens on this very port, as it declares or has it probed; None where nobody would answer."""
+    now = run.kubelet.clock.seconds()
+    listening = (item for item in run.containers if item.running is not None and now >= item.listens_at)
+    return next((item for item in listening if str(port) in _ports(item)), None)
 
 
 def _listening(run: PodRun, port: str, now: float) -> Container | None:
@@ -63,7 +91,9 @@ def _listening(run: PodRun, port: str, now: float) -> Container | None:
 def _ports(container: Container) -> set[str]:
     declared = container.spec.get("ports") or ()
     named = {str(item["name"]) for item in declared if item.get("name")}
-    return named | {str(item["containerPort"]) for item in declared} | set(map(str, container.behaviour.ports))
+    probes = (container.spec.get(f"{kind}Probe") or {} for kind in ("readiness", "liveness", "startup"))
+    asked = {str((probe.get("httpGet") or probe.get("tcpSocket") or {}).get("port", "")) for probe in probes} - {""}
+    return named | {str(item["containerPort"]) for item in declared} | set(map(str, container.behaviour.ports)) | asked
 
 
 def _refused(run: PodRun, port: str) -> ApiError:
@@ -81,24 +111,25 @@ def _health(container: Container, behaviour: Behaviour, path: str, now: float) -
     return 200 if path in _HEALTHY else None
 
 
-def _application(run: PodRun, container: Container, behaviour: Behaviour, path: str, connection: Connection) -> Reply:
+def _application(run: PodRun, container: Container, behaviour: Behaviour, path: str, asked: Asked) -> Reply:
     status = 500 if owes_an_error(container, behaviour.error_rate) else 200
-    content: dict[str, Any] = {**described(run, container), "path": path, "host": connection.headers.get("host", "")}
+    content: dict[str, Any] = {**described(run, container), "path": path, "host": asked.headers.get("host", "")}
     if path == "/env":
         content["env"] = dict(container.env)
     if status != 200:
         content["error"] = "simulated"
-    container.say(f"{connection.method} {path} {status}")
+    container.say(f"{asked.method} {path} {status}")
     return Reply(status, json.dumps(content).encode(), {"Content-Type": "application/json"})
 
 
 def owes_an_error(container: Container, rate: float) -> bool:
-    """Errors come in exact turns, not at random: with 0.25 every fourth answer."""
-    container.debt += rate
-    if container.debt < 1 - 1e-9:
-        return False
-    container.debt -= 1
-    return True
+    """Errors come in exact turns, not at random: with 0.25 every fourth answer, whoever asks."""
+    with _TURN:
+        container.debt += rate
+        if container.debt < 1 - 1e-9:
+            return False
+        container.debt -= 1
+        return True
 
 
 def described(run: PodRun, container: Container) -> dict[str, str]:

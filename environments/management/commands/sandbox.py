@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from environments.sandbox import Sandbox
+from environments.sandbox.recorded import SETS, sets
 
 
 class Command(BaseCommand):
@@ -18,6 +19,10 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--port", type=int, default=0, help="Of the API; 0 takes a free one.")
         parser.add_argument("--registry-port", type=int, default=0, help="Of the image registry; 0 takes a free one.")
+        parser.add_argument("--entry-port", type=int, default=0, help="Of the edge; 0 takes a free one.")
+        parser.add_argument(
+            "--definitions", type=sets, default=SETS, help=f"Custom resources: of {','.join(SETS)}, or none."
+        )
         parser.add_argument(
             "--node", action="append", help="name=app-0,pool=app,cpu=8,memory=32Gi; may be given again."
         )
@@ -34,6 +39,8 @@ class Command(BaseCommand):
             nodes=options["node"],
             port=options["port"],
             registry_port=options["registry_port"],
+            entry_port=options["entry_port"],
+            definitions=options["definitions"],
             state=options["state"],
         ) as sandbox:
             self._tell(sandbox, options["kubeconfig"])
@@ -46,4 +53,7 @@ class Command(BaseCommand):
         else:
             self.stdout.write(sandbox.kubeconfig, ending="")
         self.stdout.flush()
-        self.stderr.write(f"The sandbox serves {sandbox.url}, and images on {sandbox.registry}. Ctrl-C ends it.")
+        self.stderr.write(
+            f"The sandbox serves {sandbox.url}, and images on {sandbox.registry}. {sandbox.entry} routes requests by "
+            "their Host header. Ctrl-C ends it."
+        )
