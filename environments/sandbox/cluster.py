@@ -65,7 +65,9 @@ class Cluster:
     `authority` is the PEM text that every namespace gets.
     """
 
-    def __init__(self, store: Store, client: Callable[[str], Client], clock: Clock) -> None:
+    def __init__(
+        self, store: Store, client: Callable[[str], Client], clock: Clock, metrics: Metrics | None = None
+    ) -> None:
         self.store, self.clock, self.client = store, clock, client
         self.loop = Loop(clock, intake=self._take_in)
         self.view = View()
@@ -74,7 +76,7 @@ class Cluster:
         self.watchers: list[Watcher] = []
         self.usage: Callable[[Object, str], float | None] = _unknown
         self.behaviours: Callable[[Object], list[Behaviour]] = _unheard
-        self.metrics = Metrics()
+        self.metrics = metrics or Metrics()
         self.authority = ""
         self._inbox: deque[tuple[str, Object]] = deque()
         self._unsubscribe: Callable[[], object] | None = None

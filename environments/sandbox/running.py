@@ -80,9 +80,9 @@ def start(
         images=kept,
         registry=running_at,
         clock=Clock(speed),
+        metrics=metrics,
     )
     simulation.cluster.authority = authority
-    simulation.cluster.metrics = metrics or simulation.cluster.metrics
     simulation.install(api)
     simulation.start()
     entry = Serving(Entry(simulation.edge), host, entry_port, name="sandbox-edge")

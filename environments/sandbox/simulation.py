@@ -20,7 +20,8 @@ from environments.sandbox.store import Key, Store
 
 
 class Simulation:
-    """`client` makes the API's client for a field manager; `registry` is the address at which `images` are served.
+    """`client` makes the API's client for a field manager; `registry` is the address at which `images` are served;
+    `metrics` is where the edge counts.
 
     Start it when the API's store is ready. With a ManualClock call `cluster.loop.advance` instead of `start`'s thread.
     """
@@ -37,14 +38,14 @@ class Simulation:
         real_time: bool = False,
         metrics: Metrics | None = None,
     ) -> None:
-        self.cluster = Cluster(store, client, clock or Clock())
+        self.cluster = Cluster(store, client, clock or Clock(), metrics)
         self.images = images or Images()
         self.puller = Puller(self.images, registry)
         self.kubelet = Kubelet(self.cluster, self.puller, real_time=real_time)
         self.cluster.usage = self.kubelet.usage
         self.cluster.behaviours = self.kubelet.behaviours
         self.scheduler = Scheduler(self.cluster)
-        self.edge = Edge(self.kubelet, metrics or Metrics())
+        self.edge = Edge(self.kubelet)
         self._nodes = nodes
         controllers = [controller(self.cluster) for controller in load()]
         self.cluster.watchers += [self.kubelet.see, self.scheduler.see, *(item.see for item in controllers)]

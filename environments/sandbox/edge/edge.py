@@ -14,7 +14,6 @@ from environments.sandbox.edge.table import Table
 from environments.sandbox.edge.turns import Turns
 from environments.sandbox.kubelet.agent import Kubelet
 from environments.sandbox.meta import Key, Object, annotations_of, key_of, kind_of
-from environments.sandbox.metrics.registry import Metrics
 from environments.sandbox.subresources import Reply
 from environments.sandbox.traffic import answered, server_of
 
@@ -41,8 +40,8 @@ class Answer(NamedTuple):
 class Edge:
     """Fed by the loop's thread, asked by any. `senders` are the traffic of its own that objects ask for."""
 
-    def __init__(self, kubelet: Kubelet, metrics: Metrics) -> None:
-        self.metrics, self.senders = metrics, Senders()
+    def __init__(self, kubelet: Kubelet) -> None:
+        self._cluster, self.senders = kubelet.cluster, Senders()
         self._endpoints, self._turns = Endpoints(kubelet.run_of), Turns()
         self._gateways: set[Key] = set()
         self._table = Table(self._accepted)
@@ -76,9 +75,9 @@ class Edge:
         return Answer(reply, delivery.seconds, (delivery, *mirrored))
 
     def count(self, answer: Answer) -> None:
-        """Measures what an answer took."""
+        """Measures what an answer took, in the cluster's metrics."""
         for delivery in answer.deliveries:
-            measure(self.metrics, delivery)
+            measure(self._cluster.metrics, delivery)
 
     def start(self) -> None:
         """Begins with the traffic of its own."""
