@@ -27,11 +27,14 @@ class Wave:
 
 @dataclass(frozen=True)
 class Route:
-    """How requests reach a workload: its Service, and the object that a router moves traffic by ("" for none)."""
+    """How requests reach a workload: its Service, and the object that a router moves traffic by ("" for none).
+
+    Without a router the bundle's objects tell which one it is.
+    """
 
     workload: str
     service: str
-    router: str = "service"
+    router: str = ""
     object: str = ""
     host: str = ""
 

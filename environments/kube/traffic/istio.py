@@ -1,0 +1,380 @@
+"""Istio: subsets of a DestinationRule, and the weights of a VirtualService's http routes between them.
+
+The list spec.http is one value for an apply, so it is always written whole. TCP and TLS routes stay as they are.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from environments.kube.names import TRACK
+from environments.kube.objects import Manifest, Ref, ref_of
+from environments.kube.traffic.base import (
+    CANARY,
+    NO_TESTERS,
+    STABLE,
+    Listing,
+    Live,
+    Path,
+    Route,
+    Router,
+    Testers,
+    fits_hint,
+    is_at,
+    named,
+    named_by,
+    of_kind,
+    with_sides,
+    with_spec,
+)
+
+GROUP = "networking.istio.io"
+# The documents' own way to let testers in: an entry that matches this header counts as one for testers.
+DOCUMENTED = ("canary", "true")
+OURS = "slipway-testers"
+COOKIE = "cookie"
+HTTP: Path = ("f:spec", "f:http")
+
+Entry = dict[str, Any]
+Choice = Callable[[Entry], list[Entry]]
+
+
+class Istio(Router):
+    name = "istio"
+    title = "Istio"
+    needs = ((f"{GROUP}/v1", "VirtualService"), (f"{GROUP}/v1", "DestinationRule"))
+
+    def detect(
+        self, objects: Sequence[Manifest], namespace: str, workload: str, service: str, hint: str = ""
+    ) -> Route | None:
+        for virtual in of_kind(objects, GROUP, "VirtualService"):
+            ref = ref_of(virtual, namespace)
+            hosts = virtual.get("spec", {}).get("hosts") or []
+            draft = with_sides(Route(self.name, namespace, workload, service, ref, host=_public(hosts)))
+            if fits_hint(virtual, hosts, hint) and any(_is_all_of(entry, draft) for entry in _http(virtual)):
+                rule = _rule_of(objects, draft) or Ref(ref.api_version, "DestinationRule", namespace, _own_rule(draft))
+                return Route(**{**vars(draft), "rule": rule, "port": _port(virtual, draft)})
+        return None
+
+    def at_rest(self, manifest: Manifest, route: Route) -> Manifest:
+        if is_at(manifest, route.rule):
+            return with_spec(manifest, subsets=_subsets(manifest, route))
+        if is_at(manifest, route.object):
+            return with_spec(manifest, http=_resting(manifest, route))
+        return manifest
+
+    def point(self, manifest: Manifest, route: Route, to: str) -> Manifest:
+        if not is_at(manifest, route.object):
+            return manifest
+        http = [_pointed(entry, route, to) for entry in _without_ours(manifest)]
+        return with_spec(manifest, http=http)
+
+    def target_of(self, manifest: Manifest, route: Route) -> str:
+        found = {
+            name
+            for entry in _http(manifest)
+            for destination in _destinations(entry)
+            if (name := _service_of(destination, route)) in route.sides
+        }
+        return found.pop() if len(found) == 1 else ""
+
+    def owned(self, manifest: Manifest, route: Route) -> Manifest:
+        return {**named(manifest), "spec": {"http": _http(manifest)}}
+
+    def reads(self, route: Route) -> tuple[Ref, ...]:
+        return (self.main(route), *([route.rule] if route.rule else []))
+
+    def lists(self, live: Live, route: Route, *, clearing: bool) -> tuple[Listing, ...]:
+        if not clearing or not _is_own(route):
+            return ()
+        labels = f"kubernetes.io/service-name={route.service}"
+        return (Listing("discovery.k8s.io/v1", "EndpointSlice", route.namespace, labels),)
+
+    def weighted(self, route: Route) -> tuple[Ref, Path]:
+        return self.main(route), HTTP
+
+    def prepare(self, live: Live, route: Route) -> list[Manifest]:
+        if route.rule is None:
+            return []
+        rule = live.get(route.rule)
+        spec: Entry = {"subsets": _subsets(rule or {}, route)}
+        if rule is None or _is_own(route):
+            spec["host"] = _full_host(route)
+        return [{**named_by(route.rule), "spec": spec}]
+
+    def weigh(self, live: Live, route: Route, weight: int, testers: Testers) -> list[Manifest]:
+        virtual = live.objects[self.main(route)]
+        http = _weighed(virtual, route, weight, testers)
+        return [*self.prepare(live, route), {**named(virtual), "spec": {"http": http}}]
+
+    def weight_of(self, live: Live, route: Route) -> int:
+        virtual = live.objects[self.main(route)]
+        entries = [entry for entry in _without_ours(virtual) if _is_all_of(entry, route) and not _is_testers(entry)]
+        if _is_own(route) and live.get(route.rule) is None and not any(_subset_names(entry) for entry in entries):
+            return 0
+        shares = {_share(entry, route) for entry in entries}
+        return shares.pop() if len(shares) == 1 else -1
+
+    def rest(self, live: Live, route: Route) -> list[Manifest]:
+        virtual = live.objects[self.main(route)]
+        return [{**named(virtual), "spec": {"http": _resting(virtual, route)}}]
+
+    def removed_at_rest(self, route: Route) -> tuple[Ref, ...]:
+        return (route.rule,) if route.rule and _is_own(route) else ()
+
+    def not_yet_at_rest(self, live: Live, route: Route) -> str:
+        if not any(_has_canary_pods(each, route) for each in live.listed("EndpointSlice")):
+            return ""
+        return f"The canary's pods still stand behind Service {route.service}: its subsets stay until they have gone."
+
+    def hosts(self, manifest: Manifest, route: Route) -> tuple[str, ...]:
+        return tuple(manifest.get("spec", {}).get("hosts") or ()) if is_at(manifest, route.object) else ()
+
+    def unsupported(self, manifest: Manifest, route: Route, testers: Testers = NO_TESTERS) -> tuple[str, ...]:
+        if not is_at(manifest, route.object):
+            return ()
+        spec = manifest.get("spec", {})
+        others = [kind.upper() for kind in ("tcp", "tls") if spec.get(kind)]
+        mixed = [
+            f"http[{number}]"
+            for number, entry in enumerate(_http(manifest))
+            if _has(entry, route) and not _is_all_of(entry, route)
+        ]
+        words = [f"{' and '.join(others)} routes of {route.text} do not follow the weights."] if others else []
+        if mixed:
+            what = f"{', '.join(mixed)} of {route.text} also leads to other services"
+            words.append(f"{what}: it stays on the stable version.")
+        return tuple(words)
+
+
+def _http(manifest: Mapping[str, Any]) -> list[Entry]:
+    return list((manifest.get("spec") or {}).get("http") or [])
+
+
+def _without_ours(manifest: Mapping[str, Any]) -> list[Entry]:
+    return [entry for entry in _http(manifest) if not str(entry.get("name", "")).startswith(OURS)]
+
+
+def _routes(entry: Entry) -> list[Entry]:
+    return list(entry.get("route") or [])
+
+
+def _destinations(entry: Entry) -> list[Entry]:
+    return [each.get("destination") or {} for each in _routes(entry)]
+
+
+def _service_of(destination: Entry, route: Route) -> str:
+    """The Service that a destination names, "" for one of another namespace. A short name is of its own object's."""
+    at = route.object.namespace if route.object else route.namespace
+    name, *rest = str(destination.get("host", "")).split(".")
+    namespace = rest[0] if rest else at
+    inside = len(rest) < 2 or rest[1] == "svc"
+    return name if namespace == route.namespace and inside else ""
+
+
+def _is_side(each: Entry, route: Route) -> bool:
+    return _service_of(each.get("destination") or {}, route) in route.sides
+
+
+def _has(entry: Entry, route: Route) -> bool:
+    return any(_is_side(each, route) for each in _routes(entry))
+
+
+def _is_all_of(entry: Entry, route: Route) -> bool:
+    routes = _routes(entry)
+    return bool(routes) and all(_is_side(each, route) for each in routes)
+
+
+def _is_testers(entry: Entry, testers: Testers | None = None) -> bool:
+    """Whether all that an entry matches says that it is for testers."""
+    known = {DOCUMENTED} | ({(testers.header.lower(), testers.header_value)} if testers and testers.header else set())
+    matches = entry.get("match") or []
+    return bool(matches) and all(known & _exact_headers(match) for match in matches)
+
+
+def _exact_headers(match: Entry) -> set[tuple[str, str]]:
+    headers = match.get("headers") or {}
+    return {(name.lower(), str(value["exact"])) for name, value in headers.items() if "exact" in (value or {})}
+
+
+def _weighed(virtual: Manifest, route: Route, weight: int, testers: Testers) -> list[Entry]:
+    entries = _without_ours(virtual)
+    mine = [entry for entry in entries if _is_all_of(entry, route)]
+    let_in = _conditions(testers, [entry for entry in mine if _is_testers(entry, testers)])
+    result: list[Entry] = []
+    for number, entry in enumerate(entries):
+        if not _is_all_of(entry, route):
+            result.append(_pinned(entry, route))
+        elif _is_testers(entry, testers):
+            result.append(_sent(entry, route, 0 if testers.nobody else 100))
+        else:
+            ours = _for_testers(entry, route, let_in, f"{OURS}-{number}")
+            result += [*ours, {**entry, "route": _split(entry, route, weight)}]
+    return result
+
+
+def _conditions(testers: Testers, present: Sequence[Entry]) -> list[Entry]:
+    """The header matches that let testers in, less those that an entry of the bundle has on its own already."""
+    if testers.nobody:
+        return []
+    wanted: list[Entry] = []
+    if testers.header:
+        wanted.append({testers.header.lower(): {"exact": testers.header_value}})
+    if testers.cookie:
+        wanted.append({COOKIE: {"regex": testers.cookie_pattern}})
+    known = [match["headers"] for entry in present for match in entry["match"] if set(match) == {"headers"}]
+    return [each for each in wanted if each not in known]
+
+
+def _for_testers(entry: Entry, route: Route, conditions: Sequence[Entry], name: str) -> list[Entry]:
+    """The entry again for testers alone, to stand before it; [] for no testers."""
+    if not conditions:
+        return []
+    bases = entry.get("match") or [{}]
+    match = [
+        {**base, "headers": {**(base.get("headers") or {}), **condition}} for base in bases for condition in conditions
+    ]
+    return [_sent({**entry, "name": name, "match": match}, route, 100)]
+
+
+def _sent(entry: Entry, route: Route, weight: int) -> Entry:
+    """The entry with all of it on one side: weight is 0 or 100."""
+    subset = route.canary_subset if weight else route.stable_subset
+    return {**entry, "route": [_to_subset(_largest(entry), subset)]}
+
+
+def _split(entry: Entry, route: Route, weight: int) -> list[Entry]:
+    base = _largest(entry)
+    stable = _to_subset(base, route.stable_subset)
+    canary = _to_subset(base, route.canary_subset)
+    return [{**stable, "weight": 100 - weight}, {**canary, "weight": weight}]
+
+
+def _largest(entry: Entry) -> Entry:
+    return max(_routes(entry), key=lambda each: each.get("weight", 100))
+
+
+def _to_subset(each: Entry, subset: str) -> Entry:
+    """The destination on one subset, without weight: all that there is."""
+    destination = {name: value for name, value in each["destination"].items() if name != "subset"}
+    kept = {name: value for name, value in each.items() if name != "weight"}
+    return {**kept, "destination": {**destination, **({"subset": subset} if subset else {})}}
+
+
+def _pinned(entry: Entry, route: Route) -> Entry:
+    """An entry that leads elsewhere too, with the workload's part of it on stable."""
+    if not _has(entry, route):
+        return entry
+    routes = [
+        {**each, "destination": {**each["destination"], "subset": route.stable_subset}}
+        if _is_side(each, route)
+        else each
+        for each in _routes(entry)
+    ]
+    return {**entry, "route": routes}
+
+
+def _resting(virtual: Mapping[str, Any], route: Route) -> list[Entry]:
+    """All on stable: on its subset where the bundle has a DestinationRule, else on the Service itself."""
+    subset = "" if _is_own(route) else route.stable_subset
+    return [_rested(entry, route, subset) for entry in _without_ours(virtual)]
+
+
+def _rested(entry: Entry, route: Route, subset: str) -> Entry:
+    if _is_all_of(entry, route):
+        return {**entry, "route": [{**_to_subset(_largest(entry), subset), "weight": 100}]}
+    if not _has(entry, route):
+        return entry
+    routes = [
+        {**_to_subset(each, subset), **({"weight": each["weight"]} if "weight" in each else {})}
+        if _is_side(each, route)
+        else each
+        for each in _routes(entry)
+    ]
+    return {**entry, "route": routes}
+
+
+def _pointed(entry: Entry, route: Route, to: str) -> Entry:
+    if _is_all_of(entry, route):
+        return {**entry, "route": [{**_to_service(_largest(entry), to), "weight": 100}]}
+    routes = [_to_service(each, to) if _is_side(each, route) else each for each in _routes(entry)]
+    return {**entry, "route": routes} if routes else entry
+
+
+def _to_service(each: Entry, to: str) -> Entry:
+    """The destination at another Service. Its subset goes: subsets are of one host only."""
+    destination = {name: value for name, value in each["destination"].items() if name != "subset"}
+    _, dot, rest = str(destination["host"]).partition(".")
+    return {**each, "destination": {**destination, "host": f"{to}{dot}{rest}"}}
+
+
+def _subset_names(entry: Entry) -> set[str]:
+    return {str(each["subset"]) for each in _destinations(entry) if each.get("subset")}
+
+
+def _share(entry: Entry, route: Route) -> int:
+    """The canary's share of an entry, -1 where it leads to anything but our two subsets."""
+    if not _subset_names(entry) or not _subset_names(entry) <= {route.stable_subset, route.canary_subset}:
+        return -1
+    routes = _routes(entry)
+    if not all((each.get("destination") or {}).get("subset") for each in routes):
+        return -1
+    weights = [each.get("weight", 100 if len(routes) == 1 else 0) for each in routes]
+    total = sum(weights)
+    mine = sum(
+        weight
+        for each, weight in zip(routes, weights, strict=True)
+        if each["destination"]["subset"] == route.canary_subset
+    )
+    return round(100 * mine / total) if total else -1
+
+
+def _subsets(rule: Mapping[str, Any], route: Route) -> list[Entry]:
+    """The rule's subsets, with the two of both sides."""
+    present = {each["name"]: each for each in (rule.get("spec") or {}).get("subsets") or []}
+    sides = {route.stable_subset: STABLE, route.canary_subset: CANARY}
+    ours = [{**present.get(name, {}), "name": name, "labels": {TRACK: track}} for name, track in sides.items()]
+    return [*(each for name, each in present.items() if name not in sides), *ours]
+
+
+def _rule_of(objects: Sequence[Manifest], route: Route) -> Ref | None:
+    for rule in of_kind(objects, GROUP, "DestinationRule"):
+        ref = ref_of(rule, route.namespace)
+        name, *rest = str(rule.get("spec", {}).get("host", "")).split(".")
+        if name == route.service and (rest[0] if rest else ref.namespace) == route.namespace:
+            return ref
+    return None
+
+
+def _own_rule(route: Route) -> str:
+    return f"{route.workload}-slipway"
+
+
+def _is_own(route: Route) -> bool:
+    """Whether the subsets are in a DestinationRule of ours, which is only there while a canary runs."""
+    return route.rule is not None and route.rule.name == _own_rule(route)
+
+
+def _full_host(route: Route) -> str:
+    return f"{route.service}.{route.namespace}.svc.cluster.local"
+
+
+def _has_canary_pods(endpoints: Manifest, route: Route) -> bool:
+    start = f"{route.canary}-"
+    pods = [(each.get("targetRef") or {}).get("name", "") for each in endpoints.get("endpoints") or []]
+    return any(name.startswith(start) for name in pods)
+
+
+def _public(hosts: Sequence[str]) -> str:
+    """The first host that is no Service's, else the first."""
+    return next((host for host in hosts if "." in host and ".svc" not in host), hosts[0] if hosts else "")
+
+
+def _port(virtual: Manifest, route: Route) -> int:
+    for entry in _http(virtual):
+        for destination in _destinations(entry):
+            if _service_of(destination, route) in route.sides and destination.get("port"):
+                return int(destination["port"].get("number", 0))
+    return 0
+
+
+ROUTER = Istio()

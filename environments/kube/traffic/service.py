@@ -1,0 +1,154 @@
+"""A plain Service: no weights, only the shares that follow from how many pods of each side are ready.
+
+What is written is the Service's selector, one value for an apply: all at one side, or none. The strategy scales.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from environments.kube.names import TRACK
+from environments.kube.objects import Manifest, Ref, ref_of
+from environments.kube.traffic.base import (
+    CANARY,
+    NO_TESTERS,
+    STABLE,
+    Listing,
+    Live,
+    Path,
+    Route,
+    Router,
+    Testers,
+    fits_hint,
+    is_at,
+    named,
+    of_kind,
+    with_sides,
+    with_spec,
+)
+
+SELECTOR: Path = ("f:spec", "f:selector")
+
+
+class PlainService(Router):
+    name = "service"
+    title = "Service"
+    needs = (("v1", "Service"),)
+    coarse = True
+
+    def detect(
+        self, objects: Sequence[Manifest], namespace: str, workload: str, service: str, hint: str = ""
+    ) -> Route | None:
+        for each in of_kind(objects, "", "Service"):
+            if ref_of(each, namespace)[2:] != (namespace, service) or not fits_hint(each, (), hint):
+                continue
+            ports = each.get("spec", {}).get("ports") or [{}]
+            return with_sides(Route(self.name, namespace, workload, service, port=ports[0].get("port", 0)))
+        return None
+
+    def point(self, manifest: Manifest, route: Route, to: str) -> Manifest:
+        if not is_at(manifest, self.main(route)):
+            return manifest
+        return with_spec(manifest, selector={**_selector(manifest), TRACK: to})
+
+    def target_of(self, manifest: Manifest, route: Route) -> str:
+        return _selector(manifest).get(TRACK, "")
+
+    def owned(self, manifest: Manifest, route: Route) -> Manifest:
+        return {**named(manifest), "spec": {"selector": _selector(manifest)}}
+
+    def lists(self, live: Live, route: Route, *, clearing: bool) -> tuple[Listing, ...]:
+        service = live.get(self.main(route))
+        labels = ",".join(f"{name}={value}" for name, value in _both_sides(service or {}).items())
+        slices = f"kubernetes.io/service-name={route.service}"
+        return (
+            Listing("discovery.k8s.io/v1", "EndpointSlice", route.namespace, slices),
+            Listing("v1", "Pod", route.namespace, labels or TRACK),
+        )
+
+    def weighted(self, route: Route) -> tuple[Ref, Path]:
+        return self.main(route), SELECTOR
+
+    def weigh(self, live: Live, route: Route, weight: int, testers: Testers) -> list[Manifest]:
+        service = live.objects[self.main(route)]
+        selector = _both_sides(service)
+        pods = _ready_pods(live)
+        if weight >= 100 and pods[CANARY]:
+            selector[TRACK] = CANARY
+        elif weight <= 0 and pods[STABLE] and not pods[""]:
+            # Nothing of the canary may answer any more, also while its pods are still going.
+            selector[TRACK] = STABLE
+        if selector == _selector(service):
+            return []
+        return [{**named(service), "spec": {"selector": selector}}]
+
+    def weight_of(self, live: Live, route: Route) -> int:
+        count = ready(live)
+        total = count[STABLE] + count[CANARY]
+        if not total:
+            return -1
+        share = round(100 * count[CANARY] / total)
+        return min(max(share, 1), 99) if count[CANARY] and count[STABLE] else share
+
+    def rest(self, live: Live, route: Route) -> list[Manifest]:
+        service = live.objects[self.main(route)]
+        selector = _both_sides(service)
+        return [] if selector == _selector(service) else [{**named(service), "spec": {"selector": selector}}]
+
+    def not_accepted(self, live: Live, route: Route) -> str:
+        if any(ready(live).values()):
+            return ""
+        return f"Service {route.service} has no ready pod of either side."
+
+    def hosts(self, manifest: Manifest, route: Route) -> tuple[str, ...]:
+        return (f"{route.service}.{route.namespace}",) if is_at(manifest, self.main(route)) else ()
+
+    def unsupported(self, manifest: Manifest, route: Route, testers: Testers = NO_TESTERS) -> tuple[str, ...]:
+        if not is_at(manifest, self.main(route)):
+            return ()
+        words = [f"Service {route.service} has no weights: shares are only as fine as the number of pods allows."]
+        if testers.header or testers.cookie:
+            words.append(f"Service {route.service} cannot tell testers from others: nobody is let in before the first.")
+        return tuple(words)
+
+
+def _selector(service: Mapping[str, Any]) -> dict[str, str]:
+    return dict((service.get("spec") or {}).get("selector") or {})
+
+
+def _both_sides(service: Mapping[str, Any]) -> dict[str, str]:
+    return {name: value for name, value in _selector(service).items() if name != TRACK}
+
+
+def ready(live: Live) -> dict[str, int]:
+    """How many pods of each side the Service sends requests to. A pod without the label is of the stable side."""
+    tracks = {
+        pod["metadata"]["name"]: (pod["metadata"].get("labels") or {}).get(TRACK, "") for pod in live.listed("Pod")
+    }
+    count = {STABLE: 0, CANARY: 0}
+    for name in _ready_names(live.listed("EndpointSlice")):
+        count[CANARY if tracks.get(name) == CANARY else STABLE] += 1
+    return count
+
+
+def _ready_pods(live: Live) -> dict[str, int]:
+    """How many pods are ready by the value of the label, "" for those without it, behind the Service or not."""
+    count = {STABLE: 0, CANARY: 0, "": 0}
+    for pod in live.listed("Pod"):
+        conditions = (pod.get("status") or {}).get("conditions") or []
+        if any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions):
+            track = (pod["metadata"].get("labels") or {}).get(TRACK, "")
+            count[track] = count.get(track, 0) + 1
+    return count
+
+
+def _ready_names(slices: Iterable[Manifest]) -> set[str]:
+    """Pods by name: one of two address families stands in two slices."""
+    return {
+        (endpoint.get("targetRef") or {}).get("name", "")
+        for each in slices
+        for endpoint in each.get("endpoints") or []
+        if (endpoint.get("conditions") or {}).get("ready", True)
+    } - {""}
+
+
+ROUTER = PlainService()
