@@ -15,9 +15,12 @@ from releases.chronicle import entry
 from releases.errors import Unacceptable
 from releases.models import Application, Release, Rollout
 from releases.queueing import back_to_planning, running_release
+from releases.recommending import Recommendation, recommend, traits_of
 from releases.rollout import strategies
 from releases.states import ENDED, InvalidTransition, Phase
 from releases.wake import wake
+
+RECOMMENDED = "recommended"
 
 
 def request(
@@ -27,21 +30,31 @@ def request(
     *,
     strategy: str = "",
     parameters: Mapping[str, Any] | None = None,
+    strategy_reason: str = "",
     reason: str = "",
 ) -> Rollout:
     """A new rollout, to be planned by the orchestrator. The strategy is the application's unless named.
+
+    "recommended" stands for the one that the kind of change asks for. `strategy_reason` says why it is another.
 
     Raises PermissionDenied, Unacceptable for a strategy or parameter that does not fit, InvalidTransition where
     the same release is on its way there already.
     """
     require(actor, Verb.REQUEST, environment)
-    name = strategy or release.application.strategy
+    advice = recommend(traits_of(release, environment))
+    name = advice.strategy if strategy == RECOMMENDED else strategy or release.application.strategy
     own = release.application.parameters if name == release.application.strategy else {}
     checked = _parameters(name, {**own, **(parameters or {})})
     with transaction.atomic():
         _lock(release.application)
         _not_twice(release, environment, Rollout.Kind.RELEASE)
-        asked = Rollout(release=release, strategy=name, parameters=checked)
+        asked = Rollout(
+            release=release,
+            strategy=name,
+            parameters=checked,
+            recommended=advice.strategy,
+            strategy_reason=_why_other(advice, name, strategy_reason, named=bool(strategy)),
+        )
         return _begin(actor, asked, environment, "rollout.requested", reason)
 
 
@@ -77,10 +90,23 @@ def _begin(actor: Actor, asked: Rollout, environment: Environment, line: str, re
     asked.previous = running_release(asked.application.pk, environment.pk)
     asked.save()
     said = checked_comment(reason, needed=False)
-    data = {"strategy": asked.strategy, "parameters": asked.parameters} | ({"comment": said} if said else {})
+    data = {
+        "strategy": asked.strategy,
+        "parameters": asked.parameters,
+        "recommended": asked.recommended,
+        "strategy_reason": asked.strategy_reason,
+    } | ({"comment": said} if said else {})
     entry(asked, line, data, actor=actor)
     wake(asked)
     return asked
+
+
+def _why_other(advice: Recommendation, chosen: str, reason: str, *, named: bool) -> str:
+    """Why another strategy than the recommended one is taken; "" where it is that one."""
+    if chosen == advice.strategy:
+        return ""
+    said = checked_comment(reason, needed=False)
+    return said or ("No reason was given." if named else "It is the application's usual strategy.")
 
 
 def _parameters(strategy: str, parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Asking for a rollout in the browser: a release into an environment, or an earlier one back."""
 
+from typing import Any
+
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -13,23 +15,34 @@ from environments.models import Environment
 from portal.actors import Actor
 from portal.roles import Verb
 from releases import actions
+from releases.actions.asking import RECOMMENDED
 from releases.errors import Unacceptable
 from releases.models import Release
+from releases.recommending import Recommendation, recommend, traits_of
 from releases.rollout import strategies
 from releases.states import InvalidTransition
 from releases.visibility import visible_rollout
 
 REFUSALS = (InvalidTransition, PermissionDenied, Unacceptable)
+REASON_NEEDED = "{title} is recommended here. Say why it is to be another way: it is kept with the rollout."
 
 
 class Request(forms.Form):
-    """What to roll out, where to and how. The release and the environment can stand in the address."""
+    """What to roll out, where to and how. Every field can stand in the address."""
 
     release = forms.ModelChoiceField(Release.objects.none(), empty_label="Choose a release")
     environment = forms.ModelChoiceField(
         Environment.objects.none(), to_field_name="name", empty_label="Choose an environment"
     )
-    strategy = forms.ChoiceField(required=False)
+    strategy = forms.ChoiceField(required=False, initial=RECOMMENDED)
+    parameters = forms.JSONField(
+        required=False,
+        label="Settings of the strategy",
+        widget=forms.Textarea(attrs={"rows": 2, "placeholder": '{"weights": [5, 25, 50, 100]}', "class": "mono"}),
+    )
+    strategy_reason = forms.CharField(
+        required=False, max_length=2000, label="Why another strategy than the recommended one"
+    )
     comment = forms.CharField(required=False, max_length=2000, widget=forms.Textarea(attrs={"rows": 3}))
 
     def __init__(self, actor: Actor, *args: object, **kwargs: object) -> None:
@@ -37,8 +50,40 @@ class Request(forms.Form):
         places = [place.pk for place in permitted(actor, Verb.REQUEST)]
         self.fields["release"].queryset = Release.objects.select_related("application")  # type: ignore[attr-defined]
         self.fields["environment"].queryset = Environment.objects.filter(pk__in=places)  # type: ignore[attr-defined]
-        names = [(name, name.capitalize()) for name in strategies.names()]
-        self.fields["strategy"].choices = [("", "As the application says"), *names]  # type: ignore[attr-defined]
+        names = [(name, strategies.find(name).title) for name in strategies.names()]
+        ways = [(RECOMMENDED, "As recommended"), ("", "As the application says"), *names]
+        self.fields["strategy"].choices = ways  # type: ignore[attr-defined]
+
+    def clean_parameters(self) -> dict[str, Any]:
+        given = self.cleaned_data["parameters"]
+        if given is not None and not isinstance(given, dict):
+            raise forms.ValidationError('A JSON map is needed, such as {"weights": [5, 25, 50, 100]}.')
+        return given or {}
+
+    def clean(self) -> dict[str, Any]:
+        """A strategy other than the recommended one needs its reason."""
+        found: dict[str, Any] = super().clean() or {}
+        advice = self.advice()
+        chosen = found.get("strategy")
+        if advice and chosen != RECOMMENDED and not found.get("strategy_reason"):
+            way = chosen or found["release"].application.strategy
+            if way != advice.strategy:
+                title = strategies.find(advice.strategy).title
+                self.add_error("strategy_reason", REASON_NEEDED.format(title=title))
+        return found
+
+    def advice(self) -> Recommendation | None:
+        """What is recommended for the release in the environment; None before both are known."""
+        release, place = self._chosen("release"), self._chosen("environment")
+        return recommend(traits_of(release, place)) if release and place else None
+
+    def _chosen(self, name: str) -> Any:
+        field = self.fields[name]
+        value = self.data.get(name) if self.is_bound else self.initial.get(name)
+        try:
+            return field.clean(value)
+        except forms.ValidationError:
+            return None
 
 
 @login_required
@@ -57,12 +102,18 @@ def ask(request: HttpRequest) -> HttpResponse:
                 chosen["release"],
                 chosen["environment"],
                 strategy=chosen["strategy"],
+                parameters=chosen["parameters"],
+                strategy_reason=chosen["strategy_reason"],
                 reason=chosen["comment"],
             )
             return redirect("rollout", pk=rollout.pk)
         except REFUSALS as refusal:
             form.add_error(None, str(refusal))
-    return render(request, "ask.html", {"page": "rollouts", "form": form})
+    ways = [strategies.find(name) for name in strategies.names()]
+    advice = form.advice()
+    title = strategies.find(advice.strategy).title if advice else ""
+    context = {"page": "rollouts", "form": form, "advice": advice, "advised": title, "ways": ways}
+    return render(request, "ask.html", context)
 
 
 @login_required
