@@ -23,6 +23,7 @@ def main() -> None:
         port=options.port,
         registry_port=options.registry_port,
         entry_port=options.entry_port,
+        prometheus_port=options.prometheus_port,
         definitions=options.definitions,
         state=options.state,
         token=os.environ.get("SANDBOX_TOKEN", ""),
@@ -45,6 +46,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--registry-port", type=int, default=0)
     parser.add_argument("--entry-port", type=int, default=0, help="of the edge, which routes by the Host header")
+    parser.add_argument("--prometheus-port", type=int, default=0, help="of queries, and of /metrics")
     parser.add_argument(
         "--definitions", type=sets, default=SETS, help=f"custom resources, of {','.join(SETS)}; or none"
     )
@@ -73,6 +75,7 @@ def _announce(sandbox: Sandbox, path: Path | None) -> None:
         "kubeconfig": str(path or ""),
         "registry": sandbox.registry,
         "entry": sandbox.entry,
+        "prometheus": sandbox.prometheus,
         "token": sandbox.token,
     }
     sys.stdout.write(json.dumps(said) + "\n")

@@ -13,6 +13,7 @@ from environments.sandbox.certificates import Certificates
 from environments.sandbox.client import Client
 from environments.sandbox.faults import Faults
 from environments.sandbox.kubeconfig import kubeconfig
+from environments.sandbox.metrics.monitoring import Monitoring
 from environments.sandbox.metrics.registry import Metrics
 from environments.sandbox.running import Running, start
 from environments.sandbox.server import Server
@@ -29,8 +30,9 @@ class Sandbox:
     `nodes` are NodeSpec or their text form, None for the usual three; `speed` 10 lets ten simulated seconds pass in
     one; `state` is a private file from which objects, token and certificates are read at the start, and to which they
     are written at the stop; `controllers` False
-    leaves the API alone, without nodes, controllers, registry and edge; `definitions` are the sets of custom resources
-    that it knows from the start (recorded.SETS has them all). ValueError names a set that there is not.
+    leaves the API alone, without nodes, controllers, registry, edge and Prometheus; `definitions` are the sets of
+    custom resources that it knows from the start (recorded.SETS has them all). ValueError names a set that there is
+    not.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class Sandbox:
         port: int = 0,
         registry_port: int = 0,
         entry_port: int = 0,
+        prometheus_port: int = 0,
         definitions: Sequence[str] = recorded.SETS,
         token: str = "",
         state: Path | None = None,
@@ -62,6 +65,8 @@ class Sandbox:
         self._place = host, port
         self._inside = (nodes, speed, registry_port, entry_port) if controllers else None
         self._running: Running | None = None
+        self._prometheus_port = prometheus_port
+        self._monitoring: Monitoring | None = None
         self._server: Serving | None = None
         self.url = ""
 
@@ -97,6 +102,16 @@ class Sandbox:
         return self._live.registry_faults
 
     @property
+    def prometheus(self) -> str:
+        """URL of a Prometheus that scrapes `metrics` every second; its /metrics is for one of your own."""
+        return self._watched.url
+
+    @property
+    def prometheus_faults(self) -> Faults:
+        """Faults of the Prometheus, switched on as those of the API; never of its /metrics."""
+        return self._watched.faults
+
+    @property
     def client(self) -> Client:
         """A hand on the objects without HTTP, as kubectl's."""
         return Client(self.api, "kubectl")
@@ -106,6 +121,12 @@ class Sandbox:
         if self._running is None:
             raise RuntimeError("the sandbox has no controllers, or is not started")
         return self._running
+
+    @property
+    def _watched(self) -> Monitoring:
+        if self._monitoring is None:
+            raise RuntimeError("the sandbox has no Prometheus, or is not started")
+        return self._monitoring
 
     # -- life -------------------------------------------------------------------------------------------------------
 
@@ -126,6 +147,7 @@ class Sandbox:
                 authority=self.certificates.authority,
                 metrics=self.metrics,
             )
+            self._monitoring = Monitoring(self.metrics, self._place[0], self._prometheus_port)
         app, (host, port) = Server(self.api, self.tokens, self.faults).app, self._place
         self._server = Serving(app, host, port, name="sandbox-api", tls=self.certificates.context())
         self.url = "https://{}:{}".format(*self._server.address)
@@ -135,6 +157,9 @@ class Sandbox:
         if self._server is not None:
             self.faults.cut_watches()
             self._server.stop()
+        if self._monitoring is not None:
+            self._monitoring.stop()
+            self._monitoring = None
         if self._running is not None:
             self._running.stop()
             self._running = None

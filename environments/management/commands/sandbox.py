@@ -20,6 +20,7 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=0, help="Of the API; 0 takes a free one.")
         parser.add_argument("--registry-port", type=int, default=0, help="Of the image registry; 0 takes a free one.")
         parser.add_argument("--entry-port", type=int, default=0, help="Of the edge; 0 takes a free one.")
+        parser.add_argument("--prometheus-port", type=int, default=0, help="Of its Prometheus; 0 takes a free one.")
         parser.add_argument(
             "--definitions", type=sets, default=SETS, help=f"Custom resources: of {','.join(SETS)}, or none."
         )
@@ -40,6 +41,7 @@ class Command(BaseCommand):
             port=options["port"],
             registry_port=options["registry_port"],
             entry_port=options["entry_port"],
+            prometheus_port=options["prometheus_port"],
             definitions=options["definitions"],
             state=options["state"],
         ) as sandbox:
@@ -55,5 +57,5 @@ class Command(BaseCommand):
         self.stdout.flush()
         self.stderr.write(
             f"The sandbox serves {sandbox.url}, and images on {sandbox.registry}. {sandbox.entry} routes requests by "
-            "their Host header. Ctrl-C ends it."
+            f"their Host header, and {sandbox.prometheus} answers queries on them. Ctrl-C ends it."
         )
