@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from environments.kube.objects import Manifest, Ref, ref_of
-from environments.kube.traffic import NOBODY, Route, Testers, find
+from environments.kube.traffic import NO_TESTERS, NOBODY, Route, Testers, find
 from environments.kube.traffic.base import Live
 from tests.environments.kube.traffic.documents import ISTIO, NAMESPACE, read
 
@@ -41,7 +41,7 @@ def live(*objects: Manifest) -> Live:
     return Live({ref_of(each): each for each in objects})
 
 
-def weighed(manifest: Manifest, weight: int, testers: Testers = Testers(), *more: Manifest) -> list[dict[str, Any]]:
+def weighed(manifest: Manifest, weight: int, testers: Testers = NO_TESTERS, *more: Manifest) -> list[dict[str, Any]]:
     objects = [manifest, *more]
     return ISTIO_ROUTER.weigh(live(*objects), route_of(objects), weight, testers)[-1]["spec"]["http"]
 
