@@ -4,6 +4,7 @@ import zlib
 from typing import Any
 
 from environments.sandbox.controllers.base import Controller
+from environments.sandbox.edge.model import held
 from environments.sandbox.meta import Key, Object, changed, deleting
 
 
@@ -27,7 +28,7 @@ class LoadBalancerController(Controller):
 
     def sync(self, key: Key) -> float | None:
         service = self.view.get(self.kind, key)
-        if service is None or deleting(service):
+        if service is None or deleting(service) or held(service):
             return None
         wanted = service["spec"].get("type") == "LoadBalancer"
         fresh = _written(service, [{"ip": address_of(service), "ipMode": "VIP"}] if wanted else [])
@@ -41,7 +42,7 @@ class IngressController(Controller):
 
     def sync(self, key: Key) -> float | None:
         ingress = self.view.get(self.kind, key)
-        if ingress is None or deleting(ingress):
+        if ingress is None or deleting(ingress) or held(ingress):
             return None
         fresh = _written(ingress, [{"ip": address_of(ingress)}])
         if fresh is not None:

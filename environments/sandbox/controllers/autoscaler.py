@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from environments.sandbox import scalers
 from environments.sandbox.cluster import Cluster
 from environments.sandbox.controllers.base import Controller
 from environments.sandbox.controllers.rolling import name_of, replicas_of
@@ -24,6 +25,7 @@ from environments.sandbox.meta import (
 from environments.sandbox.placement import requests_of
 from environments.sandbox.quantity import parse
 
+_SCALED = "keda.sh/ScaledObject"
 _PERIOD = 15.0
 _TOLERANCE = 0.1
 _COMPONENT = "horizontal-pod-autoscaler"
@@ -179,6 +181,8 @@ class HorizontalPodAutoscalerController(Controller):
         return [pod for pod in everyone if is_active(pod) and matches(selector, labels_of(pod))]
 
     def _measure(self, metric: dict[str, Any], pods: list[Object], current: int) -> Proposal:
+        if metric["type"] == "External":
+            return self._external(metric["external"], pods, current)
         if metric["type"] != "Resource":
             words = f"the sandbox has no metrics of type {metric['type']}"
             raise MetricMissing(f"FailedGet{metric['type']}Metric", words)
@@ -203,6 +207,32 @@ class HorizontalPodAutoscalerController(Controller):
             ratio, name = value / float(aim), f"{resource} resource"
         wished = current if abs(ratio - 1) <= _TOLERANCE else math.ceil(ratio * len(ready))
         return Proposal(wished, [{"type": "Resource", "resource": {"name": resource, "current": shown}}], name)
+
+    def _external(self, metric: dict[str, Any], pods: list[Object], current: int) -> Proposal:
+        """A metric of KEDA's: what the ScaledObject of its selector says."""
+        name, target = metric["metric"]["name"], metric["target"]
+        labels = (metric["metric"].get("selector") or {}).get("matchLabels") or {}
+        namespace = pods[0]["metadata"]["namespace"] if pods else ""
+        scaled = self.view.get(_SCALED, Key(namespace, labels.get(scalers.LABEL, "")))
+        value = scalers.measured(scaled, name) if scaled is not None else None
+        if value is None:
+            words = f"unable to get external metric {namespace}/{name}: no metrics returned from external metrics API"
+            raise MetricMissing("FailedGetExternalMetric", words)
+        average = target["type"] == "AverageValue"
+        aim = float(parse(target["averageValue" if average else "value"])) * (current if average else 1)
+        ratio, base = value / aim, current if average else len([pod for pod in pods if is_ready(pod)])
+        wished = current if abs(ratio - 1) <= _TOLERANCE else math.ceil(ratio * base)
+        shown = {"averageValue": f"{int(value * 1000 / current)}m"} if average else {"value": f"{int(value * 1000)}m"}
+        reading = {"type": "External", "external": {"metric": metric["metric"], "current": shown}}
+        return Proposal(wished, [reading], f"external metric {name}({_selector_text(labels)})")
+
+
+def _selector_text(labels: dict[str, str]) -> str:
+    """A selector as Go prints it."""
+    pairs = "".join(f"{name}: {value}," for name, value in sorted(labels.items()))
+    return (
+        f"&LabelSelector{{MatchLabels:map[string]string{{{pairs}}},MatchExpressions:[]LabelSelectorRequirement{{}},}}"
+    )
 
 
 def _resized(old: Object | None, new: Object) -> bool:

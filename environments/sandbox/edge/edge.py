@@ -8,12 +8,12 @@ from typing import NamedTuple
 from environments.sandbox.edge import gateway, ingress, istio, plain
 from environments.sandbox.edge.endpoints import SLICE, Endpoint, Endpoints
 from environments.sandbox.edge.measures import Delivery, measure
-from environments.sandbox.edge.model import HOLD, Backend, Request, Rule, Source
+from environments.sandbox.edge.model import Backend, Request, Rule, Source, held
 from environments.sandbox.edge.sending import SENDERS, Senders, sending_of
 from environments.sandbox.edge.table import Table
 from environments.sandbox.edge.turns import Turns
 from environments.sandbox.kubelet.agent import Kubelet
-from environments.sandbox.meta import Key, Object, annotations_of, key_of, kind_of
+from environments.sandbox.meta import Key, Object, key_of, kind_of
 from environments.sandbox.subresources import Reply
 from environments.sandbox.traffic import answered, server_of
 
@@ -49,7 +49,7 @@ class Edge:
     def see(self, event: str, obj: Object, old: Object | None) -> None:
         """Takes a change of any object in."""
         kind = kind_of(obj)
-        if kind in _HELD and event != "DELETED" and annotations_of(obj).get(HOLD) == "true":
+        if kind in _HELD and event != "DELETED" and held(obj):
             return
         if kind in (SLICE, istio.SUBSETS, plain.KIND):
             self._endpoints.see(event, obj)

@@ -8,7 +8,7 @@ from http.cookies import CookieError, SimpleCookie
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
-from environments.sandbox.meta import Key
+from environments.sandbox.meta import Key, Object, annotations_of
 
 HOLD = "test.slipway/hold"
 ORDER = ("VirtualService", "HTTPRoute", "Ingress", "Service")
@@ -116,6 +116,11 @@ class Source:
     @property
     def order(self) -> tuple[int, str]:
         return ORDER.index(self.kind), "/".join(self.key)
+
+
+def held(obj: Object) -> bool:
+    """Whether changes of the object are not taken up, as if its controller were down."""
+    return annotations_of(obj).get(HOLD) == "true"
 
 
 @cache
