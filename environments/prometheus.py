@@ -4,7 +4,6 @@ The address is an operator's word, like that of a cluster, and may be an inner o
 """
 
 import json
-import math
 import ssl
 import time
 from collections.abc import Mapping
@@ -14,7 +13,14 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import urllib3
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, ReadTimeoutError, SSLError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NameResolutionError,
+    NewConnectionError,
+    ReadTimeoutError,
+    SSLError,
+)
 
 CONNECT_SECONDS = 2.0
 ANSWER_BYTES = 4 * 1024 * 1024
@@ -104,7 +110,7 @@ class Prometheus:
 
     def _body(self, response: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
         content = b""
-        while chunk := response.read(CHUNK):
+        while chunk := response.read1(CHUNK):
             content += chunk
             if len(content) > ANSWER_BYTES:
                 raise self._error(f"its answer is longer than {ANSWER_BYTES // 2**20} MiB: aggregate in the query")
@@ -195,16 +201,13 @@ def _network(error: Exception, seconds: float) -> str:
         return f"its certificate is not trusted ({str(error)[:LONGEST]})"
     if isinstance(error, NameResolutionError):
         return "its name does not resolve"
-    if isinstance(error, ConnectTimeoutError | ReadTimeoutError):
-        return f"no answer within {seconds:g} s"
     if "refused" in str(error):
         return "the connection is refused; nothing listens there"
+    if isinstance(error, ConnectTimeoutError | ReadTimeoutError) and not isinstance(error, NewConnectionError):
+        return f"no answer within {seconds:g} s"
+    if isinstance(error, NewConnectionError):
+        return "there is no way to it on the network"
     return f"the connection broke ({type(error).__name__})"
-
-
-def is_number(value: float | None) -> bool:
-    """Whether there is a value that can be judged: NaN and infinities cannot."""
-    return value is not None and math.isfinite(value)
 
 
 @cache

@@ -3,10 +3,11 @@
 import math
 from statistics import fmean
 
+from environments.kube.traffic import Route
 from environments.prometheus import Answer, Prometheus, PrometheusError, only
 from releases.analysis.metrics import Metric
 from releases.analysis.samples import Sample
-from releases.analysis.templates import Measured, Side, queries
+from releases.analysis.templates import Side, queries
 
 POINTS = 10
 """Parts of the window that a comparison looks at; they do not overlap, or they would not be independent."""
@@ -14,7 +15,7 @@ SHORTEST_PART = 2.0
 
 
 def measure(
-    prometheus: Prometheus, metric: Metric, route: Measured, at: float, window: float, *, alone: bool = False
+    prometheus: Prometheus, metric: Metric, route: Route, at: float, window: float, *, alone: bool = False
 ) -> Sample:
     """What Prometheus says of both sides over the `window` seconds before `at`.
 
@@ -30,7 +31,7 @@ def measure(
 
 class _Look:
     def __init__(
-        self, prometheus: Prometheus, metric: Metric, route: Measured, at: float, window: float, alone: bool
+        self, prometheus: Prometheus, metric: Metric, route: Route, at: float, window: float, alone: bool
     ) -> None:
         self._prometheus, self._metric, self._route = prometheus, metric, route
         self._at, self._window, self._alone = at, window, alone

@@ -2,38 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple
 
+from environments.kube.traffic import Route
 from releases.analysis.metrics import LATENCY, PLACEHOLDER, SUCCESS, Metric
 
 Side = Literal["canary", "stable"]
 BAD = '"5.*"'
-
-
-class Named(Protocol):
-    """An object of the cluster, by name."""
-
-    @property
-    def name(self) -> str: ...
-
-
-class Measured(Protocol):
-    """What the queries need of a route. `canary`, `stable`: Services; the canary's Deployment is named like its own."""
-
-    @property
-    def router(self) -> str: ...
-    @property
-    def namespace(self) -> str: ...
-    @property
-    def workload(self) -> str: ...
-    @property
-    def service(self) -> str: ...
-    @property
-    def canary(self) -> str: ...
-    @property
-    def stable(self) -> str: ...
-    @property
-    def object(self) -> Named | None: ...
 
 
 @dataclass(frozen=True)
@@ -81,7 +56,7 @@ class _Wanted(NamedTuple):
     """`seconds` as PromQL writes them; `alone`: all traffic of the route goes to this side."""
 
     template: str
-    route: Measured
+    route: Route
     side: Side
     seconds: str
     alone: bool
@@ -90,7 +65,7 @@ class _Wanted(NamedTuple):
         return family.queries(self.template, series, self.seconds)
 
 
-def queries(metric: Metric, route: Measured, side: Side, seconds: float, *, alone: bool = False) -> Queries:
+def queries(metric: Metric, route: Route, side: Side, seconds: float, *, alone: bool = False) -> Queries:
     """What to ask for one side over the last `seconds`. `alone`: all traffic of the route goes to this side.
 
     KeyError names a router that has no templates.
@@ -100,7 +75,7 @@ def queries(metric: Metric, route: Measured, side: Side, seconds: float, *, alon
     return Queries(fill(metric.query, route, side, interval), found.requests) if metric.query else found
 
 
-def fill(query: str, route: Measured, side: Side, interval: str) -> str:
+def fill(query: str, route: Route, side: Side, interval: str) -> str:
     """The query with its placeholders filled in; values stand inside of quotes or, {{interval}}, in brackets."""
     values = {
         "namespace": route.namespace,
@@ -116,12 +91,12 @@ def fill(query: str, route: Measured, side: Side, interval: str) -> str:
     return PLACEHOLDER.sub(lambda found: _escaped(values[found[1]]), query)
 
 
-def target(route: Measured, side: Side) -> str:
-    """The Deployment of a side."""
+def target(route: Route, side: Side) -> str:
+    """The Deployment of a side; the canary's is named like its Service."""
     return route.canary if side == "canary" else route.workload
 
 
-def pods(route: Measured, side: Side) -> str:
+def pods(route: Route, side: Side) -> str:
     """A regular expression that the names of a side's pods match, and no others'."""
     return f"{target(route, side).replace('.', '[.]')}-[a-z0-9]+-[a-z0-9]{{5}}"
 
@@ -139,7 +114,7 @@ def _gateway(wanted: _Wanted) -> Queries:
         _series(
             reporter="source",
             destination_service_namespace=route.namespace,
-            destination_service_name=route.canary if wanted.side == "canary" else route.stable,
+            destination_service_name=route.canary if wanted.side == "canary" else route.stable or route.service,
         ),
     )
 
@@ -167,7 +142,7 @@ ROUTERS: Mapping[str, Callable[[_Wanted], Queries]] = {
 }
 
 
-def _by_workload(route: Measured, side: Side) -> str:
+def _by_workload(route: Route, side: Side) -> str:
     return _series(
         reporter="destination", destination_workload_namespace=route.namespace, destination_workload=target(route, side)
     )
@@ -177,7 +152,7 @@ def _series(**labels: str) -> str:
     return ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items())
 
 
-def _name(route: Measured) -> str:
+def _name(route: Route) -> str:
     return route.object.name if route.object else ""
 
 
