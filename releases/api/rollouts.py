@@ -10,9 +10,9 @@ from environments.access import require, visible
 from environments.models import Environment
 from portal.actors import Actor
 from portal.roles import Verb
-from releases import actions
+from releases import actions, revisions
 from releases.api.releases import actor_of, application_named, release_of
-from releases.api.shapes import OfferOut, RolloutIn, RolloutOut, Said, StepOut, UndoIn
+from releases.api.shapes import OfferOut, RevisionOut, RolloutIn, RolloutOut, Said, StepOut, UndoIn
 from releases.models import Application, Rollout
 from releases.states import Phase
 from releases.summary import plan_of
@@ -49,6 +49,7 @@ def post_rollout(request: HttpRequest, wanted: RolloutIn) -> Status[RolloutOut]:
         environment_named(actor, wanted.environment),
         strategy=wanted.strategy,
         parameters=wanted.parameters,
+        strategy_reason=wanted.strategy_reason,
         reason=wanted.comment,
     )
     return Status(201, shown(rollout))
@@ -61,8 +62,27 @@ def post_undo(request: HttpRequest, wanted: UndoIn) -> Status[RolloutOut]:
     application = application_named(actor, wanted.application)
     environment = environment_named(actor, wanted.environment)
     require(actor, Verb.ROLL_BACK, environment)
-    target = earlier(application, environment, rollout=wanted.rollout, version=wanted.version)
+    target = earlier(application, environment, rollout=wanted.rollout, version=wanted.version, number=wanted.revision)
     return Status(201, shown(actions.undo(actor, application, environment, target, reason=wanted.comment)))
+
+
+@router.get("/revisions", response=list[RevisionOut])
+def list_revisions(request: HttpRequest, application: str, environment: str) -> list[RevisionOut]:
+    """What an application was in an environment, newest first; the highest number is what runs."""
+    return [_revision(each) for each in _revisions(actor_of(request), application, environment)]
+
+
+@router.get("/revisions/compare")
+def compare_revisions(
+    request: HttpRequest, application: str, environment: str, before: int, after: int
+) -> dict[str, Any]:
+    """What changed between two revisions: `changes` and `prune` as a plan has them."""
+    found = {each.number: each for each in _revisions(actor_of(request), application, environment)}
+    for number in (before, after):
+        if number not in found:
+            raise Http404(f"{application} has no revision {number} in {environment}; there are 1 to {len(found)}.")
+    told = revisions.between(found[before], found[after])
+    return {"changes": told["changes"], "prune": told["prune"]}
 
 
 @router.get("/rollouts/{rollout_id}", response=RolloutOut)
@@ -103,10 +123,36 @@ def environment_named(actor: Actor, name: str) -> Environment:
     return found
 
 
+def _revisions(actor: Actor, application: str, environment: str) -> list[revisions.Revision]:
+    return revisions.revisions(application_named(actor, application), environment_named(actor, environment))
+
+
+def _revision(each: revisions.Revision) -> RevisionOut:
+    return RevisionOut(
+        number=each.number,
+        rollout=each.rollout.pk,
+        version=each.rollout.release.version,
+        strategy=each.rollout.strategy,
+        kind=each.rollout.kind,
+        requested_by=each.rollout.requested_by,
+        finished=each.rollout.finished_at,
+        digest=each.rollout.plan_digest,
+        running=each.running,
+    )
+
+
 def earlier(
-    application: Application, environment: Environment, *, rollout: int | None = None, version: str = ""
+    application: Application,
+    environment: Environment,
+    *,
+    rollout: int | None = None,
+    version: str = "",
+    number: int | None = None,
 ) -> Rollout:
-    """The newest succeeded rollout by id, by version, or else the one before what runs; Http404 where there is none."""
+    """The newest succeeded rollout by id, version or revision, or the one before what runs; Http404 for none."""
+    if number is not None:
+        found_revision = revisions.revision(application, environment, number)
+        rollout = found_revision.rollout.pk if found_revision else 0
     found = Rollout.objects.filter(application=application, environment=environment, phase=Phase.SUCCEEDED)
     found = found.order_by("-sequence", "-pk")
     if rollout is not None:
@@ -116,7 +162,15 @@ def earlier(
     else:
         target = next(iter(found[1:2]), None)
     if target is None:
-        what = f"rollout {rollout}" if rollout else f"version {version}" if version else "earlier rollout"
+        what = (
+            f"revision {number}"
+            if number is not None
+            else f"rollout {rollout}"
+            if rollout
+            else f"version {version}"
+            if version
+            else "earlier rollout"
+        )
         raise Http404(f"No {what} of {application} has succeeded in {environment}.")
     return target
 
@@ -144,6 +198,9 @@ def _fields(rollout: Rollout) -> dict[str, Any]:
         "environment": rollout.environment.name,
         "kind": rollout.kind,
         "strategy": rollout.strategy,
+        "parameters": rollout.parameters,
+        "recommended": rollout.recommended,
+        "strategy_reason": rollout.strategy_reason,
         "phase": rollout.phase,
         "why": rollout.why,
         "digest": rollout.plan_digest,

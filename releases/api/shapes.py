@@ -42,23 +42,43 @@ class BundleOut(Schema):
 
 
 class RolloutIn(Schema):
-    """A rollout to ask for. `release`: its id, or "application@version". `strategy`: none, the application's."""
+    """A rollout to ask for. `release`: its id, or "application@version".
+
+    `strategy`: none, the application's; "recommended", what the kind of change asks for; `strategy_reason`: why it is
+    another than that.
+    """
 
     release: int | str
     environment: str
     strategy: str = ""
     parameters: dict[str, Any] = {}
+    strategy_reason: str = ""
     comment: str = ""
 
 
 class UndoIn(Schema):
-    """What ran in an environment at an earlier rollout, or the newest that had this version, is to come back."""
+    """What ran in an environment at an earlier rollout, at a revision, or with this version last, is to come back."""
 
     application: str
     environment: str
     version: str = ""
     rollout: int | None = None
+    revision: int | None = None
     comment: str = ""
+
+
+class RevisionOut(Schema):
+    """What an application was in an environment: the `number`-th rollout that succeeded there."""
+
+    number: int
+    rollout: int
+    version: str
+    strategy: str
+    kind: str
+    requested_by: str
+    finished: datetime | None
+    digest: str
+    running: bool
 
 
 class StepOut(Schema):
@@ -90,6 +110,9 @@ class RolloutOut(Schema):
     environment: str
     kind: str
     strategy: str
+    parameters: dict[str, Any] = {}
+    recommended: str = ""
+    strategy_reason: str = ""
     phase: str
     why: str
     digest: str

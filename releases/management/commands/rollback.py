@@ -13,6 +13,7 @@ from releases import actions, terminal
 from releases.errors import Unacceptable
 from releases.models import Application, Rollout
 from releases.plan import plan_now
+from releases.revisions import revision, revisions
 from releases.states import InvalidTransition, Phase
 
 
@@ -26,6 +27,7 @@ class Command(BaseCommand):
         parser.add_argument("application")
         parser.add_argument("environment")
         parser.add_argument("--to", default="", metavar="VERSION", help="A version that succeeded there before.")
+        parser.add_argument("--to-revision", type=int, metavar="NUMBER", help="A revision, as `history` counts them.")
         parser.add_argument("--comment", default="")
         terminal.add_actor(parser)
         terminal.add_wait(parser)
@@ -35,7 +37,7 @@ class Command(BaseCommand):
         application = terminal.application_of(options["application"])
         environment = terminal.environment_of(options["environment"])
         try:
-            if options["to"]:
+            if options["to"] or options["to_revision"] is not None:
                 rollout = _undo(actor, application, environment, options)
             else:
                 rollout = actions.roll_back(actor, _newest(application, environment), options["comment"])
@@ -56,6 +58,12 @@ def _newest(application: Application, environment: Environment) -> Rollout:
 
 
 def _undo(actor: Actor, application: Application, environment: Environment, options: dict[str, Any]) -> Rollout:
+    by_number = options["to_revision"] is not None
+    to = _revision(application, environment, options) if by_number else _version(application, environment, options)
+    return plan_now(actions.undo(actor, application, environment, to, reason=options["comment"]))
+
+
+def _version(application: Application, environment: Environment, options: dict[str, Any]) -> Rollout:
     succeeded = application.rollouts.filter(environment=environment, phase=Phase.SUCCEEDED)
     to = succeeded.filter(release__version=options["to"]).order_by("-sequence").first()
     if to is None:
@@ -63,4 +71,14 @@ def _undo(actor: Actor, application: Application, environment: Environment, opti
         raise CommandError(
             f"{options['to']} has not succeeded in {environment}; these have: {', '.join(versions) or 'none'}."
         )
-    return plan_now(actions.undo(actor, application, environment, to, reason=options["comment"]))
+    return to
+
+
+def _revision(application: Application, environment: Environment, options: dict[str, Any]) -> Rollout:
+    found = revision(application, environment, options["to_revision"])
+    if found is None:
+        highest = len(revisions(application, environment))
+        raise CommandError(
+            f"{application} has no revision {options['to_revision']} in {environment}; there are 1 to {highest}."
+        )
+    return found.rollout

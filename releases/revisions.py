@@ -1,0 +1,65 @@
+"""What an application was in an environment, revision by revision, and what changed between two of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from environments.kube.diff import changes_between
+from environments.kube.objects import Ref
+from environments.models import Environment
+from portal import blobs
+from releases.models import Application, Rollout
+from releases.planning.objects import lasting
+from releases.states import Phase
+
+POD_TEMPLATE = ("spec.template", "spec.jobTemplate")
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Revision:
+    """A rollout that succeeded. `number` counts from 1; the highest is what runs."""
+
+    number: int
+    rollout: Rollout
+    running: bool
+
+
+def revisions(application: Application, environment: Environment) -> list[Revision]:
+    """Newest first. A rollout that was taken back is none."""
+    succeeded = Rollout.objects.filter(application=application, environment=environment, phase=Phase.SUCCEEDED)
+    rollouts = list(succeeded.exclude(plan_digest="").select_related("release").order_by("sequence", "pk"))
+    found = [Revision(number, rollout, number == len(rollouts)) for number, rollout in enumerate(rollouts, 1)]
+    return found[::-1]
+
+
+def revision(application: Application, environment: Environment, number: int) -> Revision | None:
+    """The revision of that number; None where there is none."""
+    return next((each for each in revisions(application, environment) if each.number == number), None)
+
+
+def between(before: Revision, after: Revision) -> dict[str, Any]:
+    """What changed from one to the other, as a plan tells it: {"changes", "objects", "prune"}."""
+    return compare(blobs.load_json(before.rollout.plan_digest), blobs.load_json(after.rollout.plan_digest))
+
+
+def compare(before: Row, after: Row) -> dict[str, Any]:
+    """The same of two plans. Pure. Values of Secrets are keyed hashes in both."""
+    was = {Ref(*row["ref"]).key: row for row in lasting(before["objects"])}
+    objects = lasting(after["objects"])
+    now = {Ref(*row["ref"]).key for row in objects}
+    changes = [_change(was.get(Ref(*row["ref"]).key), row) for row in objects]
+    gone = [{"ref": row["ref"], "uid": ""} for key, row in was.items() if key not in now]
+    return {"changes": changes, "objects": objects, "prune": gone}
+
+
+def _change(before: Row | None, after: Row) -> dict[str, Any]:
+    fields = [] if before is None else _fields(before["manifest"], after["manifest"])
+    action = "create" if before is None else "update" if fields else "unchanged"
+    restarts = any(field["path"].startswith(POD_TEMPLATE) for field in fields)
+    return {"ref": after["ref"], "action": action, "fields": fields, "restarts": restarts}
+
+
+def _fields(before: dict[str, Any], after: dict[str, Any]) -> list[dict[str, Any]]:
+    found = changes_between(before, after, mask=str)
+    return [{"path": change.path, "before": change.before, "after": change.after} for change in found]
