@@ -16,9 +16,12 @@ from django.db import Error, close_old_connections, connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from environments import autoscaling
 from environments.clusters import ConnectError, gateway_for, note_breaker
+from environments.kube.autoscaling.reading import AutoscalerReader
 from environments.kube.client import Gateway
 from environments.kube.names import MANAGED, TRACKING
+from environments.kube.objects import Manifest
 from environments.kube.observe import Event, Watcher, WatchState
 from environments.kube.status import workload_status
 from environments.models import Cluster, Workload
@@ -46,7 +49,7 @@ class Watched:
 
     gateway: Gateway
     until: float
-    watchers: list[Watcher] = field(default_factory=list)
+    watchers: list[Watcher | AutoscalerReader] = field(default_factory=list)
     states: dict[str, WatchState] = field(default_factory=dict)
     saved: tuple[str, str] | None = None
     """The mode and trouble that the cluster's row has."""
@@ -78,6 +81,8 @@ class Watching(threading.Thread):
         self._written: dict[Key, tuple[float, str]] = {}
         """When each row was written last, and the state of the workload then."""
         self._synced: Synced = []
+        self._autoscalers: dict[int, list[Manifest]] = {}
+        """What was read of each cluster, until it is written."""
         self._lock = threading.Lock()
         self._news = threading.Event()
         self._ended = threading.Event()
@@ -156,7 +161,9 @@ class Watching(threading.Thread):
                 on_state=partial(self._state, held, kind),
             )
             held.watchers.append(watcher)
-            watcher.start()
+        held.watchers.append(AutoscalerReader(held.gateway, partial(self._read, pk, held)))
+        for each in held.watchers:
+            each.start()
 
     def _settle_breaker(self, cluster: Cluster, held: Watched) -> None:
         """The row says what the breaker says that the watches call through: who noted another state may be gone."""
@@ -199,6 +206,12 @@ class Watching(threading.Thread):
                 self._pending[pk, kind, *place] = (event, obj, timezone.now())
         self._news.set()
 
+    def _read(self, pk: int, held: Watched, objects: list[Manifest]) -> None:
+        with self._lock:
+            if self._clusters.get(pk) is held:
+                self._autoscalers[pk] = objects
+        self._news.set()
+
     def _state(self, held: Watched, kind: str, state: WatchState) -> None:
         with self._lock:
             held.states[kind] = state
@@ -215,6 +228,13 @@ class Watching(threading.Thread):
                 Cluster.objects.filter(pk=pk, watched_by=self._host).update(watch=now[0], **ours)
                 held.saved = now
 
+    def _keep_autoscalers(self) -> None:
+        with self._lock:
+            found, self._autoscalers = self._autoscalers, {}
+        for pk, objects in found.items():
+            if self._holds(pk):
+                autoscaling.keep(pk, objects)
+
     def _flush(self) -> float:
         """Writes what may be written now; the seconds until there may be more."""
         self._news.clear()
@@ -224,6 +244,7 @@ class Watching(threading.Thread):
             for pk, kind in synced:
                 self._sweep(pk, kind)
             self._save_states()
+            self._keep_autoscalers()
         except Error:
             self._put_back(taken, synced)
             raise

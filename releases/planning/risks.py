@@ -7,6 +7,7 @@ from typing import Any
 
 from environments.kube.diff import Change
 from environments.kube.objects import Ref
+from environments.kube.quantity import quantity
 from releases.planning.objects import Row, ref_in
 
 RIGHTS = frozenset({"Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding", "ServiceAccount"})
@@ -16,12 +17,6 @@ ADDRESS = re.compile(r"URL|URI|DSN|HOST|ENDPOINT|ADDR|DATABASE|BROKER|PORT$", re
 PROBE = re.compile(r"\.(readiness|liveness|startup)Probe\b")
 LIMIT = re.compile(r"\.resources\.limits(\.\w+)?$")
 VARIABLE = re.compile(r"\.env\[name=\"([^\"]*)\"\]")
-QUANTITY = re.compile(r"([0-9.]+)(m|k|[KMGTPE]i?)?")
-FACTORS = {"m": 1e-3, "k": 1e3, "": 1.0} | {
-    unit + suffix: base**power
-    for power, unit in enumerate("KMGTPE", 1)
-    for suffix, base in (("", 1000.0), ("i", 1024.0))
-}
 SHOWN = 5
 
 
@@ -40,12 +35,6 @@ class Circumstances:
 
     versions: Mapping[str, tuple[str, str]]
     notes: tuple[tuple[str, str], ...] = ()
-
-
-def quantity(text: Any) -> float | None:
-    """A Kubernetes quantity ("500m", "2Gi") as a number; None where it is none."""
-    found = QUANTITY.fullmatch(str(text))
-    return float(found[1]) * FACTORS[found[2] or ""] if found else None
 
 
 def _lowered(change: Change) -> bool:

@@ -1,4 +1,4 @@
-"""Traffic policies that travel in a bundle: what each does, and whether it is in effect. A small file a family. Pure."""
+"""Traffic policies that travel in a bundle: what each does, and whether it is in effect; a file a family. Pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace

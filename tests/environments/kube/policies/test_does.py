@@ -39,8 +39,8 @@ def ingress(annotations=DOCUMENTED_INGRESS, **spec):
                 rules=[rules_by(AGENT, methods=["POST"], paths=["/api/code-execution/execute"])],
                 selector={"app": "code"},
             ),
-            "lets in agent-service of ai-workflow-prod with POST /api/code-execution/execute to app=code; "
-            "all else is refused",
+            ("lets in agent-service of ai-workflow-prod with POST /api/code-execution/execute to app=code; "
+            "all else is refused"),
         ),
         (
             authorizing(action="DENY", rules=[{"from": [{"source": {"notNamespaces": ["ai-workflow-prod"]}}]}]),
@@ -82,9 +82,9 @@ def ingress(annotations=DOCUMENTED_INGRESS, **spec):
         ),
         (
             ingress(tls=[{"hosts": ["api.example"], "secretName": "api-tls"}]),
-            "10 requests/s a client; a client stays with its pod by the cookie route for 2 days; pages of "
+            ("10 requests/s a client; a client stays with its pod by the cookie route for 2 days; pages of "
             "https://app.example may call it (GET, POST); HTTP is sent on to HTTPS; bodies up to 50m; "
-            "TLS for api.example (api-tls)",
+            "TLS for api.example (api-tls)"),
         ),
         (ingress({"upstream-max-fails": "3"}), "asks for upstream-max-fails"),
     ],
