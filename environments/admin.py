@@ -177,10 +177,30 @@ class ConfigurationInline(admin.TabularInline):
     extra = 0
 
 
+class EnvironmentForm(forms.ModelForm):
+    """An environment; the token for its Prometheus goes in and never comes out, and an empty field keeps it."""
+
+    secret_fields = ("secret",)
+    secret = forms.CharField(
+        label="Prometheus token",
+        required=False,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text="Where Prometheus asks for one. Kept encrypted, and never shown again. Empty: stays as it is.",
+    )
+
+    def save(self, commit: bool = True) -> Environment:
+        if self.cleaned_data["secret"]:
+            self.instance.prometheus_token = self.cleaned_data["secret"]
+        saved: Environment = super().save(commit)
+        return saved
+
+
 @admin.register(Environment)
 class EnvironmentAdmin(AuditedAdmin):
     """An environment, its rules, who may do what in it, and its values."""
 
+    form = EnvironmentForm
     list_display = ["name", "order", "cluster", "namespace", "required_approvals"]
     list_filter = ["cluster"]
     search_fields = ["name", "title"]
@@ -192,6 +212,7 @@ class EnvironmentAdmin(AuditedAdmin):
             {"fields": ["required_approvals", "approval_hours", "start_when_approved", "rollback_needs_approval"]},
         ),
         ("Rollouts", {"fields": ["create_namespaces", "progress_seconds", "roll_back_on_failure"]}),
+        ("Metrics", {"fields": ["prometheus", "secret"]}),
         ("About", {"fields": ["purpose", "data_policy", "monitoring", "access_policy", "resources"]}),
     ]
 

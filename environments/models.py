@@ -12,6 +12,10 @@ NAMESPACE_PATTERN = RegexValidator(
     r"^[a-z0-9*?{]([-a-z0-9*?{}]*[a-z0-9*?}])?$",
     "A namespace has lower-case letters, digits and dashes; {application} stands for the application's name.",
 )
+# Django's own check of addresses refuses a host without a dot, as a service of the same namespace is named.
+PROMETHEUS_PATTERN = RegexValidator(
+    r"^https?://[^\s/@?#]+(/[^\s?#]*)?$", "An address such as http://prometheus.monitoring:9090 is needed."
+)
 
 
 class Cluster(models.Model):
@@ -82,8 +86,11 @@ class Environment(models.Model):
         default=600, help_text="A wave that is not ready after these has failed."
     )
     roll_back_on_failure = models.BooleanField(default=False, help_text="Roll back by itself when a rollout fails.")
-    prometheus = models.URLField(
-        blank=True, help_text="Where the metrics are that a canary is judged by: http://prometheus.monitoring:9090."
+    prometheus = models.CharField(
+        max_length=300,
+        blank=True,
+        validators=[PROMETHEUS_PATTERN],
+        help_text="Where the metrics are that a canary is judged by: http://prometheus.monitoring:9090.",
     )
     prometheus_token = EncryptedTextField(
         editable=False, null=True, help_text="A bearer token, where Prometheus asks for one."

@@ -19,6 +19,7 @@ from portal.admin_audit import AuditedAdmin, ReadOnlyAdmin
 from portal.admin_once import show_once
 from releases import intake, webhooks
 from releases.models import Application, Delivery, Release, Rollout, WebhookSource
+from releases.rollout import strategies
 
 
 class ApplicationForm(forms.ModelForm):
@@ -33,6 +34,17 @@ class ApplicationForm(forms.ModelForm):
     class Meta:
         model = Application
         fields = ["name", "title", "description", "repository", "strategy", "parameters"]
+
+    strategy = forms.ChoiceField(choices=lambda: [(name, strategies.find(name).title) for name in strategies.names()])
+
+    def clean(self) -> dict[str, Any]:
+        """The strategy says which parameters it takes."""
+        cleaned = super().clean() or self.cleaned_data
+        try:
+            cleaned["parameters"] = strategies.find(cleaned.get("strategy", "")).check(cleaned.get("parameters") or {})
+        except ValueError as error:
+            self.add_error("parameters", str(error))
+        return cleaned
 
     def clean_upload(self) -> Any:
         given = self.cleaned_data["upload"]

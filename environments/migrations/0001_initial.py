@@ -71,7 +71,7 @@ class Migration(migrations.Migration):
                 ('create_namespaces', models.BooleanField(default=True, help_text='Create a namespace that is missing, as part of the plan.')),
                 ('progress_seconds', models.PositiveIntegerField(default=600, help_text='A wave that is not ready after these has failed.')),
                 ('roll_back_on_failure', models.BooleanField(default=False, help_text='Roll back by itself when a rollout fails.')),
-                ('prometheus', models.URLField(blank=True, help_text='Where the metrics are that a canary is judged by: http://prometheus.monitoring:9090.')),
+                ('prometheus', models.CharField(blank=True, help_text="Where the metrics are that a canary is judged by: http://prometheus.monitoring:9090.", max_length=300, validators=[django.core.validators.RegexValidator("^https?://[^\\s/@?#]+(/[^\\s?#]*)?$", "An address such as http://prometheus.monitoring:9090 is needed.")])),
                 ('prometheus_token', portal.encryption.EncryptedTextField(help_text='A bearer token, where Prometheus asks for one.', null=True)),
                 ('cluster', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='environments', to='environments.cluster')),
             ],

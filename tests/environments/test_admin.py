@@ -1,5 +1,7 @@
 """Clusters and environments in the admin: credentials and sensitive values go in and never come out."""
 
+import json
+
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
@@ -178,3 +180,25 @@ def test_the_password_of_a_registry_account_goes_in_and_never_comes_out(client: 
     assert (account.username, account.password) == ("robot2", "hunter2")
     assert "hunter2" not in client.get(f"{address}{account.pk}/change/").content.decode()
     assert "hunter2" not in str(list(AuditEntry.objects.values()))
+
+
+class TestPrometheus:
+    def test_a_service_of_the_cluster_may_be_named_without_a_dot(
+        self, client: Client, root: User, dev: Environment
+    ) -> None:
+        assert save(client, dev, prometheus="http://prometheus:9090").status_code == 302
+        dev.refresh_from_db()
+        assert dev.prometheus == "http://prometheus:9090"
+
+    @pytest.mark.parametrize("address", ["prometheus:9090", "ftp://prometheus", "http://user:word@prometheus"])
+    def test_what_is_no_address_is_refused(self, client: Client, root: User, dev: Environment, address: str) -> None:
+        page = save(client, dev, prometheus=address)
+        assert "An address such as http://prometheus.monitoring:9090 is needed." in page.content.decode()
+
+    def test_its_token_goes_in_and_never_comes_out(self, client: Client, root: User, dev: Environment) -> None:
+        assert save(client, dev, secret="word-of-prometheus").status_code == 302
+        assert save(client, dev, required_approvals=1).status_code == 302
+        dev.refresh_from_db()
+        assert dev.prometheus_token == "word-of-prometheus"
+        assert "word-of-prometheus" not in client.get(f"{ENVIRONMENTS}{dev.pk}/change/").content.decode()
+        assert "word-of-prometheus" not in json.dumps([entry.data for entry in AuditEntry.objects.all()])
