@@ -15,8 +15,8 @@ def store(rollout: Rollout, state: State) -> None:
 
 
 def without_points(state: State) -> State:
-    """The state as it is kept: its points are rows by then."""
-    memory = {name: value for name, value in state.memory.items() if name != "points"}
+    """The state as it is kept: its points are rows by then, and its policies are the rollout's."""
+    memory = {name: value for name, value in state.memory.items() if name not in ("points", "policies")}
     return replace(state, memory=memory)
 
 

@@ -19,6 +19,8 @@ from releases.states import ENDED, Phase, check_move
 def fields_of(rollout: Rollout, decision: Decision) -> dict[str, Any]:
     """What the decision changes in the rollout's row."""
     fields: dict[str, Any] = {"cursor": without_points(decision.state).to_json(), "attempts": 0}
+    if policies := decision.state.memory.get("policies"):
+        fields["policies"] = policies
     why = _why(decision)
     if why is not None:
         fields["why"] = why

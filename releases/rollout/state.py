@@ -11,7 +11,7 @@ Track = Literal["forward", "back"]
 ATTENDED = 60.0
 """Seconds between two passes beyond which nobody was at work: a portal that was away does not use up deadlines."""
 
-OUTLIVING = ("keep", "points")
+OUTLIVING = ("keep", "points", "policies")
 """What of a step's memory outlives it."""
 
 

@@ -5,6 +5,7 @@ from copy import deepcopy
 from typing import Any, ClassVar
 
 from releases.rollout.facts import Target, Work
+from releases.rollout.policing import policing
 from releases.rollout.steps import (
     AdoptStep,
     AfterStep,
@@ -56,22 +57,27 @@ class Rolling(Strategy):
         return tuned
 
     def steps(self, work: Work) -> tuple[Step, ...]:
-        return (ConfirmStep("Check that the plan still holds"), *self.back(work))
+        return (ConfirmStep("Check that the plan still holds"), *_there(work, policing(work)))
 
     def back(self, work: Work) -> tuple[Step, ...]:
-        everything = tuple(target.index for target in work.targets if not target.temporary)
-        adopt = (AdoptStep(f"Take over {_count(work.adopt, 'object')}"),) if work.adopt else ()
-        prune = (PruneStep(f"Remove {_count(work.prune, 'object')} no longer in it"),) if work.prune else ()
-        return (
-            *adopt,
-            *_stage(work, "definitions", DefinitionsStep, "Namespaces and definitions"),
-            *_stage(work, "configuration", ConfigurationStep, "Configuration"),
-            *_stage(work, "services", ServicesStep, "Services"),
-            *_waves(work),
-            *_stage(work, "after", AfterStep, "Autoscaling, budgets and routes"),
-            *prune,
-            VerifyStep("Read everything back", everything),
-        )
+        return _there(work, policing(work, returning=True))
+
+
+def _there(work: Work, policies: tuple[Step, ...]) -> tuple[Step, ...]:
+    everything = tuple(target.index for target in work.targets if not target.temporary)
+    adopt = (AdoptStep(f"Take over {_count(work.adopt, 'object')}"),) if work.adopt else ()
+    prune = (PruneStep(f"Remove {_count(work.prune, 'object')} no longer in it"),) if work.prune else ()
+    return (
+        *adopt,
+        *_stage(work, "definitions", DefinitionsStep, "Namespaces and definitions"),
+        *_stage(work, "configuration", ConfigurationStep, "Configuration"),
+        *_stage(work, "services", ServicesStep, "Services"),
+        *_waves(work),
+        *_stage(work, "after", AfterStep, "Autoscaling, budgets and routes"),
+        *prune,
+        *policies,
+        VerifyStep("Read everything back", everything),
+    )
 
 
 def _shares(kind: str, shares: dict[str, Any]) -> dict[str, Any]:
