@@ -7,12 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ClassVar, NamedTuple
 
-from environments.kube.names import TRAFFIC
+from environments.kube.names import CANARY, STABLE, TRAFFIC
 from environments.kube.objects import Manifest, Ref
 
 COLOURS = ("blue", "green")
-STABLE = "stable"
-CANARY = "canary"
 
 
 @dataclass(frozen=True)

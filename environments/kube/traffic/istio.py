@@ -6,12 +6,10 @@ The list spec.http is one value for an apply, so it is always written whole. TCP
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from environments.kube.names import TRACK
+from environments.kube.names import CANARY, STABLE, TRACK
 from environments.kube.objects import Manifest, Ref, ref_of
 from environments.kube.traffic.base import (
-    CANARY,
     NO_TESTERS,
-    STABLE,
     Listing,
     Live,
     Path,

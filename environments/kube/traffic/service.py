@@ -6,12 +6,10 @@ What is written is the Service's selector, one value for an apply: all at one si
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from environments.kube.names import TRACK
+from environments.kube.names import CANARY, STABLE, TRACK
 from environments.kube.objects import Manifest, Ref, ref_of
 from environments.kube.traffic.base import (
-    CANARY,
     NO_TESTERS,
-    STABLE,
     Listing,
     Live,
     Path,

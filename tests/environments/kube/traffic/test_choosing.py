@@ -2,9 +2,10 @@
 
 import pytest
 
+from environments.kube.names import TRAFFIC
 from environments.kube.objects import Manifest
 from environments.kube.traffic import choose, find, names
-from environments.kube.traffic.base import TRAFFIC, manager_of
+from environments.kube.traffic.base import manager_of
 from environments.kube.traffic.choosing import RouterError
 from environments.manifests.settings import Route as Wish
 from tests.environments.kube.traffic.documents import HTTP_ROUTE, INGRESS, ISTIO, NAMESPACE, SERVICE, at_home, read
