@@ -20,6 +20,7 @@ from releases import actions
 from releases.errors import Unacceptable
 from releases.models import Approval, Rollout, Step
 from releases.pages.changes import change_rows, count_words
+from releases.pages.evidence import traffic_of
 from releases.pages.workloads import workload_rows
 from releases.states import InvalidTransition, Phase
 from releases.summary import live_rollout, plan_of, progress_of
@@ -79,7 +80,7 @@ def _steps(rollout: Rollout) -> list[Step]:
 
 def _now(rollout: Rollout, plan: Mapping[str, Any] | None) -> dict[str, Any]:
     rows, seen = workload_rows(rollout, plan)
-    return {"workloads": rows, "seen": seen, "plan": plan}
+    return {"workloads": rows, "seen": seen, "plan": plan, **traffic_of(rollout, plan)}
 
 
 def _changes(_rollout: Rollout, plan: Mapping[str, Any] | None) -> dict[str, Any]:

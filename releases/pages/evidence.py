@@ -1,0 +1,140 @@
+"""Where requests go and what was measured of them: the rows and drawings of a rollout that moves requests."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from django.utils.safestring import SafeString, mark_safe
+
+from releases.analysis.chart import Weight, chart
+from releases.analysis.judge import amount
+from releases.analysis.metrics import LATENCY, SUCCESS, Metric
+from releases.analysis.samples import Point
+from releases.models import Measurement, Rollout
+
+KINDS = {"pass": "good", "fail": "bad", "inconclusive": "ask", "error": "ask"}
+TITLES = {SUCCESS: "Success rate", LATENCY: "Latency, p99"}
+MOST_POINTS = 5000
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The newest point of one metric, as a person reads it."""
+
+    title: str
+    value: str
+    limit: str
+    kind: str
+    why: str
+
+
+@dataclass(frozen=True)
+class TrafficRow:
+    """One workload whose requests are moved. `weight`: percent that the new version gets, None where not known."""
+
+    workload: str
+    router: str
+    place: str
+    weight: int | None
+    readings: tuple[Reading, ...]
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One metric of one workload, drawn."""
+
+    key: str
+    title: str
+    svg: SafeString
+
+
+def traffic_of(rollout: Rollout, plan: Mapping[str, Any] | None) -> dict[str, Any]:
+    """{"traffic", "drawings"} for the rollout's page; both empty for one that does not move requests."""
+    entries = list((plan or {}).get("traffic", ()))
+    points = _points(rollout)
+    if not entries and not points:
+        return {"traffic": [], "drawings": []}
+    metrics = _metrics(plan or {})
+    weights = (rollout.cursor.get("memory") or {}).get("keep", {}).get("weights", {})
+    rows = [_row(entry, weights, points, metrics, over=rollout.ended) for entry in entries]
+    return {"traffic": rows, "drawings": _drawings(points, metrics)}
+
+
+def _points(rollout: Rollout) -> list[Measurement]:
+    return list(Measurement.objects.filter(rollout=rollout).order_by("workload", "metric", "at")[:MOST_POINTS])
+
+
+def _metrics(plan: Mapping[str, Any]) -> dict[str, Metric]:
+    """By name, as the plan's steps have them."""
+    given = (each for step in plan.get("steps", ()) for each in step.get("settings", {}).get("metrics", ()))
+    found = (Metric.from_json(each) for each in given)
+    return {metric.name: metric for metric in found}
+
+
+def _row(
+    entry: Mapping[str, Any],
+    weights: Mapping[str, int],
+    points: Iterable[Measurement],
+    metrics: Mapping[str, Metric],
+    *,
+    over: bool,
+) -> TrafficRow:
+    workload, route = entry["workload"], entry.get("route") or {}
+    newest = {point.metric: point for point in points if point.workload == workload}
+    return TrafficRow(
+        workload=workload,
+        router=str(route.get("router", "")),
+        place=_place(route),
+        weight=None if over else weights.get(workload),
+        readings=tuple(_reading(point, metrics.get(name)) for name, point in newest.items()),
+    )
+
+
+def _place(route: Mapping[str, Any]) -> str:
+    """The object whose change moves the requests."""
+    ref = route.get("object")
+    return f"{ref[1]} {ref[3]}" if ref else f"Service {route.get('service', '')}"
+
+
+def _reading(point: Measurement, metric: Metric | None) -> Reading:
+    unit = metric.unit if metric else ""
+    value = amount(point.canary, unit) if point.canary is not None else "no value"
+    return Reading(_title(point.metric), value, _limit(point, unit), KINDS[point.verdict], point.why)
+
+
+def _limit(point: Measurement, unit: str) -> str:
+    low = f"at least {amount(point.low, unit)}" if point.low is not None else ""
+    high = f"at most {amount(point.high, unit)}" if point.high is not None else ""
+    return " and ".join(filter(None, (low, high)))
+
+
+def _title(metric: str) -> str:
+    return TITLES.get(metric, metric.replace("-", " ").capitalize())
+
+
+def _drawings(points: Iterable[Measurement], metrics: Mapping[str, Metric]) -> list[Drawing]:
+    grouped = groupby(points, key=lambda point: (point.workload, point.metric))
+    return [_drawing(workload, name, list(found), metrics.get(name)) for (workload, name), found in grouped]
+
+
+def _drawing(workload: str, name: str, found: list[Measurement], metric: Metric | None) -> Drawing:
+    title = f"{workload}: {_title(name).lower()}"
+    svg = chart(
+        [_point(each) for each in found],
+        title=title,
+        unit=metric.unit if metric else "",
+        weights=_bands(found),
+    )
+    # The drawing escapes every text by its serialiser.
+    return Drawing(f"{workload}-{name}", title, mark_safe(svg))  # noqa: S308
+
+
+def _bands(found: Iterable[Measurement]) -> list[Weight]:
+    runs = groupby(found, key=lambda each: each.weight)
+    return [Weight(next(run).at, f"{weight} %") for weight, run in runs]
+
+
+def _point(each: Measurement) -> Point:
+    names = ("metric", "workload", "at", "canary", "stable", "low", "high", "requests", "verdict", "why")
+    return Point(**{name: getattr(each, name) for name in names})
