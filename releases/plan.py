@@ -30,6 +30,7 @@ from releases.planning.sources import Source, source_of
 from releases.queueing import end, required_approvals, running_release, save, unfinished_since
 from releases.rollout import strategies
 from releases.rollout.facts import Work
+from releases.rollout.flagger.held import given_over
 from releases.sealing import Sealed, load_sealed, seal, store_sealed, unseal
 from releases.states import Phase
 from releases.wake import wake
@@ -139,7 +140,7 @@ def _ask(rollout: Rollout, source: Source, gateway: Gateway) -> Planned:
     before = load_plan(previous) if previous else None
     earlier = [before, *_leftovers(rollout, previous)]
     refs = [each.ref for each in source.objects]
-    going = pruning.dropped(refs, earlier)
+    going = pruning.dropped([*refs, *given_over(source.traffic)], earlier)
     around = cluster.survey(gateway, source.objects, going)
     objects = (*_namespaces(rollout, around.missing, refs), *source.objects)
     sightings = cluster.sight(gateway, objects, around)

@@ -13,6 +13,9 @@ import pytest
 
 VARIABLES = {
     "kubeconfig": "SLIPWAY_TEST_KUBECONFIG",
+    "flagger": "SLIPWAY_TEST_FLAGGER",
+    "entry": "SLIPWAY_TEST_ENTRY",
+    "metrics": "SLIPWAY_TEST_METRICS",
     "postgres": "SLIPWAY_TEST_POSTGRES",
     "prometheus": "SLIPWAY_TEST_PROMETHEUS",
     "registry": "SLIPWAY_TEST_REGISTRY",

@@ -5,6 +5,7 @@ from copy import deepcopy
 from typing import Any, ClassVar
 
 from releases.rollout.facts import Target, Work
+from releases.rollout.flagger.steps import hand_back
 from releases.rollout.policing import policing
 from releases.rollout.steps import (
     AdoptStep,
@@ -71,6 +72,7 @@ def _there(work: Work, policies: tuple[Step, ...]) -> tuple[Step, ...]:
         *adopt,
         *_stage(work, "definitions", DefinitionsStep, "Namespaces and definitions"),
         *_stage(work, "configuration", ConfigurationStep, "Configuration"),
+        *hand_back(ref for ref, _ in work.prune if ref.kind == "Canary" and ref.group == "flagger.app"),
         *_stage(work, "services", ServicesStep, "Services"),
         *_waves(work),
         *_stage(work, "after", AfterStep, "Autoscaling, budgets and routes"),

@@ -1,0 +1,199 @@
+"""Releases through Flagger: the real controller, and its double in the sandbox."""
+
+import os
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from environments.sandbox import Sandbox
+from releases import actions
+from releases.models import Rollout
+from releases.states import Phase
+from tests.releases.rollout.bundles import config, deployment
+from tests.releases.rollout.live import Place, Portal, portal, real_place, sandbox_place
+
+pytestmark = [pytest.mark.django_db(transaction=True)]
+HOST = "web.example.test"
+FAST = {"interval": 10, "threshold": 1, "maxWeight": 40, "stepWeight": 20, "progressDeadlineSeconds": 60}
+BAD = {"error_rate": 0.3}
+LONG = 300.0
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(speed=8) as running:
+        yield running
+
+
+@pytest.fixture(params=["sandbox", pytest.param("real", marks=pytest.mark.lane("flagger"))])
+def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Place:
+    if request.param == "sandbox":
+        return sandbox_place(request.getfixturevalue("sandbox"))
+    monkeypatch.setenv("SLIPWAY_TEST_KUBECONFIG", os.environ["SLIPWAY_TEST_FLAGGER"])
+    return real_place()
+
+
+@pytest.fixture
+def shop(place: Place, transactional_db: None) -> Iterator[Portal]:
+    with portal(place, progress_seconds=120) as running:
+        for tag, behaviour in (("1", {}), ("2", {}), ("3", BAD)):
+            running.push("shop/web", tag, **behaviour)
+        yield running
+
+
+SERVICE = """\
+apiVersion: v1
+kind: Service
+metadata: {name: web, labels: {team: shop}}
+spec:
+  selector: {app: web}
+  ports: [{port: 80, targetPort: 8080}]
+"""
+
+
+def route(host: str) -> str:
+    return f"""\
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {{name: web}}
+spec:
+  hosts: [{host}]
+  gateways: [edge]
+  http:
+  - timeout: 10s
+    route: [{{destination: {{host: web, port: {{number: 80}}}}}}]
+"""
+
+
+def traffic(host: str) -> str:
+    labelled = "metadata:\n  name: traffic\n  labels: {test.slipway/traffic: 'true'}"
+    return f"apiVersion: v1\nkind: ConfigMap\n{labelled}\ndata: {{host: {host}, rps: '40'}}\n"
+
+
+def release(shop: Portal, version: str, tag: str, strategy: str = "flagger", **more: Any) -> Rollout:
+    host = f"{shop.namespace}.{HOST}"
+    files = {
+        "base/config.yaml": config(VERSION=version),
+        "base/traffic.yaml": traffic(host),
+        "base/web.yaml": deployment("web", "shop/web"),
+        "base/service.yaml": SERVICE,
+        "base/route.yaml": route(host),
+    }
+    parameters = FAST if strategy == "flagger" else {"fatalGraceSeconds": 1}
+    return shop.ask(
+        version, files, {"shop/web": f"shop/web:{tag}"}, strategy=strategy, parameters={**parameters, **more}
+    )
+
+
+def canary(shop: Portal) -> dict[str, Any]:
+    found = shop.get("Canary", "web", "flagger.app/v1beta1")
+    assert found is not None, "there is no Canary"
+    return found
+
+
+def served(shop: Portal) -> tuple[str, int]:
+    """The tag that the primary runs, and how many of its pods are ready."""
+    found = shop.get("Deployment", "web-primary")
+    assert found is not None, "Flagger has no primary"
+    return image(found), int((found.get("status") or {}).get("readyReplicas") or 0)
+
+
+def image(deployment: dict[str, Any]) -> str:
+    return str(deployment["spec"]["template"]["spec"]["containers"][0]["image"]).partition("@")[0][-1:]
+
+
+def service_selector(shop: Portal) -> dict[str, str]:
+    found = shop.get("Service", "web", "v1")
+    assert found is not None
+    return dict(found["spec"]["selector"])
+
+
+def weights(shop: Portal) -> list[int]:
+    found = shop.get("VirtualService", "web", "networking.istio.io/v1")
+    assert found is not None
+    return [int(each.get("weight") or 0) for each in found["spec"]["http"][-1]["route"]]
+
+
+def words(rollout: Rollout, label: str, track: str = "forward") -> str:
+    return str(rollout.steps.get(track=track, label__startswith=label).why)
+
+
+def test_a_first_release_is_rolled_and_handed_over(shop):
+    done = shop.wait(release(shop, "1.0.0", "1"), seconds=LONG)
+    assert done.phase == Phase.SUCCEEDED, done.why
+    assert canary(shop)["status"]["phase"] == "Initialized"
+    assert service_selector(shop) == {"app": "web-primary"}
+    assert served(shop)[1] == 2
+    print(words(done, "Canary"))
+
+
+def test_a_good_release_follows_flagger_to_its_end(shop):
+    assert shop.wait(release(shop, "1.0.0", "1"), seconds=LONG).phase == Phase.SUCCEEDED
+    rollout, said, shares = release(shop, "1.1.0", "2"), [], []
+    until = time.monotonic() + LONG
+    while (rollout := Rollout.objects.get(pk=rollout.pk)).phase not in ("succeeded", "failed", "rolled back"):
+        said += [rollout.why] if rollout.why not in said else []
+        shares += [weights(shop)] if weights(shop) not in shares else []
+        assert time.monotonic() < until, rollout.why
+        time.sleep(0.05)
+    print("\n".join(said), shares)
+    assert rollout.phase == Phase.SUCCEEDED, rollout.why
+    assert any("Progressing: 20 % to the new version, 0 of 1 failed checks" in why for why in said)
+    assert [80, 20] in shares
+    assert [60, 40] in shares
+    assert weights(shop) == [100, 0]
+    assert words(rollout, "Follow").startswith("web: Succeeded: web-primary has the new version")
+    assert service_selector(shop) == {"app": "web-primary"}
+
+
+def test_a_bad_release_goes_back_with_flaggers_words(shop):
+    assert shop.wait(release(shop, "1.0.0", "1"), seconds=LONG).phase == Phase.SUCCEEDED
+    before = served(shop)
+    rollout = shop.wait(release(shop, "1.3.0", "3"), Phase.ROLLED_BACK, Phase.SUCCEEDED, seconds=LONG)
+    assert rollout.phase == Phase.ROLLED_BACK, rollout.why
+    print(rollout.why)
+    assert "success rate 70.00% < 99%" in words(rollout, "Follow") or "success rate" in words(rollout, "Follow")
+    assert served(shop) == before
+    assert weights(shop) == [100, 0]
+    target = shop.get("Deployment", "web")
+    assert target is not None
+    assert target["spec"]["replicas"] == 0
+    assert not canary(shop)["spec"].get("skipAnalysis")
+
+
+def test_an_abort_in_the_middle_goes_back_to_the_old_version(shop):
+    assert shop.wait(release(shop, "1.0.0", "1"), seconds=LONG).phase == Phase.SUCCEEDED
+    rollout = release(shop, "1.1.0", "2")
+    shop.wait_for(lambda: weights(shop) == [80, 20], LONG)
+    actions.abort(shop.operator, Rollout.objects.get(pk=rollout.pk), "not today")
+    rollout = shop.wait(rollout, Phase.ABORTED, Phase.FAILED, seconds=LONG)
+    assert rollout.phase == Phase.ABORTED, rollout.why
+    print(words(rollout, "Back", "back"))
+    assert weights(shop) == [100, 0]
+    assert canary(shop)["status"]["lastAppliedSpec"] == canary(shop)["status"]["lastPromotedSpec"]
+    assert not canary(shop)["spec"].get("skipAnalysis")
+
+
+def test_an_application_goes_to_flagger_and_leaves_it_again(shop):
+    assert shop.wait(release(shop, "1.0.0", "1", "rolling"), seconds=LONG).phase == Phase.SUCCEEDED
+    assert shop.wait(release(shop, "1.1.0", "2"), seconds=LONG).phase == Phase.SUCCEEDED
+    assert service_selector(shop) == {"app": "web-primary"}
+    left = shop.wait(release(shop, "1.2.0", "1", "rolling"), seconds=LONG)
+    assert left.phase == Phase.SUCCEEDED, left.why
+    assert shop.get("Canary", "web", "flagger.app/v1beta1") is None
+    assert service_selector(shop) == {"app": "web"}
+    target = shop.get("Deployment", "web")
+    assert target is not None
+    assert target["status"]["readyReplicas"] == 2
+
+
+def test_promote_fully_skips_the_analysis(shop):
+    assert shop.wait(release(shop, "1.0.0", "1"), seconds=LONG).phase == Phase.SUCCEEDED
+    rollout = release(shop, "1.1.0", "2", maxWeight=90, stepWeight=2)
+    shop.wait_for(lambda: weights(shop) != [100, 0], LONG)
+    actions.promote_fully(shop.operator, Rollout.objects.get(pk=rollout.pk), "a hotfix that waits for nothing")
+    rollout = shop.wait(rollout, seconds=LONG)
+    assert rollout.phase == Phase.SUCCEEDED, rollout.why
+    assert not canary(shop)["spec"].get("skipAnalysis")
