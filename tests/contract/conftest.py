@@ -2,14 +2,16 @@
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import urllib3
 
 import environments.sandbox
 from environments.kube.access import Access
 from environments.kube.client import Gateway
+from tests import lanes
 from tests.contract.space import Space
 
 REAL = pytest.param("real", marks=pytest.mark.lane("kubeconfig"))
@@ -27,6 +29,33 @@ def access(request: pytest.FixtureRequest) -> Access:
     if request.param == "sandbox":
         return Access.from_kubeconfig(request.getfixturevalue("sandbox").kubeconfig)
     return Access.from_kubeconfig(Path(os.environ["SLIPWAY_TEST_KUBECONFIG"]).read_text())
+
+
+def _variable(lane: str) -> str:
+    """What the real cluster's lane names."""
+    if not lanes.available(lane):
+        pytest.skip(f"lane {lane} is not there")
+    return os.environ[lanes.VARIABLES[lane]]
+
+
+@pytest.fixture
+def entry(request: pytest.FixtureRequest, access: Access) -> str:
+    """URL of the edge of the cluster under test."""
+    real = request.node.callspec.params["access"] == "real"
+    return _variable("entry") if real else request.getfixturevalue("sandbox").entry
+
+
+@pytest.fixture
+def exposition(request: pytest.FixtureRequest, access: Access) -> Callable[[], str]:
+    """What the edge of the cluster under test has counted, in Prometheus' text format."""
+    if request.node.callspec.params["access"] == "sandbox":
+        return request.getfixturevalue("sandbox").metrics.render
+    url = _variable("metrics")
+
+    def scraped() -> str:
+        return urllib3.request("GET", url, timeout=10).data.decode()
+
+    return scraped
 
 
 @pytest.fixture

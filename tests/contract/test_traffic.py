@@ -1,0 +1,425 @@
+"""How requests find their pods: the sandbox's edge does what the real cluster's does, with every kind of router."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from environments.kube.objects import Ref
+from tests.contract import traffic
+from tests.contract.objects import Manifest
+from tests.contract.space import Space
+from tests.contract.traffic import ROUTERS, Caller, host_of, lay
+
+HOLD = "test.slipway/hold"
+
+
+@pytest.fixture
+def caller(entry: str) -> Caller:
+    return Caller(entry)
+
+
+@pytest.fixture(params=ROUTERS)
+def router(request: pytest.FixtureRequest) -> Callable[[str, int], list[Manifest]]:
+    return ROUTERS[request.param]
+
+
+def apply(space: Space, *manifests: Manifest) -> None:
+    for manifest in manifests:
+        space.apply(manifest, force=True)
+
+
+def settle(space: Space, caller: Caller, wanted: dict[str, int], **headers: str) -> None:
+    """Waits until ten requests in a row are shared like this."""
+    space.until(lambda: caller.shares(host_of(space), 10, **headers) == wanted)
+
+
+# -- weights -----------------------------------------------------------------------------------------------------------
+
+
+def test_weights_are_met_exactly(space: Space, caller: Caller, router: Any) -> None:
+    lay(space, caller)
+    apply(space, *router(host_of(space), 20))
+    settle(space, caller, {"stable": 8, "canary": 2})
+    assert caller.shares(host_of(space), 100) == {"stable": 80, "canary": 20}
+
+
+def test_another_weight_counts_from_now_on(space: Space, caller: Caller, router: Any) -> None:
+    lay(space, caller)
+    apply(space, *router(host_of(space), 0))
+    settle(space, caller, {"stable": 10})
+    apply(space, *router(host_of(space), 50))
+    settle(space, caller, {"stable": 5, "canary": 5})
+    apply(space, *router(host_of(space), 100))
+    settle(space, caller, {"canary": 10})
+
+
+def test_a_header_or_a_cookie_brings_testers_to_the_canary(space: Space, caller: Caller, router: Any) -> None:
+    lay(space, caller)
+    apply(space, *router(host_of(space), 0))
+    settle(space, caller, {"canary": 10}, x_canary="always")
+    assert caller.shares(host_of(space), 10, cookie="a=b; canary=always") == {"canary": 10}
+    assert caller.shares(host_of(space), 10, x_canary="other", cookie="canary=other") == {"stable": 10}
+
+
+def test_a_canary_without_pods_answers_503(space: Space, caller: Caller, router: Any) -> None:
+    lay(space, caller)
+    apply(space, *router(host_of(space), 20))
+    settle(space, caller, {"stable": 8, "canary": 2})
+    apply(space, traffic.workload("canary", 0))
+    settle(space, caller, {"stable": 8, "503": 2})
+
+
+def test_a_service_shares_by_its_pods(space: Space, caller: Caller) -> None:
+    lay(space, caller, stable=4, canary=1)
+    assert caller.shares(f"web.{space.name}", 100) == {"stable": 80, "canary": 20}
+    assert caller.shares(f"web.{space.name}.svc.cluster.local:80", 10) == {"stable": 8, "canary": 2}
+
+
+def test_errors_come_in_their_exact_share(space: Space, caller: Caller, router: Any) -> None:
+    lay(space, caller, error_rate=0.5)
+    apply(space, *router(host_of(space), 20))
+    settle(space, caller, {"stable": 8, "canary": 1, "500": 1})
+    assert caller.shares(host_of(space), 100) == {"stable": 80, "canary": 10, "500": 10}
+
+
+# -- Istio -------------------------------------------------------------------------------------------------------------
+
+
+def virtual_service(hosts: list[str], *http: Manifest) -> Manifest:
+    spec = {"hosts": hosts, "http": list(http)}
+    return {
+        "apiVersion": "networking.istio.io/v1",
+        "kind": "VirtualService",
+        "metadata": {"name": "web"},
+        "spec": spec,
+    }
+
+
+def to(service: str, **match: Any) -> Manifest:
+    return {"route": [{"destination": {"host": service}}], **({"match": [match]} if match else {})}
+
+
+def test_a_subset_that_nobody_defines_has_no_endpoints(space: Space, caller: Caller) -> None:
+    lay(space, caller)
+    rule, service = traffic.istio(host_of(space), 20)
+    apply(space, service)
+    settle(space, caller, {"503": 10})
+    apply(space, rule)
+    settle(space, caller, {"stable": 8, "canary": 2})
+
+
+def test_a_virtual_service_of_a_services_name_applies_to_its_host(space: Space, caller: Caller) -> None:
+    lay(space, caller)
+    apply(space, virtual_service(["web"], to("web-canary")))
+    space.until(lambda: caller.shares(f"web.{space.name}", 4) == {"canary": 4})
+    assert caller.ask(f"web-stable.{space.name}") == "stable"
+
+
+ISTIO_MATCHES = [
+    ({"uri": {"prefix": "/api"}}, "/api/x", {}, "canary"),
+    ({"uri": {"prefix": "/api"}}, "/other", {}, "stable"),
+    ({"uri": {"exact": "/api"}}, "/api", {}, "canary"),
+    ({"uri": {"exact": "/api"}}, "/api/x", {}, "stable"),
+    ({"uri": {"regex": "/v[0-9]+/.*"}}, "/v2/x", {}, "canary"),
+    ({"uri": {"regex": "/v[0-9]+"}}, "/v2/x", {}, "stable"),
+    ({"headers": {"x-group": {"exact": "b"}}}, "/", {"x_group": "b"}, "canary"),
+    ({"headers": {"x-group": {"exact": "b"}}}, "/", {}, "stable"),
+    ({"headers": {"x-group": {"prefix": "b"}}}, "/", {"x_group": "beta"}, "canary"),
+    ({"headers": {"x-group": {"regex": "b|c"}}}, "/", {"x_group": "c"}, "canary"),
+    ({"headers": {"x-group": {"regex": "b|c"}}}, "/", {"x_group": "cc"}, "stable"),
+    ({"headers": {"x-group": {}}}, "/", {"x_group": "any"}, "canary"),
+    ({"headers": {"x-group": {}}}, "/", {}, "stable"),
+    ({"queryParams": {"beta": {"exact": "1"}}}, "/?beta=1", {}, "canary"),
+    ({"queryParams": {"beta": {"exact": "1"}}}, "/?beta=2", {}, "stable"),
+    ({"method": {"exact": "POST"}}, "/", {}, "stable"),
+    ({"uri": {"prefix": "/api"}, "headers": {"x-group": {"exact": "b"}}}, "/api", {}, "stable"),
+]
+
+
+def test_istios_matches_choose_the_route(space: Space, caller: Caller) -> None:
+    lay(space, caller)
+    wrong = []
+    for number, (match, path, headers, wanted) in enumerate(ISTIO_MATCHES):
+        host = f"m{number}.{host_of(space)}"
+        manifest = virtual_service([host], to("web-canary", **match), to("web-stable"))
+        apply(space, {**manifest, "metadata": {"name": f"m{number}"}})
+        space.until(lambda host=host: caller.ask(host, "/none") != "404")
+        got = caller.ask(host, path, **headers)
+        wrong += [(match, path, headers, got)] if got != wanted else []
+    assert wrong == []
+
+
+def test_a_virtual_service_comes_before_an_ingress_of_the_same_host(space: Space, caller: Caller) -> None:
+    lay(space, caller)
+    apply(space, traffic.ingress("web", host_of(space), "web-stable"))
+    settle(space, caller, {"stable": 10})
+    apply(space, virtual_service([host_of(space)], to("web-canary")))
+    settle(space, caller, {"canary": 10})
+
+
+# -- Gateway API -------------------------------------------------------------------------------------------------------
+
+
+def verdicts(space: Space) -> dict[str, tuple[str, str, int]]:
+    """Status, reason and generation of each condition of the route's parent."""
+    route = space.found(space.ref("HTTPRoute", "web", "gateway.networking.k8s.io/v1"))
+    parents = (route.get("status") or {}).get("parents") or [{}]
+    found = parents[0].get("conditions") or ()
+    generation = route["metadata"]["generation"]
+    return {item["type"]: (item["status"], item["reason"], item["observedGeneration"] - generation) for item in found}
+
+
+def test_a_route_is_accepted_at_its_generation(space: Space, caller: Caller) -> None:
+    lay(space, caller)
+    wanted = {"Accepted": ("True", "Accepted", 0), "ResolvedRefs": ("True", "ResolvedRefs", 0)}
+    apply(space, *traffic.gateway(host_of(space), 20))
+    space.until(lambda: verdicts(space) == wanted)
+    apply(space, traffic.http_route(host_of(space), 30))
+    space.until(lambda: verdicts(space) == wanted)
+
+
+def test_a_route_without_its_gateway_is_not_accepted_and_takes_no_request(space: Space, caller: Caller) -> None:
+    lay(space, caller)
+    apply(space, traffic.http_route(host_of(space), 20))
+    space.until(lambda: verdicts(space).get("Accepted") == ("False", "NoMatchingParent", 0))
+    assert caller.ask(host_of(space)) == "404"
+    apply(space, traffic.gateway(host_of(space), 20)[0])
+    settle(space, caller, {"stable": 8, "canary": 2})
+    space.until(lambda: verdicts(space)["Accepted"] == ("True", "Accepted", 0))
+
+
+def test_a_backend_that_is_not_there_is_said(space: Space, caller: Caller) -> None:
+    space.apply(traffic.service("web-stable", version="stable"))
+    apply(space, *traffic.gateway(host_of(space), 20))
+    space.until(lambda: verdicts(space).get("ResolvedRefs") == ("False", "BackendNotFound", 0))
+    apply(space, traffic.service("web-canary", version="canary"))
+
+
+def test_a_gateway_and_its_class_say_that_they_are_programmed(space: Space) -> None:
+    name = f"class-{space.name}"
+    spec = {"controllerName": "test.slipway/edge"}
+    space.gateway.create(
+        {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass", "metadata": {"name": name}, "spec": spec}
+    )
+    ref = Ref("gateway.networking.k8s.io/v1", "GatewayClass", "", name)
+    space.afterwards_delete(ref)
+    apply(space, *traffic.gateway(host_of(space), 20))
+    space.until(lambda: ("Accepted", "True") in conditions(space, ref))
+    gateway = space.ref("Gateway", "edge", "gateway.networking.k8s.io/v1")
+    space.until(lambda: conditions(space, gateway) == {("Accepted", "True"), ("Programmed", "True")})
+    space.until(lambda: space.found(gateway)["status"]["listeners"][0]["attachedRoutes"] == 1)
+
+
+def conditions(space: Space, ref: Ref) -> set[tuple[str, str]]:
+    found = (space.found(ref).get("status") or {}).get("conditions") or ()
+    return {(item["type"], item["status"]) for item in found}
+
+
+GATEWAY_MATCHES = [
+    ({"path": {"type": "PathPrefix", "value": "/api"}}, "/api/x", {}, "canary"),
+    ({"path": {"type": "PathPrefix", "value": "/api"}}, "/apis", {}, "stable"),
+    ({"path": {"type": "Exact", "value": "/api"}}, "/api", {}, "canary"),
+    ({"path": {"type": "Exact", "value": "/api"}}, "/api/x", {}, "stable"),
+    ({"headers": [{"name": "X-Group", "value": "b"}]}, "/", {"x_group": "b"}, "canary"),
+    ({"headers": [{"name": "X-Group", "value": "b"}]}, "/", {"x_group": "c"}, "stable"),
+    ({"queryParams": [{"name": "beta", "value": "1"}]}, "/?beta=1", {}, "canary"),
+    ({"method": "POST"}, "/", {}, "stable"),
+]
+
+
+def test_the_more_specific_match_of_a_route_comes_first(space: Space, caller: Caller) -> None:
+    lay(space, caller)
+    base = traffic.gateway(host_of(space), 20)
+    apply(space, base[0])
+    wrong = []
+    for number, (match, path, headers, wanted) in enumerate(GATEWAY_MATCHES):
+        host = f"m{number}.{host_of(space)}"
+        rules = [
+            {"backendRefs": [{"name": "web-stable", "port": 80}]},
+            {"matches": [match], "backendRefs": [{"name": "web-canary", "port": 80}]},
+        ]
+        spec = {"parentRefs": [{"name": "edge"}], "hostnames": [host], "rules": rules}
+        apply(space, {**base[1], "metadata": {"name": f"m{number}"}, "spec": spec})
+        space.until(lambda host=host: caller.ask(host, "/none") != "404")
+        got = caller.ask(host, path, **headers)
+        wrong += [(match, path, headers, got)] if got != wanted else []
+    assert wrong == []
+
+
+# -- Ingress -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_longest_path_of_an_ingress_comes_first_and_its_paths_are_whole_segments(
+    space: Space, caller: Caller
+) -> None:
+    lay(space, caller)
+    host = host_of(space)
+    apply(space, traffic.ingress("web", host, "web-stable"), traffic.ingress("api", host, "web-canary", "/api"))
+    space.until(lambda: caller.ask(host, "/api") == "canary" and caller.ask(host) == "stable")
+    asked = {path: caller.ask(host, path) for path in ("/api/x", "/apis", "/other")}
+    assert asked == {"/api/x": "canary", "/apis": "stable", "/other": "stable"}
+
+
+def test_never_keeps_from_the_canary_and_removing_it_brings_all_back(space: Space, caller: Caller) -> None:
+    lay(space, caller)
+    apply(space, *traffic.nginx(host_of(space), 100))
+    settle(space, caller, {"canary": 10})
+    assert caller.shares(host_of(space), 5, x_canary="never") == {"stable": 5}
+    assert caller.shares(host_of(space), 5, cookie="canary=never") == {"stable": 5}
+    space.gateway.delete(space.ref("Ingress", "web-canary", "networking.k8s.io/v1"))
+    settle(space, caller, {"stable": 10})
+
+
+HEADERS = [
+    ({"canary-by-header-value": "beta"}, "beta", "canary"),
+    ({"canary-by-header-value": "beta"}, "always", "stable"),
+    ({"canary-by-header-pattern": "beta|gamma"}, "gamma", "canary"),
+    ({"canary-by-header-pattern": "beta|gamma"}, "gammas", "stable"),
+]
+
+
+def test_a_canarys_header_may_have_a_value_or_a_pattern(space: Space, caller: Caller) -> None:
+    lay(space, caller)
+    wrong = []
+    for number, (said, sent, wanted) in enumerate(HEADERS):
+        host = f"h{number}.{host_of(space)}"
+        main, canary = traffic.nginx(host, 0)
+        annotations = {
+            **canary["metadata"]["annotations"],
+            **{traffic.NGINX + key: value for key, value in said.items()},
+        }
+        names = ({"name": f"h{number}"}, {"name": f"h{number}-canary", "annotations": annotations})
+        apply(space, *({**item, "metadata": name} for item, name in zip((main, canary), names, strict=True)))
+        space.until(lambda host=host: caller.ask(host, cookie="canary=always") == "canary")
+        got = caller.ask(host, x_canary=sent)
+        wrong += [(said, sent, got)] if got != wanted else []
+    assert wrong == []
+
+
+# -- holding, own traffic, measures ------------------------------------------------------------------------------------
+
+
+def test_what_is_held_stays_as_it_was(space: Space, caller: Caller, router: Any) -> None:
+    lay(space, caller)
+    manifests = router(host_of(space), 20)
+    apply(space, *manifests)
+    settle(space, caller, {"stable": 8, "canary": 2})
+    held = router(host_of(space), 100)[-1]
+    said = {**held["metadata"].get("annotations", {}), HOLD: "true"}
+    apply(space, {**held, "metadata": {**held["metadata"], "annotations": said}})
+    apply(space, traffic.ingress("other", f"other.{space.name}.test", "web-stable"))
+    space.until(lambda: caller.ask(f"other.{space.name}.test") == "stable")
+    assert caller.shares(host_of(space), 10) == {"stable": 8, "canary": 2}
+    apply(space, held)
+    settle(space, caller, {"canary": 10})
+
+
+Series = Counter[tuple[str, tuple[tuple[str, str], ...]]]
+LINE = re.compile(r"(\w+)\{(.*)\} (\S+)")
+LABEL = re.compile(r'(\w+)="([^"]*)"')
+
+
+def series(text: str, space: Space) -> Series:
+    """What was counted in this namespace, which is called NS here; times are left out, since only one sleeps."""
+    found: Series = Counter()
+    for name, labels, value in LINE.findall(text.replace(space.name, "NS")):
+        if '"NS"' in labels and not name.endswith(("_bucket", "_sum")):
+            found[name, tuple(sorted(LABEL.findall(labels)))] += int(float(value))
+    return found
+
+
+LABELS = {
+    "http_": "route_kind route namespace service workload version code",
+    "istio_": (
+        "reporter source_workload source_workload_namespace destination_workload destination_workload_namespace "
+        "destination_app destination_version destination_service destination_service_name "
+        "destination_service_namespace request_protocol response_code response_flags"
+    ),
+    "nginx_": (
+        "controller_class controller_namespace controller_pod namespace ingress service canary status method host path"
+    ),
+}
+
+
+def test_both_measure_under_the_same_names(
+    space: Space, caller: Caller, exposition: Callable[[], str], router: Any
+) -> None:
+    lay(space, caller)
+    apply(space, *router(host_of(space), 20))
+    settle(space, caller, {"stable": 8, "canary": 2})
+    before = series(exposition(), space)
+    caller.shares(host_of(space), 10)
+    after = series(exposition(), space)
+    grown = {key: after[key] - before[key] for key in after if after[key] != before[key]}
+    assert {name: count(grown, name) for name in {key[0] for key in grown}} == expected(router)
+    for name, labels in grown:
+        assert {label for label, _ in labels} == set(LABELS[name.partition("_")[0] + "_"].split()), name
+
+
+def count(grown: dict[Any, int], name: str) -> dict[str, int]:
+    """How many requests each version got, by the label that tells them apart."""
+    found: Counter[str] = Counter()
+    for (metric, labels), grew in grown.items():
+        if metric == name:
+            said = dict(labels)
+            side = said.get("version") or said.get("destination_version") or said["canary"] or "stable"
+            found[re.sub(r"^NS-web-(\w+)-80$", r"\1", side)] += grew
+    return dict(found)
+
+
+def expected(router: Any) -> dict[str, dict[str, int]]:
+    once, twice = {"stable": 8, "canary": 2}, {"stable": 16, "canary": 4}
+    plain = {"http_requests_total": once, "http_request_duration_seconds_count": once}
+    if router is traffic.nginx:
+        names = ("requests", "request_duration_seconds_count", "response_duration_seconds_count")
+        return {**plain, **{f"nginx_ingress_controller_{name}": once for name in names}}
+    return {**plain, "istio_requests_total": twice, "istio_request_duration_milliseconds_count": twice}
+
+
+@pytest.fixture
+def sent(exposition: Callable[[], str], space: Space) -> Callable[[], int]:
+    def total() -> int:
+        counted = series(exposition(), space)
+        return sum(value for (name, _), value in counted.items() if name == "http_requests_total")
+
+    return total
+
+
+def traffic_config(host: str) -> Manifest:
+    data = {"host": host, "rps": "20", "path": "/x", "headers": '{"x-canary": "always"}'}
+    metadata = {"name": "traffic", "labels": {"test.slipway/traffic": "true"}}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
+
+
+def test_a_config_map_asks_for_traffic_with_headers(space: Space, caller: Caller, exposition: Any, sent: Any) -> None:
+    lay(space, caller)
+    apply(space, *traffic.nginx(host_of(space), 0))
+    settle(space, caller, {"canary": 10}, x_canary="always")
+    before = series(exposition(), space)
+    apply(space, traffic_config(host_of(space)))
+    total = sum(before[key] for key in before if key[0] == "http_requests_total")
+    space.until(lambda: sent() >= total + 10)
+    after = series(exposition(), space)
+    grown = {dict(labels)["version"] for name, labels in after - before if name == "http_requests_total"}
+    assert grown == {"canary"}
+
+
+def test_an_annotation_asks_for_traffic_until_it_is_gone(space: Space, caller: Caller, sent: Any) -> None:
+    lay(space, caller)
+    plain = traffic.ingress("web", host_of(space), "web-stable")
+    asking = {**plain, "metadata": {**plain["metadata"], "annotations": {"test.slipway/rps": "20"}}}
+    apply(space, asking)
+    begun = sent()
+    space.until(lambda: sent() >= begun + 10)
+    apply(space, plain)
+    space.until(lambda: sent() == _after(space, 0.3, sent))
+
+
+def _after(space: Space, seconds: float, value: Callable[[], int]) -> int:
+    """The value a little later, asked anew."""
+    waited: Iterator[bool] = iter([False] * int(seconds / 0.05) + [True])
+    space.until(lambda: next(waited))
+    return value()
