@@ -103,6 +103,16 @@ def test_a_number_over_a_range_is_one_series_without_labels(ask):
     assert answer["data"]["result"] == [{"metric": {}, "values": [[0, "2"], [1, "2"]]}]
 
 
+def test_over_a_range_too_a_series_is_seen_for_five_minutes(ask):
+    _, answer = ask("/api/v1/query_range", query="c", start=str(START), end=str(START + 600), step="60")
+    (row,) = answer["data"]["result"]
+    assert [moment - START for moment, _ in row["values"]] == [0, 60, 120, 180, 240, 300, 360]
+
+
+def test_a_time_is_rounded_to_a_millisecond(ask):
+    assert ask("/api/v1/query", query="1", time="1.001")[1]["data"]["result"] == [1.001, "1"]
+
+
 RANGE = {"query": "c", "start": "0", "end": "10", "step": "1"}
 REFUSED = [
     ("query", {"query": "topk(1, c)"}, 400, "bad_data", 'invalid parameter "query": 1:1: parse error: the aggregation'),

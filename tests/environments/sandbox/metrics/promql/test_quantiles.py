@@ -25,6 +25,7 @@ QUANTILES = [
     (0.5, {"0.1": 10, "1": 20}, math.nan),
     (0.5, {"+Inf": 20}, math.nan),
     (0.5, {"1": 0, "+Inf": 0}, math.nan),
+    (0.5, {"0": 0, "+Inf": 0}, math.nan),
     # A first bucket that begins nowhere.
     (0.5, {"0": 10, "+Inf": 10}, 0),
     (0.5, {"-1": 10, "1": 10, "+Inf": 10}, -1),

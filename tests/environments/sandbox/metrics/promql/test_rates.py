@@ -42,6 +42,11 @@ def test_a_counter_grows_as_prometheus_says(query, values, at, expected):
     assert {series: float(value) for series, value in ask(history({"c": values}), query, at).items()} == wanted
 
 
+def test_a_window_may_reach_further_back_than_five_minutes():
+    kept = history({"c": [10 * minute for minute in range(11)]}, every=60_000)
+    assert ask(kept, "increase(c[10m])", at=600) == {"{}": "100"}
+
+
 STALE = [
     ("c", [1, 2], 10, {"c{}": "2"}),
     ("c", [1, 2], 9.999, {"c{}": "1"}),

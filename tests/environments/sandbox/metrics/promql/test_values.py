@@ -13,6 +13,8 @@ WEB = {
     'odd{kind="nan"}': [float("nan")],
     'odd{kind="inf"}': [float("inf")],
     'odd{kind="low"}': [-1],
+    'first{x="1"}': [float("nan")],
+    'first{x="2"}': [3],
 }
 
 VALUES = [
@@ -30,6 +32,7 @@ VALUES = [
     ("2 - 3 - 4", "-5"),
     ("-(1 + 2) * -2", "6"),
     ("+3", "3"),
+    ("-1 - 1", "-2"),
     ("1 / 0", "+Inf"),
     ("-1 / 0", "-Inf"),
     ("1 / -0", "-Inf"),
@@ -69,6 +72,8 @@ VALUES = [
     ("min(odd)", {"{}": "-1"}),
     ("sum(odd)", {"{}": "NaN"}),
     ('avg(odd{kind!="nan"})', {"{}": "+Inf"}),
+    ("max(first)", {"{}": "3"}),
+    ("min(first)", {"{}": "3"}),
     ('max(odd{kind="nan"})', {"{}": "NaN"}),
     # arithmetic with a number
     ("limit * 2", {"{app=a}": "10", "{app=b}": "80"}),
@@ -83,6 +88,7 @@ VALUES = [
     ("sum by (app) (web) - limit", {"{app=a}": "7", "{app=b}": "-10"}),
     ('sum(web{code="200"}) / sum(web) * 100', {"{}": "95.23809523809523"}),
     ("sum(web) / sum(nothing)", {}),
+    ("nothing * on (app) web", {}),
     ("limit + limit", {"{app=a}": "10", "{app=b}": "80"}),
     # comparison
     ("limit > 10", {"limit{app=b}": "40"}),
