@@ -36,7 +36,9 @@ class Client:
         """Replaces; with metadata.resourceVersion in the manifest only if nobody has written since (409)."""
         kind = self._kind(manifest)
         name = manifest["metadata"]["name"]
-        return self.api.update(kind, _namespace(manifest), name, manifest, self._options(subresource)).object
+        # A custom resource may have been written in another version than the one that is found by its kind.
+        body = {**manifest, "apiVersion": kind.api_version}
+        return self.api.update(kind, _namespace(manifest), name, body, self._options(subresource)).object
 
     def update_status(self, manifest: Object) -> Object:
         """Replaces the status alone."""
