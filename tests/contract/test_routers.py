@@ -254,6 +254,17 @@ def test_an_object_that_is_gone_is_named(stage: Stage) -> None:
     assert raised.value.words == f"{main.text} is not there: requests to web cannot be moved."
 
 
+def test_what_is_left_of_a_canary_goes_also_where_the_routes_object_has_gone(stage: Stage) -> None:
+    router = find(stage.route.router)
+    stage.set(25)
+    main = ref_of(stage.main())
+    stage.gateway.delete(main)
+    seen = clear(stage.gateway, stage.route, sequence=1)
+    assert (seen.weight, seen.accepted) == (0, True)
+    assert f"{main.text} is not there" in seen.why
+    assert not any(stage.space.live(ref) for ref in router.removed_at_rest(stage.route))
+
+
 @pytest.mark.parametrize("name", ["istio", "gateway"])
 def test_a_missing_definition_is_told_in_words(space: Space, name: str) -> None:
     stage = set_up(space, WORLDS[name])
@@ -304,6 +315,15 @@ class TestIstio:
         space.until(lambda: clear(space.gateway, stage.route, sequence=1).accepted)
         assert space.live(stage.route.rule) is None
         assert read_weight(space.gateway, stage.route).weight == 0
+
+    def test_somebody_takes_the_subsets_away(self, space: Space) -> None:
+        stage = set_up(space, WORLDS["istio"])
+        stage.set(25)
+        operations = [{"op": "remove", "path": "/spec/subsets/2"}]
+        space.done(space.patch(stage.route.rule, operations, "kubectl-edit", form=JSON_PATCH))
+        seen = read_weight(space.gateway, stage.route)
+        assert (seen.weight, seen.manager) == (-1, "kubectl-edit")
+        assert (stage.set(25).weight, stage.set(25).manager) == (25, TRAFFIC)
 
 
 class TestGateway:

@@ -3,6 +3,7 @@
 Routers only decide: they read manifests and return manifests. `moving` reads and writes the cluster.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ClassVar, NamedTuple
@@ -83,7 +84,7 @@ class Testers:
     @property
     def cookie_pattern(self) -> str:
         """A regular expression for the whole Cookie header."""
-        return rf"^(.*;\s*)?{self.cookie}=always(;.*)?$"
+        return rf"^(.*;\s*)?{re.escape(self.cookie)}=always(;.*)?$"
 
 
 NO_TESTERS = Testers()
@@ -192,6 +193,10 @@ class Router:
     def weighted(self, route: Route) -> tuple[Ref, Path]:
         """The object that has the weights, and the path of its managedFields to them."""
         raise NotImplementedError
+
+    def decisive(self, live: Live, route: Route) -> tuple[Ref, Path]:
+        """Whose manager is to be named: what has the weights, or what somebody has taken away under them."""
+        return self.weighted(route)
 
     def switched(self, route: Route) -> Path:
         """The path of the main object's managedFields to what a switch changes."""

@@ -1,6 +1,7 @@
 """Which router moves a workload's requests. Pure."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -68,17 +69,24 @@ def choose(
     `wanted` is a router's name from the rollout's parameters; without it the bundle's slipway.yaml decides, and
     where that is silent the objects do. Raises RouterError.
     """
-    wish = next((each for each in routes if _bare(each.workload) == workload), None)
+    wish = next((each for each in routes if _is_for(each, namespace, workload)), None)
     service = wish.service.rpartition("/")[2] if wish else service_of(objects, namespace, workload)
     if not service:
         return None
     asked = wanted or (wish.router if wish else "")
-    hint = wish.object or wish.host if wish and (not wanted or wanted == wish.router) else ""
+    hint = wish.object or wish.host if wish and wanted in ("", wish.router) else ""
     for name in (asked,) if asked else names():
-        route = find(name).detect(objects, namespace, workload, service, hint if name == asked else "")
+        route = find(name).detect(objects, namespace, workload, service, hint)
         if route is not None:
-            return route
+            return _completed(route, objects, wish.host if wish else "")
     return None
+
+
+def _completed(route: Route, objects: Sequence[Manifest], host: str) -> Route:
+    """The Route with the host that the bundle's settings name, and with its Service's port."""
+    services = (each for each in of_kind(objects, "", "Service") if each["metadata"]["name"] == route.service)
+    ports = (port["port"] for each in services for port in each.get("spec", {}).get("ports") or [])
+    return replace(route, host=host or route.host, port=route.port or next(ports, 0))
 
 
 def service_of(objects: Sequence[Manifest], namespace: str, workload: str) -> str:
@@ -106,5 +114,7 @@ def _selects(service: Manifest, labels: Mapping[str, str]) -> bool:
     return bool(selector) and selector.items() <= labels.items()
 
 
-def _bare(workload: str) -> str:
-    return workload.rpartition("/")[2]
+def _is_for(wish: Wish, namespace: str, workload: str) -> bool:
+    """Whether a wish's NAME, KIND/NAME or KIND/NAMESPACE/NAME is that workload."""
+    *before, name = wish.workload.split("/")
+    return name == workload and (len(before) < 2 or before[-1] == namespace)

@@ -31,6 +31,7 @@ DOCUMENTED = ("canary", "true")
 OURS = "slipway-testers"
 COOKIE = "cookie"
 HTTP: Path = ("f:spec", "f:http")
+SUBSETS: Path = ("f:spec", "f:subsets")
 
 Entry = dict[str, Any]
 Choice = Callable[[Entry], list[Entry]]
@@ -63,7 +64,7 @@ class Istio(Router):
     def point(self, manifest: Manifest, route: Route, to: str) -> Manifest:
         if not is_at(manifest, route.object):
             return manifest
-        http = [_pointed(entry, route, to) for entry in _without_ours(manifest)]
+        http = [_pointed(entry, route, to) for entry in _without_ours(manifest, route)]
         return with_spec(manifest, http=http)
 
     def target_of(self, manifest: Manifest, route: Route) -> str:
@@ -99,6 +100,10 @@ class Istio(Router):
             spec["host"] = _full_host(route)
         return [{**named_by(route.rule), "spec": spec}]
 
+    def decisive(self, live: Live, route: Route) -> tuple[Ref, Path]:
+        rule = live.get(route.rule)
+        return (ref_of(rule), SUBSETS) if rule and not _has_subsets(rule, route) else self.weighted(route)
+
     def weigh(self, live: Live, route: Route, weight: int, testers: Testers) -> list[Manifest]:
         virtual = live.objects[self.main(route)]
         http = _weighed(virtual, route, weight, testers)
@@ -106,9 +111,13 @@ class Istio(Router):
 
     def weight_of(self, live: Live, route: Route) -> int:
         virtual = live.objects[self.main(route)]
-        entries = [entry for entry in _without_ours(virtual) if _is_all_of(entry, route) and not _is_testers(entry)]
+        entries = [
+            entry for entry in _without_ours(virtual, route) if _is_all_of(entry, route) and not _is_testers(entry)
+        ]
         if _is_own(route) and live.get(route.rule) is None and not any(_subset_names(entry) for entry in entries):
             return 0
+        if not _has_subsets(live.get(route.rule), route):
+            return -1
         shares = {_share(entry, route) for entry in entries}
         return shares.pop() if len(shares) == 1 else -1
 
@@ -148,8 +157,9 @@ def _http(manifest: Mapping[str, Any]) -> list[Entry]:
     return list((manifest.get("spec") or {}).get("http") or [])
 
 
-def _without_ours(manifest: Mapping[str, Any]) -> list[Entry]:
-    return [entry for entry in _http(manifest) if not str(entry.get("name", "")).startswith(OURS)]
+def _without_ours(manifest: Mapping[str, Any], route: Route) -> list[Entry]:
+    start = f"{OURS}-{route.workload}-"
+    return [entry for entry in _http(manifest) if not str(entry.get("name", "")).startswith(start)]
 
 
 def _routes(entry: Entry) -> list[Entry]:
@@ -195,7 +205,7 @@ def _exact_headers(match: Entry) -> set[tuple[str, str]]:
 
 
 def _weighed(virtual: Manifest, route: Route, weight: int, testers: Testers) -> list[Entry]:
-    entries = _without_ours(virtual)
+    entries = _without_ours(virtual, route)
     mine = [entry for entry in entries if _is_all_of(entry, route)]
     let_in = _conditions(testers, [entry for entry in mine if _is_testers(entry, testers)])
     result: list[Entry] = []
@@ -205,7 +215,7 @@ def _weighed(virtual: Manifest, route: Route, weight: int, testers: Testers) -> 
         elif _is_testers(entry, testers):
             result.append(_sent(entry, route, 0 if testers.nobody else 100))
         else:
-            ours = _for_testers(entry, route, let_in, f"{OURS}-{number}")
+            ours = _for_testers(entry, route, let_in, f"{OURS}-{route.workload}-{number}")
             result += [*ours, {**entry, "route": _split(entry, route, weight)}]
     return result
 
@@ -274,7 +284,7 @@ def _pinned(entry: Entry, route: Route) -> Entry:
 def _resting(virtual: Mapping[str, Any], route: Route) -> list[Entry]:
     """All on stable: on its subset where the bundle has a DestinationRule, else on the Service itself."""
     subset = "" if _is_own(route) else route.stable_subset
-    return [_rested(entry, route, subset) for entry in _without_ours(virtual)]
+    return [_rested(entry, route, subset) for entry in _without_ours(virtual, route)]
 
 
 def _rested(entry: Entry, route: Route, subset: str) -> Entry:
@@ -332,6 +342,11 @@ def _subsets(rule: Mapping[str, Any], route: Route) -> list[Entry]:
     sides = {route.stable_subset: STABLE, route.canary_subset: CANARY}
     ours = [{**present.get(name, {}), "name": name, "labels": {TRACK: track}} for name, track in sides.items()]
     return [*(each for name, each in present.items() if name not in sides), *ours]
+
+
+def _has_subsets(rule: Mapping[str, Any] | None, route: Route) -> bool:
+    labels = {each["name"]: each.get("labels") for each in ((rule or {}).get("spec") or {}).get("subsets") or []}
+    return (labels.get(route.stable_subset), labels.get(route.canary_subset)) == ({TRACK: STABLE}, {TRACK: CANARY})
 
 
 def _rule_of(objects: Sequence[Manifest], route: Route) -> Ref | None:

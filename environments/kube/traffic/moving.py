@@ -13,7 +13,7 @@ from environments.kube.client import Gateway
 from environments.kube.errors import BeingDeleted, KindMissing, NotFound, Stale
 from environments.kube.names import TRAFFIC
 from environments.kube.objects import Manifest, Ref, ref_of
-from environments.kube.traffic.base import Live, Route, Router, Seen, Testers, manager_of
+from environments.kube.traffic.base import NOBODY, Live, Route, Router, Seen, Testers, manager_of
 from environments.kube.traffic.choosing import find
 
 TRIES = 5
@@ -43,16 +43,20 @@ def read_weight(gateway: Gateway, route: Route) -> Seen:
 def clear(gateway: Gateway, route: Route, *, sequence: int) -> Seen:
     """Puts the route at rest, all on stable, and removes what was only there for the canary.
 
-    Not accepted, with the reason, and nothing of the canary's is routed to, while it must not be at rest yet.
+    Not accepted, with the reason, and nothing of the canary's is routed to, while it must not be at rest yet. Where
+    the route's object has gone there is nothing to put at rest: `why` says so.
     """
     router = find(route.router)
-    held_back = router.not_yet_at_rest(_look(gateway, router, route, clearing=True), route)
+    try:
+        held_back = router.not_yet_at_rest(_look(gateway, router, route, clearing=True), route)
+    except NotFound as gone:
+        _remove_all(gateway, router, route, sequence)
+        return Seen(0, why=gone.words)
     if held_back:
-        seen = set_weight(gateway, route, 0, Testers(nobody=True), sequence=sequence)
+        seen = set_weight(gateway, route, 0, NOBODY, sequence=sequence)
         return replace(seen, accepted=False, why=held_back)
     _write(gateway, route, sequence, lambda router, live: router.rest(live, route))
-    for ref in router.removed_at_rest(route):
-        _remove(gateway, ref, sequence)
+    _remove_all(gateway, router, route, sequence)
     return read_weight(gateway, route)
 
 
@@ -122,6 +126,11 @@ def _refuse(live: Manifest | None, ref: Ref, sequence: int) -> None:
         raise BeingDeleted(f"{ref.text} is being deleted: it can be written again when it has gone.")
 
 
+def _remove_all(gateway: Gateway, router: Router, route: Route, sequence: int) -> None:
+    for ref in router.removed_at_rest(route):
+        _remove(gateway, ref, sequence)
+
+
 def _remove(gateway: Gateway, ref: Ref, sequence: int) -> None:
     for attempt in range(1, TRIES + 1):
         live = gateway.get(ref)
@@ -166,9 +175,10 @@ def _check_kind(gateway: Gateway, ref: Ref, router: Router) -> None:
 
 
 def _seen(router: Router, live: Live, route: Route) -> Seen:
-    ref, path = router.weighted(route)
-    why = router.not_accepted(live, route)
-    return _of(live.get(ref), router.weight_of(live, route), why, manager_of(live.get(ref), path))
+    weighted = live.get(router.weighted(route)[0])
+    decisive, path = router.decisive(live, route)
+    manager = manager_of(live.get(decisive), path)
+    return _of(weighted, router.weight_of(live, route), router.not_accepted(live, route), manager)
 
 
 def _seen_switch(router: Router, live: Live, route: Route) -> Seen:

@@ -16,7 +16,6 @@ from environments.kube.traffic.base import (
     Route,
     Router,
     Testers,
-    fits_hint,
     is_at,
     named,
     of_kind,
@@ -37,7 +36,7 @@ class PlainService(Router):
         self, objects: Sequence[Manifest], namespace: str, workload: str, service: str, hint: str = ""
     ) -> Route | None:
         for each in of_kind(objects, "", "Service"):
-            if ref_of(each, namespace)[2:] != (namespace, service) or not fits_hint(each, (), hint):
+            if ref_of(each, namespace)[2:] != (namespace, service):
                 continue
             ports = each.get("spec", {}).get("ports") or [{}]
             return with_sides(Route(self.name, namespace, workload, service, port=ports[0].get("port", 0)))

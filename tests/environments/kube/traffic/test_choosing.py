@@ -70,6 +70,29 @@ def test_parameters_go_before_the_bundles_settings_and_these_before_its_objects(
     assert chosen(EVERYTHING, wish, wanted=wanted) == expected
 
 
+def test_the_host_of_the_settings_and_the_services_port_complete_it() -> None:
+    wish = Wish("agent-service", "agent-service", "service", host="api.example")
+    route = choose(EVERYTHING, [wish], NAMESPACE, "agent-service")
+    assert route is not None
+    assert (route.host, route.port) == ("api.example", 8080)
+    route = choose(EVERYTHING, (), NAMESPACE, "agent-service")
+    assert route is not None
+    assert (route.router, route.host, route.port) == ("istio", "agent-service", 8080)
+
+
+@pytest.mark.parametrize(
+    ("workload", "expected"),
+    [
+        ("agent-service", SERVICE_TEXT),
+        ("Deployment/agent-service", SERVICE_TEXT),
+        (f"Deployment/{NAMESPACE}/agent-service", SERVICE_TEXT),
+        ("Deployment/elsewhere/agent-service", ISTIO_TEXT),
+    ],
+)
+def test_a_setting_names_its_workload_in_three_ways(workload: str, expected: str) -> None:
+    assert chosen(EVERYTHING, Wish(workload, "agent-service", "service")) == expected
+
+
 def test_a_service_of_the_workloads_own_name_goes_before_others_that_select_it() -> None:
     [plain] = read(SERVICE)
     internal = {**plain, "metadata": {**plain["metadata"], "name": "agent-internal"}}

@@ -50,6 +50,11 @@ def after(manifest: Manifest, http: list[dict[str, Any]]) -> Manifest:
     return {**manifest, "spec": {**manifest["spec"], "http": http}}
 
 
+def with_subsets(*subsets: dict[str, Any]) -> Manifest:
+    rule = read(ISTIO)[1]
+    return {**rule, "spec": {**rule["spec"], "subsets": list(subsets or SUBSETS)}}
+
+
 def test_the_documents_objects_are_found_with_the_rule_that_has_the_subsets() -> None:
     route = route_of(read(ISTIO))
     assert route.object == Ref("networking.istio.io/v1beta1", "VirtualService", NAMESPACE, "agent-service")
@@ -86,7 +91,7 @@ def test_what_was_written_reads_back_as_the_weight_and_writing_again_changes_not
     route, testers = route_of(manifests), Testers(header="X-Canary", value="yes", cookie="canary")
     http = weighed(manifests[0], weight, testers, manifests[1])
     written = after(manifests[0], http)
-    assert ISTIO_ROUTER.weight_of(live(written, manifests[1]), route) == weight
+    assert ISTIO_ROUTER.weight_of(live(written, with_subsets()), route) == weight
     assert weighed(written, weight, testers, manifests[1]) == http
 
 
@@ -233,16 +238,43 @@ class TestWithoutARuleInTheBundle:
     ],
 )
 def test_the_weight_is_told_only_where_both_sides_are_told_apart(routes: list, weight: int) -> None:
-    rule = read(ISTIO)[1]
-    objects = [virtual({"route": routes}), rule]
+    objects = [virtual({"route": routes}), with_subsets()]
     assert ISTIO_ROUTER.weight_of(live(*objects), route_of(objects)) == weight
 
 
 def test_entries_that_disagree_have_no_weight() -> None:
     split = [to(weight=75, subset="stable"), to(weight=25, subset="canary")]
     off = [to(weight=100, subset="stable"), to(weight=0, subset="canary")]
-    objects = [virtual({"match": [{"uri": {"prefix": "/a"}}], "route": split}, {"route": off}), read(ISTIO)[1]]
+    objects = [virtual({"match": [{"uri": {"prefix": "/a"}}], "route": split}, {"route": off}), with_subsets()]
     assert ISTIO_ROUTER.weight_of(live(*objects), route_of(objects)) == -1
+
+
+@pytest.mark.parametrize(
+    "subsets",
+    [SUBSETS[:3], SUBSETS[:2], [SUBSETS[2], {"name": "canary", "labels": {"app": "agent-service"}}]],
+    ids=["canary's gone", "both gone", "another canary"],
+)
+def test_a_weight_between_subsets_that_somebody_took_away_is_none_and_names_who_did(subsets: list) -> None:
+    split = [to(weight=75, subset="stable"), to(weight=25, subset="canary")]
+    whole, broken = with_subsets(), with_subsets(*subsets)
+    manifest = virtual({"route": split})
+    route = route_of([manifest, whole])
+    assert ISTIO_ROUTER.weight_of(live(manifest, whole), route) == 25
+    assert ISTIO_ROUTER.decisive(live(manifest, whole), route) == (route.object, ("f:spec", "f:http"))
+    assert ISTIO_ROUTER.weight_of(live(manifest, broken), route) == -1
+    assert ISTIO_ROUTER.decisive(live(manifest, broken), route) == (route.rule, ("f:spec", "f:subsets"))
+
+
+def test_two_workloads_on_one_object_leave_each_other_alone() -> None:
+    first = {"match": [{"uri": {"prefix": "/a"}}], "route": [to()]}
+    manifest = virtual(first, {"route": [to("auth-service")]})
+    agents = after(manifest, weighed(manifest, 25, Testers(header="x-canary")))
+    auth = ISTIO_ROUTER.detect([agents], NAMESPACE, "auth-service", "auth-service")
+    assert auth is not None
+    both = after(agents, ISTIO_ROUTER.weigh(live(agents), auth, 50, Testers(header="x-canary"))[-1]["spec"]["http"])
+    assert len(both["spec"]["http"]) == 4
+    assert both["spec"]["http"][:2] == agents["spec"]["http"][:2]
+    assert weighed(both, 25, Testers(header="x-canary"))[2:] == both["spec"]["http"][2:]
 
 
 def test_a_switch_leads_to_the_other_colour_without_subsets() -> None:
