@@ -9,6 +9,8 @@ from releases.analysis.compare import FEWEST, Comparison, compare
 from releases.analysis.metrics import HIGHER, Metric
 from releases.analysis.samples import Point, Sample, Verdict, finite
 
+LONG = 1e9
+
 
 def judge(metric: Metric, sample: Sample) -> Point:
     """The sample with its verdict, and why in words and numbers."""
@@ -33,7 +35,8 @@ def amount(value: float, unit: str = "") -> str:
     """A number as people read it: 99.2 %, 512 ms, 0.034."""
     if not math.isfinite(value):
         return "infinite"
-    digits = f"{value:.2f}".rstrip("0").rstrip(".") if abs(value) >= 1 or value == 0 else f"{value:.3g}"
+    plain = value == 0 or 1 <= abs(value) < LONG
+    digits = f"{value:.2f}".rstrip("0").rstrip(".") if plain else f"{value:.3g}"
     return f"{digits} {unit}".rstrip()
 
 
@@ -56,7 +59,7 @@ def _verdict(metric: Metric, sample: Sample, compared: Comparison | None) -> tup
 def _doubt(metric: Metric, sample: Sample) -> str:
     requests = sample.requests if sample.requests is not None and math.isfinite(sample.requests) else 0.0
     if metric.minimum_requests and round(requests) < metric.minimum_requests:
-        return f"{round(requests)} of {metric.minimum_requests} requests within {metric.window:g} s"
+        return f"{round(requests)} of {metric.minimum_requests} requests within {sample.window or metric.window:.0f} s"
     if sample.canary is None:
         return "no data: the query gives no series"
     if math.isnan(sample.canary):

@@ -26,7 +26,7 @@ def measure(
     try:
         return look.sample()
     except PrometheusError as error:
-        return Sample(metric.name, route.workload, at, error=str(error), transient=error.transient)
+        return Sample(metric.name, route.workload, at, error=str(error), transient=error.transient, window=window)
 
 
 class _Look:
@@ -55,6 +55,7 @@ class _Look:
             canary_points=canary_points,
             stable_points=stable_points,
             warnings=tuple(dict.fromkeys(self._warnings)),
+            window=self._window,
         )
 
     def _value(self, side: Side) -> float | None:

@@ -12,8 +12,9 @@ Verdict = Literal["pass", "fail", "inconclusive", "error"]
 class Sample:
     """One look at one metric of one workload. `at`: seconds since the epoch; values in the metric's unit.
 
-    None: Prometheus had no data. `requests`: of the canary within the window. `canary_points`, `stable_points`: the
-    values within the window, for a comparison. `error`: why there is no answer, in words.
+    None: Prometheus had no data. `window`: the seconds before `at` that were looked at. `requests`: of the canary
+    within it. `canary_points`, `stable_points`: the values within it, for a comparison. `error`: why there is no
+    answer, in words.
     """
 
     metric: str
@@ -27,6 +28,7 @@ class Sample:
     error: str = ""
     transient: bool = True
     warnings: tuple[str, ...] = ()
+    window: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
         """JSON proper: what is no number, as text."""

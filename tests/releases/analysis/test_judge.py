@@ -1,15 +1,21 @@
 """What a sample says: tables of values and verdicts."""
 
 import json
-from math import inf, nan
+import subprocess
+import sys
+from math import inf, isfinite, nan
+from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from releases.analysis.judge import amount, judge
 from releases.analysis.metrics import Metric
 from releases.analysis.samples import Point, Sample
 
+ROOT = Path(__file__).resolve().parents[3]
 SUCCESS = Metric.from_json({"template": "success-rate"})
 LATENCY = Metric.from_json({"template": "latency"})
 BETWEEN = Metric.from_json({"name": "share", "query": "x", "min": 1, "max": 2})
@@ -78,6 +84,40 @@ def test_too_few_requests_prove_nothing(requests: float | None, value: float | N
     point = judge(SUCCESS, sample(value, requests=requests))
 
     assert (point.verdict, point.why) == (verdict, why)
+
+
+def test_the_words_name_the_window_that_was_looked_at() -> None:
+    assert judge(SUCCESS, sample(100.0, requests=3.0, window=12.4)).why == "3 of 20 requests within 12 s"
+
+
+@settings(deadline=None, max_examples=300)  # the first comparison loads the library
+@given(
+    value=st.none() | st.floats(),
+    stable=st.none() | st.floats(),
+    requests=st.none() | st.floats(min_value=0),
+    points=st.lists(st.floats(), max_size=12),
+    beside=st.lists(st.floats(), max_size=12),
+)
+def test_whatever_was_measured_only_a_number_with_requests_behind_it_passes(
+    value: float | None, stable: float | None, requests: float | None, points: list[float], beside: list[float]
+) -> None:
+    measured = sample(value, stable=stable, requests=requests, canary_points=tuple(points), stable_points=tuple(beside))
+    for metric in (SUCCESS, LATENCY, BETWEEN, BESIDE, BELOW):
+        point = judge(metric, measured)
+        json.dumps(point.to_json(), allow_nan=False)
+        if point.verdict == "pass":
+            assert value is not None
+            assert isfinite(value)
+            assert not metric.minimum_requests or (requests or 0) >= metric.minimum_requests - 0.5
+            assert not metric.compare or min(sum(map(isfinite, side)) for side in (points, beside)) >= 5
+
+
+def test_judging_ranges_does_not_load_the_statistics_library() -> None:
+    program = (
+        "import sys; from releases.analysis import judge, measuring, tally, chart\n"
+        "sys.exit(any(name.split('.')[0] in ('scipy', 'numpy') for name in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False, cwd=ROOT).returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -157,7 +197,14 @@ def test_points_and_samples_are_proper_json() -> None:
 
 @pytest.mark.parametrize(
     ("value", "words"),
-    [(0, "0 ms"), (99.0, "99 ms"), (99.25, "99.25 ms"), (0.0345678, "0.0346 ms"), (1234.5, "1234.5 ms")],
+    [
+        (0, "0 ms"),
+        (99.0, "99 ms"),
+        (99.25, "99.25 ms"),
+        (0.0345678, "0.0346 ms"),
+        (1234.5, "1234.5 ms"),
+        (-2.5e12, "-2.5e+12 ms"),
+    ],
 )
 def test_numbers_are_short(value: float, words: str) -> None:
     assert amount(value, "ms") == words

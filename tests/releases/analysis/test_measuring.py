@@ -52,7 +52,7 @@ def test_a_sample_has_both_sides_and_the_canarys_requests() -> None:
         SUCCESS, {"increase": gives(40), '="web-canary"': gives(98), '="web"': gives(100, warnings=("w",))}
     )
 
-    assert sample == Sample("success-rate", "web", AT, 98, 100, 40, warnings=("w",))
+    assert sample == Sample("success-rate", "web", AT, 98, 100, 40, warnings=("w",), window=60)
     assert {moment for _, _, moment in asking.asked} == {str(AT)}
 
 
@@ -76,7 +76,7 @@ def test_no_metric_takes_more_than_four_questions(router: str, metric: Metric) -
 
 
 def test_no_series_is_no_value_and_nan_stays_nan() -> None:
-    assert sampled(SUCCESS, {})[0] == Sample("success-rate", "web", AT)
+    assert sampled(SUCCESS, {})[0] == Sample("success-rate", "web", AT, window=60)
     value = sampled(SUCCESS, {"": gives(nan)})[0].canary
     assert value is not None
     assert isnan(value)
@@ -120,5 +120,5 @@ def test_what_goes_wrong_is_in_the_sample(monkeypatch: pytest.MonkeyPatch, trans
     sample, _ = sampled(SUCCESS, {})
 
     assert sample == Sample(
-        "success-rate", "web", AT, error="Prometheus at p:9090: no answer within 5 s.", transient=transient
+        "success-rate", "web", AT, error="Prometheus at p:9090: no answer within 5 s.", transient=transient, window=60
     )

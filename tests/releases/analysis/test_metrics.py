@@ -1,11 +1,16 @@
 """What people write as metrics: defaults, and words that say what is wrong with which field."""
 
+import json
 import re
+from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from releases.analysis.metrics import DEFAULTS, Metric, read_metrics
+from releases.analysis.metrics import DEFAULTS, PLACEHOLDERS, Metric, read_metrics
+
+PAGE = Path(__file__).resolve().parents[3] / "docs/how-to/measure-a-canary.md"
 
 OWN = {"name": "queue", "query": 'sum(queue_depth{pod=~"{{pods}}"})', "max": 10}
 
@@ -90,3 +95,23 @@ def test_what_is_wrong_is_said_with_the_metric_and_the_field(change: dict[str, A
 def test_what_is_no_list_of_metrics_is_refused(data: Any, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         read_metrics(data)
+
+
+def test_the_examples_of_the_documentation_are_read() -> None:
+    page = PAGE.read_text()
+    blocks = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+
+    assert [metric.name for block in blocks for metric in read_metrics(json.loads(block))] == [
+        "success-rate",
+        "latency",
+        "latency-beside-stable",
+        "queue",
+    ]
+
+
+def test_the_documentation_has_every_field_and_every_placeholder() -> None:
+    page = PAGE.read_text()
+    table = re.findall(r"^\| (`.*?) \|", page, re.MULTILINE)
+    named = {name for row in table for name in re.findall(r"`(?:\{\{)?(\w+)(?:\}\})?`", row)}
+
+    assert named == {field.name for field in fields(Metric)} | set(PLACEHOLDERS)
