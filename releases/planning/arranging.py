@@ -8,6 +8,7 @@ from environments.kube.errors import KindMissing
 from environments.kube.objects import Manifest, Ref
 from portal import blobs
 from releases.models import Rollout
+from releases.planning.colours import plain
 from releases.planning.sources import Source
 from releases.queueing import running_release
 from releases.rollout import strategies
@@ -20,14 +21,17 @@ def arrange(rollout: Rollout, source: Source, gateway: Gateway) -> Source:
     previous = running_release(rollout.application_id, rollout.environment_id)
     arranged = strategies.find(rollout.strategy).arrange(
         Arranging(
-            objects=source.objects,
+            objects=plain(source.objects, source.traffic),
             application=rollout.application.name,
             namespace=rollout.environment.namespace_for(rollout.application.name),
             parameters=rollout.parameters,
             routes=source.routes,
             previous=blobs.load_json(previous.plan_digest) if previous else None,
             again=source.traffic,
+            smoke_tests=source.smoke_tests,
+            measured=bool(rollout.environment.prometheus),
             live=cache(lambda ref: _live(gateway, ref)),
+            listed=gateway.list,
             knows=lambda api_version, kind: _knows(gateway, api_version, kind),
             taken=lambda host: _taken(rollout, host),
         )

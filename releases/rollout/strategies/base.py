@@ -1,6 +1,6 @@
 """What a strategy is: parameters, steps forward and back, and what it changes in a manifest."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -18,8 +18,9 @@ __all__ = ["Arrangement", "Arranging", "Parameter", "ParameterError", "Strategy"
 class Arranging:
     """What a strategy arranges, and what it may ask about where it goes.
 
-    `live` reads an object (None where it is not there), `knows` tells whether the cluster has a kind, `taken` who
-    else moves requests of a host at the moment ("" for nobody). They raise KubeError.
+    `live` reads an object (None where it is not there), `listed` all of a kind in a namespace ("" for all, or for a
+    kind without), `knows` tells whether the cluster has a kind, `taken` who else moves requests of a host at the
+    moment ("" for nobody). They raise KubeError.
     """
 
     objects: tuple[Wanted, ...]
@@ -31,7 +32,11 @@ class Arranging:
     """The plan of what runs there now."""
     again: tuple[Mapping[str, Any], ...] = ()
     """The `traffic` of the stored plan that an undo brings back."""
+    smoke_tests: tuple[Mapping[str, Any], ...] = ()
+    measured: bool = False
+    """Whether the environment has a Prometheus."""
     live: Callable[[Ref], Manifest | None] = lambda _ref: None
+    listed: Callable[[str, str, str], Sequence[Manifest]] = lambda _api_version, _kind, _namespace: ()
     knows: Callable[[str, str], bool] = lambda _api_version, _kind: True
     taken: Callable[[str], str] = lambda _host: ""
 

@@ -1,0 +1,228 @@
+"""A workload in one of two colours: its objects renamed and told apart, and back to what a bundle has. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from typing import Any
+
+from environments.kube.diff import pod_template
+from environments.kube.names import MANAGED, STABLE, TRACK, TRACKING
+from environments.kube.objects import Manifest, Ref
+from environments.kube.ownership import autoscaled
+from environments.kube.traffic import Route, find
+from environments.manifests.render import tracking_of
+from releases.planning.objects import Wanted
+
+COLOURS = ("blue", "green")
+SCALERS = frozenset({"HorizontalPodAutoscaler", "ScaledObject"})
+OWN_LABELS = frozenset({MANAGED, "app.kubernetes.io/part-of", "app.kubernetes.io/managed-by"})
+KIND = "blue-green"
+"""What marks an entry of a plan's `traffic` as one of a workload in colours."""
+
+
+def other(colour: str) -> str:
+    """The colour that a workload is deployed in beside this one; green beside one that has none yet."""
+    return "blue" if colour == "green" else "green"
+
+
+@dataclass(frozen=True)
+class Naming:
+    """A workload, its Service, and what else carries its name in a colour. JSON both ways; part of a plan.
+
+    `renamed`: (the coloured object, its plain name). `added`: what a bundle has not. `selector`: the Service's own.
+    """
+
+    workload: Ref
+    colour: str
+    service: str
+    renamed: tuple[tuple[Ref, str], ...] = ()
+    added: tuple[Ref, ...] = ()
+    selector: Mapping[str, str] | None = None
+
+    @property
+    def coloured(self) -> Ref:
+        """The workload in its colour."""
+        return in_colour(self.workload, self.colour)
+
+    @property
+    def preview(self) -> Ref:
+        """The Service that leads to the new colour alone."""
+        return self.at(f"{self.workload.name}-preview")
+
+    @property
+    def own(self) -> Ref:
+        """The Service of the colour, where routes lead to it by name."""
+        return self.at(self.coloured.name)
+
+    def at(self, service: str) -> Ref:
+        return Ref("v1", "Service", self.workload.namespace, service)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "workload": list(self.workload),
+            "colour": self.colour,
+            "service": self.service,
+            "renamed": [[list(ref), name] for ref, name in self.renamed],
+            "added": [list(ref) for ref in self.added],
+            "selector": None if self.selector is None else dict(self.selector),
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Naming":
+        return cls(
+            Ref(*data["workload"]),
+            data["colour"],
+            data["service"],
+            tuple((Ref(*ref), name) for ref, name in data["renamed"]),
+            tuple(Ref(*ref) for ref in data["added"]),
+            data["selector"],
+        )
+
+
+def in_colour(ref: Ref, colour: str) -> Ref:
+    """The object's name in a colour; its own for "stable"."""
+    return ref if colour == STABLE else ref._replace(name=f"{ref.name}-{colour}")
+
+
+def coloured(
+    objects: Sequence[Wanted], naming: Naming, routes: Sequence[tuple[Route, str]]
+) -> tuple[tuple[Wanted, ...], Naming]:
+    """The objects with the workload in its colour, and the naming with all that took part.
+
+    `routes` with where each leads in the end. What scales, guards or leads to the workload follows it.
+    """
+    labels = _pod_labels(objects, naming.workload)
+    alone = [each for each in objects if _guards(each, naming.workload, labels, objects)]
+    own_services = any(route.router != "service" for route, _ in routes)
+    found: list[Wanted] = []
+    renamed: list[tuple[Ref, str]] = []
+    selector = naming.selector
+    for each in objects:
+        changed = _in_colour(each, naming, guards=each in alone)
+        if changed.ref != each.ref:
+            renamed.append((changed.ref, each.ref.name))
+        if each.ref == naming.at(naming.service):
+            selector = dict(each.manifest["spec"].get("selector") or {})
+            found += _services(each, naming, own=own_services)
+        found.append(replace(changed, manifest=_pointed(changed.manifest, routes)))
+    added = (naming.own,) if own_services else ()
+    return tuple(found), replace(naming, renamed=tuple(renamed), added=added, selector=selector)
+
+
+def plain(objects: Iterable[Wanted], traffic: Iterable[Mapping[str, Any]]) -> tuple[Wanted, ...]:
+    """The objects of a stored plan as its bundle had them, by the plan's `traffic`."""
+    found = tuple(objects)
+    for entry in traffic:
+        if entry.get("kind") == KIND:
+            routes = [Route.from_json(switch["route"]) for switch in entry["switches"]]
+            found = _plain(found, Naming.from_json(entry["naming"]), routes)
+    return found
+
+
+def _plain(objects: Sequence[Wanted], naming: Naming, routes: Sequence[Route]) -> tuple[Wanted, ...]:
+    names = {ref.key: name for ref, name in naming.renamed}
+    back = [(route, route.service) for route in routes if route.router != "service"]
+    return tuple(
+        _without_colour(replace(each, manifest=_pointed(each.manifest, back)), naming, names)
+        for each in objects
+        if each.ref not in naming.added
+    )
+
+
+def _without_colour(wanted: Wanted, naming: Naming, names: Mapping[str, str]) -> Wanted:
+    manifest = deepcopy(wanted.manifest)
+    if wanted.ref.key == naming.coloured.key:
+        _set_track(manifest, STABLE)
+        manifest["spec"]["selector"]["matchLabels"].pop(TRACK, None)
+    elif wanted.ref == naming.at(naming.service) and naming.selector is not None:
+        manifest["spec"]["selector"] = dict(naming.selector)
+    elif wanted.ref.kind == "PodDisruptionBudget" and wanted.ref.key in names:
+        manifest["spec"]["selector"]["matchLabels"].pop(TRACK, None)
+    _retarget(manifest, naming.coloured, naming.workload.name)
+    return _renamed(replace(wanted, manifest=manifest), names.get(wanted.ref.key, wanted.ref.name))
+
+
+def _in_colour(wanted: Wanted, naming: Naming, *, guards: bool) -> Wanted:
+    manifest = deepcopy(wanted.manifest)
+    if wanted.ref.key == naming.workload.key:
+        _set_track(manifest, naming.colour)
+        manifest["spec"]["selector"].setdefault("matchLabels", {})[TRACK] = naming.colour
+    elif guards:
+        manifest["spec"]["selector"]["matchLabels"][TRACK] = naming.colour
+    elif wanted.ref == naming.at(naming.service):
+        manifest["spec"]["selector"] = {**(manifest["spec"].get("selector") or {}), TRACK: naming.colour}
+    scales = wanted.ref.kind in SCALERS and autoscaled([manifest], naming.workload)
+    _retarget(manifest, naming.workload, naming.coloured.name)
+    follows = wanted.ref.key == naming.workload.key or guards or scales
+    name = f"{wanted.ref.name}-{naming.colour}" if follows else wanted.ref.name
+    return _renamed(replace(wanted, manifest=manifest), name)
+
+
+def _set_track(manifest: Manifest, track: str) -> None:
+    manifest["spec"]["template"]["metadata"].setdefault("labels", {})[TRACK] = track
+
+
+def _retarget(manifest: Manifest, workload: Ref, name: str) -> None:
+    """Has what names the workload as its target (HPA, ScaledObject, VPA) name it anew."""
+    for field in ("scaleTargetRef", "targetRef"):
+        target = (manifest.get("spec") or {}).get(field)
+        if isinstance(target, dict) and (target.get("kind") or "Deployment", target.get("name")) == workload[1::2]:
+            target["name"] = name
+
+
+def _renamed(wanted: Wanted, name: str) -> Wanted:
+    if name == wanted.ref.name:
+        return wanted
+    ref, metadata = wanted.ref._replace(name=name), {**wanted.manifest["metadata"], "name": name}
+    annotations = metadata.get("annotations") or {}
+    if TRACKING in annotations:
+        application = annotations[TRACKING].partition(":")[0]
+        metadata["annotations"] = {**annotations, TRACKING: tracking_of(application, ref)}
+    return replace(wanted, manifest={**wanted.manifest, "metadata": metadata}, ref=ref)
+
+
+def _services(service: Wanted, naming: Naming, *, own: bool) -> list[Wanted]:
+    """The preview, and the Service of the colour where routes lead to one."""
+    preview = replace(_beside(service, naming.preview.name, naming.colour), temporary=True)
+    return [preview, _beside(service, naming.own.name, naming.colour)] if own else [preview]
+
+
+def _beside(service: Wanted, name: str, colour: str) -> Wanted:
+    """A Service inside the cluster with the same ports, for the pods of one colour."""
+    given = service.manifest["spec"]
+    ports = [{key: value for key, value in port.items() if key != "nodePort"} for port in given.get("ports") or ()]
+    spec = {"selector": {**(given.get("selector") or {}), TRACK: colour}, "ports": ports}
+    metadata = service.manifest["metadata"]
+    # Without the bundle's own labels and annotations: monitors would count its pods twice, and clouds act on them.
+    labels = {key: value for key, value in (metadata.get("labels") or {}).items() if key in OWN_LABELS}
+    tracking = {TRACKING: (metadata.get("annotations") or {}).get(TRACKING, "")}
+    own = {"name": metadata["name"], "namespace": service.ref.namespace, "labels": labels, "annotations": tracking}
+    manifest = {"apiVersion": "v1", "kind": "Service", "metadata": own, "spec": spec}
+    return _renamed(Wanted(manifest, service.ref, service.stage, service.wave), name)
+
+
+def _pointed(manifest: Manifest, routes: Iterable[tuple[Route, str]]) -> Manifest:
+    for route, to in routes:
+        if route.router != "service":
+            manifest = find(route.router).point(manifest, route, to)
+    return manifest
+
+
+def _pod_labels(objects: Iterable[Wanted], workload: Ref) -> Mapping[str, str]:
+    manifest = next((each.manifest for each in objects if each.ref.key == workload.key), None)
+    return _labels(manifest) if manifest else {}
+
+
+def _labels(manifest: Manifest) -> Mapping[str, str]:
+    return ((pod_template(manifest) or {}).get("metadata") or {}).get("labels") or {}
+
+
+def _guards(wanted: Wanted, workload: Ref, labels: Mapping[str, str], objects: Iterable[Wanted]) -> bool:
+    """Whether it is a budget of this workload's pods and of no other's."""
+    if wanted.ref.kind != "PodDisruptionBudget" or wanted.ref.namespace != workload.namespace:
+        return False
+    wanted_labels = ((wanted.manifest.get("spec") or {}).get("selector") or {}).get("matchLabels") or {}
+    if not wanted_labels or not wanted_labels.items() <= labels.items():
+        return False
+    others = (each for each in objects if each.ref.key != workload.key and each.ref.namespace == workload.namespace)
+    return not any(wanted_labels.items() <= _labels(each.manifest).items() for each in others)
