@@ -57,6 +57,8 @@ class Work:
     """Ref.key of what was not there when it was planned."""
     traffic: tuple[Mapping[str, Any], ...] = ()
     """What the strategy noted of each workload whose requests it moves, as its `arrange` wrote it."""
+    version: str = ""
+    """Of the release that the plan brings; "" where it only takes away."""
 
     @classmethod
     def of(cls, plan: Mapping[str, Any]) -> "Work":
@@ -81,6 +83,7 @@ class Work:
             parameters=strategy.get("parameters") or {},
             created=frozenset(Ref(*row["ref"]).key for row in plan.get("changes", ()) if row["action"] == "create"),
             traffic=tuple(plan.get("traffic", ())),
+            version=plan.get("version", ""),
         )
 
 
