@@ -8,7 +8,7 @@ from environments.kube.objects import Manifest, Ref
 from releases.rollout.acting.hands import Hands, Result
 from releases.rollout.acting.performers import performs
 from releases.rollout.flagger.reading import sight_of
-from releases.rollout.flagger.wants import Follow, HandBack, Tune
+from releases.rollout.flagger.wants import ApplyTemplate, Follow, HandBack, Tune
 
 FINALIZER = "finalizer.flagger.app"
 
@@ -30,6 +30,13 @@ def _events(hands: Hands, canary: Manifest | None) -> list[Manifest]:
         return list(hands.gateway.list("v1", "Event", metadata["namespace"], fields=fields))
     except Denied:
         return []
+
+
+@performs(ApplyTemplate)
+def apply_template(hands: Hands, action: ApplyTemplate) -> Result:
+    applied = apply_object(hands.gateway, hands.manifests(action.index), sequence=hands.sequence, scaler=True)
+    metadata = applied.object["metadata"]
+    return {"uid": metadata["uid"], "generation": int(metadata.get("generation") or 0)}
 
 
 @performs(Tune)

@@ -41,7 +41,7 @@ def arrange(given: Arranging) -> Arrangement:
             "choose another strategy."
         )
     if given.again:
-        return Arrangement(given.objects, tuple(given.again), _notes([Held.from_json(row) for row in given.again], []))
+        return _again(given)
     holds = [hold for wanted in given.objects if (hold := _hold(given, wanted))]
     if not holds:
         raise PlanRefused(
@@ -56,6 +56,15 @@ def arrange(given: Arranging) -> Arrangement:
     ]
     objects = _objects(given, holds)
     return Arrangement(objects, tuple(hold.to_json() for hold, _ in holds), _notes([hold for hold, _ in holds], rolled))
+
+
+def _again(given: Arranging) -> Arrangement:
+    """The objects of an earlier plan, arranged then; who holds what is as it is now."""
+    stored = [Held.from_json(row) for row in given.again]
+    holds = [replace(hold, first=not _is_sound(given, hold.target, hold.canary)) for hold in stored]
+    live = {hold.target for hold in holds if given.live(hold.target) is not None}
+    objects = tuple(_without_replicas(each) if each.ref in live else each for each in given.objects)
+    return Arrangement(objects, tuple(hold.to_json() for hold in holds), _notes(holds, []))
 
 
 def _hold(given: Arranging, wanted: Wanted) -> tuple[Held, Manifest] | None:
@@ -197,6 +206,10 @@ def _left(given: Arranging, wanted: Wanted, holds: Sequence[tuple[Held, Manifest
     hold = next((hold for hold, _ in holds if hold.target == wanted.ref), None)
     if hold is None or given.live(wanted.ref) is None:
         return wanted
+    return _without_replicas(wanted)
+
+
+def _without_replicas(wanted: Wanted) -> Wanted:
     spec = {name: value for name, value in wanted.manifest["spec"].items() if name != "replicas"}
     return replace(wanted, manifest={**wanted.manifest, "spec": spec})
 

@@ -8,7 +8,7 @@ from environments.kube.objects import Ref
 from releases.rollout.facts import Memory, View
 from releases.rollout.flagger.held import Held, held_by, target_at
 from releases.rollout.flagger.reading import Sight, outcome, returned, told
-from releases.rollout.flagger.wants import Follow, HandBack, Tune
+from releases.rollout.flagger.wants import ApplyTemplate, Follow, HandBack, Tune
 from releases.rollout.steps import ApplyStep, Done, Fail, Judgement, PruneStep, Step, Wait, all_done, undone
 from releases.rollout.wants import Action, Apply, Prune, Scale
 
@@ -99,6 +99,9 @@ class TriggerStep(ApplyStep):
     """Apply the new pod templates, which is what Flagger waits for. How it stood before is kept for the next step."""
 
     kind: ClassVar[str] = "flagger-trigger"
+
+    def wanted(self, view: View) -> tuple[Action, ...]:
+        return tuple(ApplyTemplate(target.ref, target.index) for target in self.targets(view))
 
     def remember(self, view: View) -> Memory:
         kept = dict(view.kept)
@@ -219,7 +222,7 @@ class ReturnStep(Step):
 
     def _old(self, view: View) -> tuple[Action, ...]:
         canaries = {hold.canary.key for hold in held_in(view, self)}
-        return tuple(Apply(t.ref, t.index) for t in self.targets(view) if t.key not in canaries)
+        return tuple(ApplyTemplate(t.ref, t.index) for t in self.targets(view) if t.key not in canaries)
 
     def remember(self, view: View) -> Memory:
         """The hash of the template that has to go, as an analysis under way has it, and as one that failed had it."""

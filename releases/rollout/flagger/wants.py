@@ -4,7 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from releases.rollout.wants import OnObject, Read
+from releases.rollout.wants import Apply, OnObject, Read
+
+
+@dataclass(frozen=True)
+class ApplyTemplate(Apply):
+    """Apply the plan's Deployment of that index, whose replicas are Flagger's. Result: as Apply's."""
 
 
 @dataclass(frozen=True)
