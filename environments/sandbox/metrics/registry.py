@@ -25,18 +25,26 @@ class Sample(NamedTuple):
 
 
 class _Histogram:
-    """`counts` has one more than `bounds`: what lies above the last."""
+    """`counts` has one more than `bounds`: what lies above the last. `places` are the labels of the buckets."""
 
-    __slots__ = ("bounds", "counts", "sum")
+    __slots__ = ("bounds", "counts", "labels", "places", "sum")
 
-    def __init__(self, bounds: tuple[float, ...]) -> None:
-        self.bounds = bounds
-        self.counts = [0] * (len(bounds) + 1)
+    def __init__(self, labels: Labels, bounds: tuple[float, ...]) -> None:
+        self.labels, self.bounds = labels, bounds
+        self.places = [tuple(sorted((*labels, ("le", _bound(bound))))) for bound in (*bounds, inf)]
+        self.counts = [0] * len(self.places)
         self.sum = 0.0
 
     def observe(self, value: float) -> None:
         self.counts[bisect_left(self.bounds, value)] += 1
         self.sum += value
+
+    def samples(self, name: str) -> Iterator[Sample]:
+        bucket, total = f"{name}_bucket", 0
+        for place, total in zip(self.places, accumulate(self.counts), strict=True):
+            yield Sample(bucket, place, total)
+        yield Sample(f"{name}_sum", self.labels, self.sum)
+        yield Sample(f"{name}_count", self.labels, total)
 
 
 class _Family:
@@ -51,15 +59,8 @@ class _Family:
     def samples(self) -> Iterator[Sample]:
         for labels, value in self.values.items():
             yield Sample(self.name, labels, value)
-        for labels, histogram in self.histograms.items():
-            yield from self._of_histogram(labels, histogram)
-
-    def _of_histogram(self, labels: Labels, histogram: _Histogram) -> Iterator[Sample]:
-        total = 0
-        for bound, total in zip((*histogram.bounds, inf), accumulate(histogram.counts), strict=True):
-            yield Sample(f"{self.name}_bucket", tuple(sorted((*labels, ("le", _bound(bound))))), total)
-        yield Sample(f"{self.name}_sum", labels, histogram.sum)
-        yield Sample(f"{self.name}_count", labels, total)
+        for histogram in self.histograms.values():
+            yield from histogram.samples(self.name)
 
     def forget(self, labels: Iterable[tuple[str, str]]) -> None:
         wanted = set(labels)
@@ -152,7 +153,7 @@ def _fresh(family: _Family, labels: Labels, buckets: Sequence[float]) -> _Histog
         raise ValueError(f"histogram {family.name} has the buckets {family.bounds}, not {bounds}")
     _check(family.name, labels, reserved="le")
     family.bounds = bounds
-    return _Histogram(bounds)
+    return _Histogram(labels, bounds)
 
 
 def _check(name: str, labels: Labels, reserved: str = "") -> None:
