@@ -399,7 +399,10 @@ class TestService:
         stage.set(0, testers=NOBODY)
         assert self.selector(stage) == {"app": "web", TRACK: "stable"}
         stage.space.until(self.settled(stage, 0))
-        clear(stage.gateway, stage.route, sequence=1)
+        assert not clear(stage.gateway, stage.route, sequence=1).accepted
+        assert self.selector(stage) == {"app": "web", TRACK: "stable"}
+        stage.gateway.delete(stage.space.ref(name="web-canary"))
+        stage.space.until(lambda: clear(stage.gateway, stage.route, sequence=1).accepted)
         assert self.selector(stage) == {"app": "web"}
         assert read_weight(stage.gateway, stage.route).manager == TRAFFIC
 

@@ -82,7 +82,8 @@ class PlainService(Router):
         count = ready(live)
         total = count[STABLE] + count[CANARY]
         if not total:
-            return -1
+            # Nobody answers, so nothing of the canary does, unless it alone is asked for.
+            return 100 if _selector(live.objects[self.main(route)]).get(TRACK) == CANARY else 0
         share = round(100 * count[CANARY] / total)
         return min(max(share, 1), 99) if count[CANARY] and count[STABLE] else share
 
@@ -92,9 +93,14 @@ class PlainService(Router):
         return [] if selector == _selector(service) else [{**named(service), "spec": {"selector": selector}}]
 
     def not_accepted(self, live: Live, route: Route) -> str:
-        if any(ready(live).values()):
+        if any(ready(live).values()) or _selector(live.objects[self.main(route)]).get(TRACK) != CANARY:
             return ""
-        return f"Service {route.service} has no ready pod of either side."
+        return f"Service {route.service} leads to the canary alone, and no pod of it is ready."
+
+    def not_yet_at_rest(self, live: Live, route: Route) -> str:
+        if not _ready_pods(live)[CANARY]:
+            return ""
+        return f"The canary's pods still stand behind Service {route.service}: it leads past them until they have gone."
 
     def hosts(self, manifest: Manifest, route: Route) -> tuple[str, ...]:
         return (f"{route.service}.{route.namespace}",) if is_at(manifest, self.main(route)) else ()

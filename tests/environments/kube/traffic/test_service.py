@@ -53,7 +53,7 @@ ALL_STABLE = {"a": "stable", "b": "stable"}
         (ALL_STABLE, 0),
         ({"a": "", "b": "canary"}, 50),
         ({"a": "canary"}, 100),
-        ({}, -1),
+        ({}, 0),
         ({**{f"s{number}": "stable" for number in range(300)}, "c": "canary"}, 1),
     ],
 )
@@ -112,4 +112,15 @@ def test_how_coarse_it_is_is_said() -> None:
     [coarse, testers] = ROUTER.unsupported(PLAIN, route(), Testers("X-Canary"))
     assert "only as fine as the number of pods" in coarse
     assert "cannot tell testers from others" in testers
-    assert ROUTER.not_accepted(live(PLAIN, {}), route()) == "Service agent-service has no ready pod of either side."
+
+
+def test_without_any_ready_pod_only_a_selector_that_asks_for_the_canary_alone_is_not_accepted() -> None:
+    words = "Service agent-service leads to the canary alone, and no pod of it is ready."
+    assert ROUTER.not_accepted(live(selecting("canary"), {}), route()) == words
+    assert ROUTER.weight_of(live(selecting("canary"), {}), route()) == 100
+    assert ROUTER.not_accepted(live(PLAIN, {}), route()) == ""
+
+
+def test_it_is_not_put_at_rest_while_the_canarys_pods_would_answer_again() -> None:
+    assert "until they have gone" in ROUTER.not_yet_at_rest(live(selecting("stable"), BOTH), route())
+    assert ROUTER.not_yet_at_rest(live(selecting("stable"), ALL_STABLE), route()) == ""
