@@ -1,18 +1,31 @@
 """Rollouts: asking for one, looking at it, and a person's verbs."""
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
 from django.http import Http404, HttpRequest
 from ninja import Router, Status
 
 from environments.access import require, visible
+from environments.kube.policies import Policy
 from environments.models import Environment
 from portal.actors import Actor
 from portal.roles import Verb
 from releases import actions, revisions
 from releases.api.releases import actor_of, application_named, release_of
-from releases.api.shapes import OfferOut, RevisionOut, RolloutIn, RolloutOut, Said, StepOut, UndoIn
+from releases.api.shapes import (
+    AutoscalerOut,
+    OfferOut,
+    PolicyOut,
+    RevisionOut,
+    RolloutIn,
+    RolloutOut,
+    Said,
+    StepOut,
+    UndoIn,
+)
+from releases.beside import autoscalers_of, policies_of
 from releases.models import Application, Rollout
 from releases.states import Phase
 from releases.summary import plan_of
@@ -186,7 +199,25 @@ def detailed(rollout: Rollout, actor: Actor) -> RolloutOut:
         OfferOut(verb=offer.verb, allowed=offer.allowed, why_not=offer.why_not)
         for offer in actions.available(actor, rollout)
     ]
-    return RolloutOut(**_fields(rollout), steps=list(_steps(rollout)), verbs=offers)
+    return RolloutOut(**_fields(rollout), steps=list(_steps(rollout)), verbs=offers, **_beside(rollout))
+
+
+def _beside(rollout: Rollout) -> dict[str, Any]:
+    plan = plan_of(rollout)
+    return {
+        "policies": [_policy(policy) for policy in policies_of(rollout, plan)],
+        "autoscaling": [
+            AutoscalerOut(workload=ref.text, **asdict(scaler))
+            for ref, scalers in autoscalers_of(rollout, plan)
+            for scaler in scalers
+        ],
+    }
+
+
+def _policy(policy: Policy) -> PolicyOut:
+    ref = {"kind": policy.ref.kind, "namespace": policy.ref.namespace, "name": policy.ref.name}
+    said = {"does": policy.does, "state": policy.state, "note": policy.note}
+    return PolicyOut(family=policy.family, title=policy.title, **ref, **said)
 
 
 def _fields(rollout: Rollout) -> dict[str, Any]:

@@ -100,6 +100,40 @@ class OfferOut(Schema):
     why_not: str
 
 
+class PolicyOut(Schema):
+    """A traffic policy. `does`: a sentence; `state`: planned, waiting, accepted, stored (nobody has said more),
+    overridden (to be looked at), refused or missing.
+    """
+
+    family: str
+    title: str
+    kind: str
+    namespace: str
+    name: str
+    does: str
+    state: str
+    note: str
+
+
+class DetailOut(Schema):
+    """A part of an autoscaler: a metric beside its target, a trigger, a recommendation beside the request."""
+
+    label: str
+    value: str
+    state: str
+
+
+class AutoscalerOut(Schema):
+    """An autoscaler beside a workload. `kind`: HPA, KEDA or VPA; `state`: good, wait, hold or fail."""
+
+    workload: str
+    kind: str
+    name: str
+    line: str
+    state: str
+    details: list[DetailOut]
+
+
 class RolloutOut(Schema):
     """A rollout. `release` is the release's id; `digest` the plan's, to which approvals are bound."""
 
@@ -124,6 +158,8 @@ class RolloutOut(Schema):
     expires: datetime | None
     steps: list[StepOut] = []
     verbs: list[OfferOut] = []
+    policies: list[PolicyOut] = []
+    autoscaling: list[AutoscalerOut] = []
 
 
 class Said(Schema):

@@ -21,6 +21,7 @@ from releases.errors import Unacceptable
 from releases.models import Approval, Rollout, Step
 from releases.pages.changes import change_rows, count_words
 from releases.pages.evidence import traffic_of
+from releases.pages.policies import policies_beside
 from releases.pages.workloads import workload_rows
 from releases.states import InvalidTransition, Phase
 from releases.summary import live_rollout, plan_of, progress_of
@@ -80,7 +81,8 @@ def _steps(rollout: Rollout) -> list[Step]:
 
 def _now(rollout: Rollout, plan: Mapping[str, Any] | None) -> dict[str, Any]:
     rows, seen = workload_rows(rollout, plan)
-    return {"workloads": rows, "seen": seen, "plan": plan, **traffic_of(rollout, plan)}
+    beside = {**traffic_of(rollout, plan), **policies_beside(rollout, plan)}
+    return {"workloads": rows, "seen": seen, "plan": plan, **beside}
 
 
 def _changes(_rollout: Rollout, plan: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -28,6 +28,8 @@ STEP_KINDS: dict[str, str] = {
     Step.State.SKIPPED: "idle",
 }
 
+SCALER_KINDS: dict[str, str] = {"good": "good", "wait": "run", "hold": "hold", "fail": "bad"}
+
 
 def kind_of(rollout: Rollout) -> str:
     """good, run, ask, bad, hold, idle or back."""

@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from environments.clusters import gateway_for
+from environments.kube.autoscaling import Autoscaler
 from environments.kube.errors import KubeError
 from environments.kube.inspection import Inspection, inspect
 from environments.kube.objects import Ref
@@ -17,6 +18,7 @@ from environments.kube.status import workload_status
 from environments.kube.verdict import Verdict
 from environments.models import Workload
 from portal.actors import Actor
+from releases.beside import autoscalers_beside, workloads_of
 from releases.models import Rollout
 from releases.states import Phase
 from releases.summary import plan_of
@@ -52,24 +54,18 @@ class WorkloadRow:
     dots: tuple[str, ...]
     kind: str
     why: str
+    autoscalers: tuple[Autoscaler, ...] = ()
 
 
 def workload_rows(rollout: Rollout, plan: Mapping[str, Any] | None) -> tuple[list[WorkloadRow], datetime | None]:
     """The plan's workloads, and when the cluster last told of any of them."""
     entries = [(Ref(*entry["ref"]), entry["manifest"]) for entry in (plan or {}).get("objects", ())]
     wanted = [(ref, manifest) for ref, manifest in entries if ref.kind in RUNNING_KINDS]
-    known = _known(rollout, [ref for ref, _manifest in wanted])
+    known = workloads_of(rollout, [ref for ref, _manifest in wanted])
     seen = max((row.seen_at for row in known.values()), default=None)
     over = Phase(rollout.phase) in {Phase.FAILED, Phase.ABORTED}
     rows = [_row(ref, manifest, known.get((ref.kind, ref.namespace, ref.name)), over) for ref, manifest in wanted]
     return rows, seen
-
-
-def _known(rollout: Rollout, refs: list[Ref]) -> dict[tuple[str, str, str], Workload]:
-    rows = Workload.objects.filter(
-        cluster=rollout.environment.cluster_id, name__in={ref.name for ref in refs}, deleted=False
-    )
-    return {(row.kind, row.namespace, row.name): row for row in rows}
 
 
 def _row(ref: Ref, manifest: Mapping[str, Any], workload: Workload | None, over: bool) -> WorkloadRow:
@@ -80,7 +76,8 @@ def _row(ref: Ref, manifest: Mapping[str, Any], workload: Workload | None, over:
     # Nobody waits for it any more: what has not arrived then has failed.
     kind = "bad" if over and verdict.state == "wait" else KINDS[verdict.state]
     dots = _dots(verdict, workload.object.get("status") or {}, "bad" if kind == "bad" else "wait")
-    return WorkloadRow(ref, images, True, verdict.ready, verdict.wanted, dots, kind, verdict.why)
+    beside = autoscalers_beside(workload, manifest)
+    return WorkloadRow(ref, images, True, verdict.ready, verdict.wanted, dots, kind, verdict.why, beside)
 
 
 def _containers(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:

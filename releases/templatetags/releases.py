@@ -32,3 +32,9 @@ def rollout_icon(rollout: Rollout) -> SafeString:
 def step_icon(step: Step) -> SafeString:
     """The shape of a step's state."""
     return icon(words.STEP_KINDS[step.state])
+
+
+@register.filter
+def scaler_kind(state: str) -> str:
+    """The kind of an autoscaler's state."""
+    return words.SCALER_KINDS[state]

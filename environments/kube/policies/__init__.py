@@ -25,9 +25,12 @@ def families() -> tuple[Family, ...]:
 
 def planned(manifest: Manifest) -> tuple[Policy, ...]:
     """The policies of one object as the bundle has it; () for an object without any."""
+    group, kind = str(manifest.get("apiVersion", "")).rpartition("/")[0], manifest.get("kind", "")
+    concerned = [family for family in families() if (f"{kind}.{group}" if group else kind) in family.kinds]
+    if not concerned:
+        return ()
     ref = ref_of(manifest)
-    kind = f"{ref.kind}.{ref.group}" if ref.group else ref.kind
-    found = ((family, family.does(manifest)) for family in families() if kind in family.kinds)
+    found = ((family, family.does(manifest)) for family in concerned)
     return tuple(Policy(family.name, family.title, ref, does) for family, does in found if does)
 
 
