@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from releases.planning.objects import Plan, Row, lasting, objects_by_key, ref_in
+from releases.planning.objects import Plan, Row, lasting, lasting_by_key, objects_by_key, ref_in
 from releases.planning.pruning import NEVER_PRUNED
 
 
@@ -46,6 +46,6 @@ def label(plan: Row) -> str:
 
 def _added(plan: Row, previous: Row | None) -> list[dict[str, Any]]:
     """In the order of removal: last applied first."""
-    before, own = objects_by_key(previous), objects_by_key(plan)
+    before, own = lasting_by_key(previous), objects_by_key(plan)
     going = [ref_in(own[key]) for key in plan["added"] if key not in before]
     return [{"ref": list(ref), "uid": ""} for ref in reversed(going) if ref.kind not in NEVER_PRUNED]

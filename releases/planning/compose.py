@@ -10,7 +10,7 @@ from environments.kube.objects import Ref
 from environments.manifests.order import stage_of
 from environments.manifests.render import tracking_of
 from releases.planning.changes import change_row
-from releases.planning.objects import Plan, Row, Sighting, Wanted, objects_by_key
+from releases.planning.objects import Plan, Row, Sighting, Wanted, lasting_by_key
 from releases.planning.risks import Circumstances, risks
 
 FORMAT = 1
@@ -106,7 +106,7 @@ def _to_adopt(sighting: Sighting, header: Header) -> bool:
 
 def _added(sightings: Sequence[Sighting], application: str, previous: Row | None) -> list[str]:
     """What this release brings: going back removes it. What others had put there before is not among it."""
-    before = objects_by_key(previous)
+    before = lasting_by_key(previous)
     return [
         each.ref.key
         for each in sightings

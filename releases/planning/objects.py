@@ -69,3 +69,8 @@ def lasting(rows: Iterable[Row]) -> list[Row]:
 def objects_by_key(plan: Row | None) -> dict[str, Row]:
     """A plan's object rows by Ref.key; empty for None."""
     return {ref_in(row).key: row for row in (plan["objects"] if plan else ())}
+
+
+def lasting_by_key(plan: Row | None) -> dict[str, Row]:
+    """The same, of what stays when a rollout is over."""
+    return {ref_in(row).key: row for row in lasting(plan["objects"] if plan else ())}

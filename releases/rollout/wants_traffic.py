@@ -26,7 +26,7 @@ class OnRoute(Action):
 class SetWeight(OnRoute):
     """Send `weight` % to the canary and read back.
 
-    Result: {"weight", "accepted", "why", "manager", "at", "wanted"}; `wanted` is what was written.
+    Result: {"weight", "accepted", "why", "manager", "ours", "at", "wanted"}; `wanted` is what was written.
     """
 
     weight: int
@@ -66,7 +66,7 @@ class Measure(OnRoute):
 
 @dataclass(frozen=True)
 class HoldFloor(OnObject):
-    """Have an autoscaler keep at least `minimum` pods. Result: {"minimum", "before"}; `before` None for unset."""
+    """Have an autoscaler keep at least `minimum` pods. Result: {"asked", "before", "there"}."""
 
     minimum: int
     slot: ClassVar[str] = "held"

@@ -1,27 +1,14 @@
 """Rolling update: objects in their order, workloads in waves, each by Kubernetes' own rolling update."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any, ClassVar
 
-from releases.rollout.facts import Target, Work
-from releases.rollout.flagger.steps import hand_back
-from releases.rollout.policing import policing
-from releases.rollout.steps import (
-    AdoptStep,
-    AfterStep,
-    ConfigurationStep,
-    ConfirmStep,
-    DefinitionsStep,
-    PruneStep,
-    ServicesStep,
-    Step,
-)
+from releases.rollout.facts import Work
+from releases.rollout.steps import ConfirmStep, Step
+from releases.rollout.strategies import parts
 from releases.rollout.strategies.base import Parameter, ParameterError, Strategy
-from releases.rollout.verify import VerifyStep
-from releases.rollout.waves import WaveStep
 
-NAMED = 4
 ZERO = (0, "0", "0%")
 
 
@@ -58,27 +45,21 @@ class Rolling(Strategy):
         return tuned
 
     def steps(self, work: Work) -> tuple[Step, ...]:
-        return (ConfirmStep("Check that the plan still holds"), *_there(work, policing(work)))
+        return (ConfirmStep("Check that the plan still holds"), *_there(work))
 
     def back(self, work: Work) -> tuple[Step, ...]:
-        return _there(work, policing(work, returning=True))
+        return _there(work, returning=True)
 
 
-def _there(work: Work, policies: tuple[Step, ...]) -> tuple[Step, ...]:
-    everything = tuple(target.index for target in work.targets if not target.temporary)
-    adopt = (AdoptStep(f"Take over {_count(work.adopt, 'object')}"),) if work.adopt else ()
-    prune = (PruneStep(f"Remove {_count(work.prune, 'object')} no longer in it"),) if work.prune else ()
+def _there(work: Work, *, returning: bool = False) -> tuple[Step, ...]:
     return (
-        *adopt,
-        *_stage(work, "definitions", DefinitionsStep, "Namespaces and definitions"),
-        *_stage(work, "configuration", ConfigurationStep, "Configuration"),
-        *hand_back(ref for ref, _ in work.prune if ref.kind == "Canary" and ref.group == "flagger.app"),
-        *_stage(work, "services", ServicesStep, "Services"),
-        *_waves(work),
-        *_stage(work, "after", AfterStep, "Autoscaling, budgets and routes"),
-        *prune,
-        *policies,
-        VerifyStep("Read everything back", everything),
+        *parts.adopted(work),
+        *parts.configured(work),
+        *parts.services(parts.at_stage(work, "services")),
+        *(step for number, targets in parts.waves(work) for step in parts.wave(number, targets)),
+        *parts.after(work),
+        *parts.removed(work),
+        *parts.ending(work, returning=returning),
     )
 
 
@@ -87,28 +68,6 @@ def _shares(kind: str, shares: dict[str, Any]) -> dict[str, Any]:
     if kind != "DaemonSet" or shares.get("maxSurge") in (None, *ZERO):
         return shares
     return {**shares, "maxUnavailable": 0}
-
-
-def _stage(work: Work, stage: str, step: type[Step], label: str) -> tuple[Step, ...]:
-    objects = tuple(target.index for target in work.targets if target.stage == stage)
-    return (step(label, objects),) if objects else ()
-
-
-def _waves(work: Work) -> tuple[Step, ...]:
-    workloads = [target for target in work.targets if target.stage == "workloads"]
-    waves = sorted({target.wave for target in workloads})
-    return tuple(_wave(number, [t for t in workloads if t.wave == number]) for number in waves)
-
-
-def _wave(number: int, targets: Sequence[Target]) -> Step:
-    names = [target.ref.name for target in targets]
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    label = f"Wave {number}: {', '.join(names[:NAMED])}{more}"
-    return WaveStep(label[:200], tuple(target.index for target in targets))
-
-
-def _count(things: Sequence[object], noun: str) -> str:
-    return f"{len(things)} {noun}" + ("" if len(things) == 1 else "s")
 
 
 STRATEGY = Rolling()
