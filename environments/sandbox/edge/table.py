@@ -64,7 +64,7 @@ class Table:
         rules = self._rules.get(host)
         if rules is None and host in self._by_host:
             with self._lock:
-                rules = self._rules[host] = compiled(host, self._by_host[host].values(), self._accepts)
+                rules = self._rules[host] = compiled(host, self._by_host.get(host, {}).values(), self._accepts)
         return rules or ()
 
 
