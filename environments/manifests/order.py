@@ -20,6 +20,7 @@ _STAGE_OF = {
             *("ConfigMap", "Secret", "ExternalSecret", "SecretProviderClass", "PersistentVolume"),
             *("PersistentVolumeClaim", "StorageClass", "PriorityClass", "ResourceQuota", "LimitRange"),
             *("NetworkPolicy", "AuthorizationPolicy", "PeerAuthentication", "RequestAuthentication", "Sidecar"),
+            "Telemetry",
             *("Issuer", "ClusterIssuer", "Certificate", "TriggerAuthentication"),
         ),
         "configuration",

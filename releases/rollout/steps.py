@@ -14,6 +14,7 @@ from releases.rollout.wants import Action, Adopt, Apply, OnObject, Prune, Read
 
 HEARTBEAT = 30.0  # seconds after which a rollout that nothing wakes is looked at all the same
 READ_PAUSES = (0.2, 0.5, 1.0, 2.0)
+BEFORE_ROUTES = frozenset({"DestinationRule"})
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,13 @@ class ServicesStep(ApplyStep):
 
 @dataclass(frozen=True)
 class AfterStep(ApplyStep):
+    """What comes after the workloads: rules with subsets first, since a route to a subset that is not there fails."""
+
     kind: ClassVar[str] = "after"
+
+    def actions(self, view: View) -> tuple[Action, ...]:
+        left = super().actions(view)
+        return tuple(each for each in left if isinstance(each, OnObject) and each.ref.kind in BEFORE_ROUTES) or left
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from environments.kube.policies import Policy
 from releases.rollout.facts import Work
 from releases.rollout.policing import GRACE, SILENCE, ReadPolicies, policing
 from releases.rollout.strategies import find
-from releases.rollout.wants import Action, Outcome
+from releases.rollout.wants import Action, Apply, Outcome
 from releases.states import Phase
 from tests.releases.rollout.paper import WEB, Paper, plan_of, workload
 
@@ -147,3 +147,13 @@ def test_a_way_back_is_never_held_up_by_a_policy():
     going.go()
     assert going.later(GRACE + 1).phase is Phase.ROLLING_BACK
     assert going.later(GRACE + 1).phase is Phase.ROLLED_BACK
+
+
+def test_a_rule_with_subsets_is_applied_before_the_routes_to_them():
+    routes = Ref("networking.istio.io/v1", "VirtualService", "shop", "web")
+    rule = Ref("networking.istio.io/v1", "DestinationRule", "shop", "web")
+    after = [{**row(ref, host="web"), "stage": "after"} for ref in (INGRESS, routes, rule)]
+    paper = policed(policy("accepted"), plan=plan_with(*after))
+    paper.go()
+    kinds = [action.ref.kind for action in paper.done if isinstance(action, Apply)]
+    assert kinds == ["Deployment", "DestinationRule", "Ingress", "VirtualService"]

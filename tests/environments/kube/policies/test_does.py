@@ -2,7 +2,8 @@
 
 import pytest
 
-from environments.kube.policies import planned
+from environments.kube.policies import families, planned
+from environments.manifests.kinds import allowed
 from tests.environments.kube.policies.making import authorizing, made, peers, rule, rules_by
 
 AGENT = "cluster.local/ns/ai-workflow-prod/sa/agent-service"
@@ -116,3 +117,8 @@ def test_one_rule_may_have_policies_of_two_families():
 def test_a_policy_survives_its_json():
     policy = planned(peers())[0]
     assert type(policy).from_json(policy.to_json()) == policy
+
+
+@pytest.mark.parametrize("family", families(), ids=lambda family: family.name)
+def test_a_bundle_may_have_every_kind_of_policy(family):
+    assert [kind for kind in family.kinds if not allowed(kind, None)] == []
