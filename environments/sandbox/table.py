@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from environments.sandbox.columns import AGE, COLUMNS, LAST_SEEN, NAME, Column, age, at
+from environments.sandbox.columns import AGE, COLUMNS, LAST_SEEN, NAME, Column, age
+from environments.sandbox.jsonpath import first
 from environments.sandbox.kinds import Kind
-from environments.sandbox.store import Object
+from environments.sandbox.store import Object, encode
 
 
 def table(kind: Kind, values: Iterable[Object], version: int, include: str, metadata: Object | None = None) -> Object:
@@ -51,7 +52,14 @@ def _columns(kind: Kind) -> list[Column]:
 
 
 def _custom(column: Mapping[str, Any]) -> Any:
-    path = column["jsonPath"].lstrip(".")
-    if column["type"] == "date":
-        return lambda value: age(at(value, path)) if at(value, path) else ""
-    return lambda value: at(value, path, "")
+    path, kind = column["jsonPath"], column["type"]
+    if kind == "date":
+        return lambda value: age(moment) if (moment := first(value, path)) else ""
+    return lambda value: _cell(first(value, path), kind)
+
+
+def _cell(found: Any, kind: str) -> Any:
+    """A value as the server prints it in a column of text."""
+    if found is None:
+        return ""
+    return encode(found).decode() if kind == "string" and not isinstance(found, str) else found
