@@ -1,0 +1,72 @@
+"""The documents' agent-service with requests of its own, for canaries that really run, and what is measured of them."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from environments.sandbox import Sandbox
+from releases.models import Measurement, Rollout, Step
+from tests.environments.kube.traffic import documents
+from tests.environments.sandbox.metrics.real import scraping
+from tests.releases.rollout.bundles import config, deployment
+from tests.releases.rollout.live import Portal
+
+IMAGE = "ai/agent-service"
+RATE = 60
+QUICK: Mapping[str, Any] = {
+    "weights": [20, 50, 100],
+    "interval": 4,
+    "count": 2,
+    "fatalGraceSeconds": 1,
+    "metrics": [
+        {"template": "success-rate", "minimum_requests": 5},
+        {"template": "latency", "minimum_requests": 5},
+    ],
+}
+
+
+@contextmanager
+def prometheus_of(sandbox: Sandbox | None, folder: Path) -> Iterator[str]:
+    """The address of a Prometheus that knows what the edge measures: the sandbox's, or a real one."""
+    if sandbox is not None:
+        yield sandbox.prometheus
+        return
+    with scraping(urlsplit(os.environ["SLIPWAY_TEST_METRICS"]).netloc, folder) as api:
+        yield api.url
+
+
+def istio(rate: int = RATE) -> str:
+    """11.5.2, with requests."""
+    traffic = f'annotations: {{test.slipway/rps: "{rate}"}}'
+    return documents.ISTIO.replace("  name: agent-service\n", f"  name: agent-service\n  {traffic}\n", 1)
+
+
+def files(colour: str = "blue", routes: str = "", replicas: int = 3, **more: str) -> dict[str, str]:
+    """The bundle: agent-service, what it reads, its Service and how requests come to it."""
+    return {
+        "base/config.yaml": config(COLOUR=colour),
+        "base/agent.yaml": deployment("agent-service", IMAGE, replicas=replicas),
+        "base/service.yaml": documents.SERVICE,
+        "base/routes.yaml": routes or istio(),
+        **{f"base/{name}.yaml": text for name, text in more.items()},
+    }
+
+
+def release(live: Portal, version: str, strategy: str = "canary", *, bundle: Mapping[str, str], **more: Any) -> Rollout:
+    """A release of the image of that version; by a canary unless something else is said."""
+    parameters = {**QUICK, **more} if strategy == "canary" else {}
+    return live.ask(version, bundle, {IMAGE: f"{IMAGE}:{version}"}, strategy=strategy, parameters=parameters)
+
+
+def told(rollout: Rollout) -> list[str]:
+    """The steps as a person reads them."""
+    rows = Step.objects.filter(rollout=rollout).order_by("-track", "index")
+    return [f"{row.track} {row.label}: {row.state} {row.why}" for row in rows]
+
+
+def verdicts(rollout: Rollout) -> dict[str, int]:
+    rows = Measurement.objects.filter(rollout=rollout).values_list("verdict", flat=True)
+    return {verdict: list(rows).count(verdict) for verdict in set(rows)}

@@ -1,0 +1,84 @@
+"""Canaries from the request to the end, on a cluster with traffic and a Prometheus."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from environments.kube.objects import Ref
+from environments.sandbox import Sandbox
+from releases.models import Measurement, Rollout, Step
+from releases.states import Phase
+from tests.releases.rollout.canaries import files, prometheus_of, release, told, verdicts
+from tests.releases.rollout.live import Place, Portal, portal, real_place, sandbox_place
+
+pytestmark = [pytest.mark.django_db(transaction=True)]
+REAL = [pytest.mark.lane(name) for name in ("kubeconfig", "registry", "prometheus", "metrics")]
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(speed=4) as running:
+        yield running
+
+
+@pytest.fixture(params=["sandbox", pytest.param("real", marks=REAL)])
+def place(request: pytest.FixtureRequest) -> Place:
+    return real_place() if request.param == "real" else sandbox_place(request.getfixturevalue("sandbox"))
+
+
+@pytest.fixture
+def prometheus(request: pytest.FixtureRequest, place: Place, tmp_path: Path) -> Iterator[str]:
+    real = request.node.callspec.params["place"] == "real"
+    with prometheus_of(None if real else request.getfixturevalue("sandbox"), tmp_path) as url:
+        yield url
+
+
+@pytest.fixture
+def live(place: Place, prometheus: str, transactional_db: None) -> Iterator[Portal]:
+    with portal(place, prometheus=prometheus) as running:
+        for tag in ("1.0.0", "1.1.0", "1.2.0"):
+            running.push("ai/agent-service", tag)
+        running.push("ai/agent-service", "1.3.0", error_rate=0.5)
+        yield running
+
+
+def started(live: Portal, **more: Any) -> Rollout:
+    """1.0.0 runs."""
+    rollout = live.wait(release(live, "1.0.0", "rolling", bundle=files(**more)))
+    assert rollout.phase == Phase.SUCCEEDED, rollout.why
+    return rollout
+
+
+def is_gone(live: Portal, *refs: tuple[str, str]) -> bool:
+    return all(
+        live.gateway.get(Ref(version, kind, live.namespace, "agent-service-canary")) is None for version, kind in refs
+    )
+
+
+def weights(live: Portal) -> list[tuple[str, int]]:
+    found = live.get("VirtualService", "agent-service", "networking.istio.io/v1beta1")
+    assert found
+    return [(each["destination"]["subset"], each.get("weight", 100)) for each in found["spec"]["http"][-1]["route"]]
+
+
+def test_a_good_release_goes_up_by_evidence_and_is_promoted(live: Portal) -> None:
+    started(live)
+    rollout = live.wait(release(live, "1.1.0", bundle=files("green")), seconds=120)
+    assert rollout.phase == Phase.SUCCEEDED, told(rollout)
+    assert set(verdicts(rollout)) <= {"pass", "inconclusive"}
+    assert verdicts(rollout)["pass"] >= 12
+    assert weights(live) == [("stable", 100)]
+    assert is_gone(live, ("apps/v1", "Deployment"), ("v1", "Service"))
+
+
+def test_a_bad_release_is_taken_back_by_its_metrics_within_a_second(live: Portal) -> None:
+    started(live)
+    rollout = live.wait(release(live, "1.3.0", bundle=files("green")), Phase.ROLLED_BACK, seconds=120)
+    failed = Measurement.objects.filter(rollout=rollout, verdict="fail").earliest("at")
+    off = Step.objects.get(rollout=rollout, track="back", index=0)
+    assert off.why == "0 % read back for agent-service"
+    assert off.finished_at
+    assert off.finished_at.timestamp() - failed.at < 1.0
+    assert is_gone(live, ("apps/v1", "Deployment"), ("v1", "Service"))
