@@ -184,16 +184,35 @@ def test_an_application_goes_to_flagger_and_leaves_it_again(shop):
     assert left.phase == Phase.SUCCEEDED, left.why
     assert shop.get("Canary", "web", "flagger.app/v1beta1") is None
     assert service_selector(shop) == {"app": "web"}
+    route = shop.get("VirtualService", "web", "networking.istio.io/v1")
+    assert route is not None
+    assert [each["destination"]["host"] for each in route["spec"]["http"][0]["route"]] == ["web"]
     target = shop.get("Deployment", "web")
     assert target is not None
     assert target["status"]["readyReplicas"] == 2
+
+
+def test_a_pause_holds_flagger_where_it_is(shop):
+    assert shop.wait(release(shop, "1.0.0", "1"), seconds=LONG).phase == Phase.SUCCEEDED
+    rollout = release(shop, "1.1.0", "2")
+    shop.wait_for(lambda: weights(shop) == [80, 20], LONG)
+    actions.pause(shop.operator, Rollout.objects.get(pk=rollout.pk))
+    shop.wait_for(lambda: canary(shop)["spec"].get("suspend"))
+    held = weights(shop)
+    time.sleep(4)
+    assert (weights(shop), Rollout.objects.get(pk=rollout.pk).phase) == (held, Phase.PAUSED)
+    actions.resume(shop.operator, Rollout.objects.get(pk=rollout.pk))
+    rollout = shop.wait(rollout, seconds=LONG)
+    assert rollout.phase == Phase.SUCCEEDED, rollout.why
+    assert not canary(shop)["spec"].get("suspend")
 
 
 def test_promote_fully_skips_the_analysis(shop):
     assert shop.wait(release(shop, "1.0.0", "1"), seconds=LONG).phase == Phase.SUCCEEDED
     rollout = release(shop, "1.1.0", "2", maxWeight=90, stepWeight=2)
     shop.wait_for(lambda: weights(shop) != [100, 0], LONG)
-    actions.promote_fully(shop.operator, Rollout.objects.get(pk=rollout.pk), "a hotfix that waits for nothing")
+    asked = Rollout.objects.get(pk=rollout.pk)
+    actions.perform("promote-fully", shop.operator, asked, comment="a hotfix that waits for nothing")
     rollout = shop.wait(rollout, seconds=LONG)
     assert rollout.phase == Phase.SUCCEEDED, rollout.why
     assert not canary(shop)["spec"].get("skipAnalysis")

@@ -12,7 +12,9 @@ from environments.kube.status import workload_status
 
 UNDER_WAY = frozenset({"Waiting", "Progressing", "WaitingPromotion", "Promoting", "Finalising"})
 BEGINNING = frozenset({"", "Initializing", "Terminating", "Terminated"})
-KEPT_EVENTS = 5
+KEPT_EVENTS = 8
+NOTICED = "New revision detected!"
+HALTED = "Halt "
 HALT = re.compile(r"^Halt |failed|not ready|error", re.IGNORECASE)
 PODS = ("name", "image", "command", "args", "ports", "resources", "livenessProbe", "readinessProbe", "startupProbe")
 EXPLAINED = {
@@ -67,6 +69,11 @@ class Sight:
         return not self.under_way and self.phase not in BEGINNING
 
     @property
+    def halts(self) -> tuple[str, ...]:
+        """What Flagger's checks found fault with."""
+        return tuple(dict.fromkeys(words for words in self.events if words.startswith(HALTED)))
+
+    @property
     def trouble(self) -> str:
         """The last of Flagger's words, where they say what holds it up."""
         newest = next(iter(self.events), "")
@@ -104,8 +111,10 @@ def sight_of(
 
 
 def _newest(events: Iterable[Manifest]) -> list[str]:
-    ordered = sorted(events, key=_when, reverse=True)
-    return [str(each.get("message") or "").strip() for each in ordered][:KEPT_EVENTS]
+    """Flagger's words, but those about an earlier revision."""
+    words = [str(each.get("message") or "").strip() for each in sorted(events, key=_when, reverse=True)]
+    begin = next((at for at, said in enumerate(words) if said.startswith(NOTICED)), len(words) - 1)
+    return words[: begin + 1][:KEPT_EVENTS]
 
 
 def _when(event: Manifest) -> tuple[str, int]:

@@ -116,7 +116,6 @@ def canary_of(
     spec: dict[str, Any] = {
         "provider": provider,
         "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": route.workload},
-        "revertOnDeletion": True,
         "service": {**_service_part(deployment, service, route), **_route_part(route, beside)},
         "analysis": analysis_of(parameters, provider),
     }

@@ -15,6 +15,7 @@ from releases.rollout.wants import Action, Apply, Prune, Scale
 PERIOD = 2.0  # seconds between two looks at a Canary
 SETTLE = 3.0  # seconds after a template was applied in which Flagger may still be at work on the one before
 UNNOTICED = 60.0  # seconds beside Flagger's intervals after which it ought to have noticed a new template
+KEPT_FAULTS = 5
 SKIP = {"skipAnalysis": True}
 SUSPEND = {"suspend": True}
 NOTHING: dict[str, Any] = {}
@@ -123,6 +124,16 @@ class FollowStep(Step):
     kind: ClassVar[str] = "flagger-follow"
     guards: ClassVar[bool] = True
 
+    def remember(self, view: View) -> Memory:
+        """What Flagger's checks found fault with: its events go, and so would that."""
+        halts = dict(view.slot("halts"))
+        for hold in held_in(view, self):
+            seen = sight(view, hold)
+            if seen and seen.under_way and seen.halts:
+                known = [*halts.get(hold.canary.key, []), *reversed(seen.halts)]
+                halts[hold.canary.key] = list(dict.fromkeys(known))[-KEPT_FAULTS:]
+        return {**view.memory, "halts": halts}
+
     def actions(self, view: View) -> tuple[Action, ...]:
         holds = held_in(view, self)
         tuned = tuple(each for hold in holds for each in tuning(view, hold, self._override(view, hold)))
@@ -164,7 +175,8 @@ class FollowStep(Step):
             case "failed":
                 return Fail(_why_failed(seen))
             case "done":
-                return Done(f"{seen.phase}: {hold.primary.name} has the new version, {seen.primary_why}")
+                faults = "".join(f"; on the way: {words}" for words in view.slot("halts").get(hold.canary.key, ()))
+                return Done(f"{seen.phase}: {hold.primary.name} has the new version, {seen.primary_why}{faults}")
             case "begins":
                 return self._unnoticed(view, hold, before, seen)
         if view.spent >= hold.seconds:
@@ -192,8 +204,7 @@ def _going(seen: Sight) -> str:
 
 
 def _why_failed(seen: Sight) -> str:
-    halts = dict.fromkeys(words for words in seen.events if words.startswith("Halt "))
-    said = "; ".join(halts) or "; ".join(seen.events[:2])
+    said = "; ".join(seen.halts) or "; ".join(seen.events[:2])
     return f"Flagger has given it up and leads all requests to the primary: {said or seen.message}"
 
 

@@ -16,7 +16,7 @@ from releases.rollout.flagger.held import Held, given_over
 from releases.rollout.flagger.reading import Sight, outcome, returned, sight_of, told
 from releases.rollout.flagger.resource import duration, patience, seconds_of, steps_of
 from releases.rollout.flagger.wants import ApplyTemplate, Follow, HandBack, Tune
-from releases.rollout.state import State
+from releases.rollout.state import Record, State
 from releases.rollout.strategies import Arrangement, Arranging, ParameterError, find
 from releases.rollout.wants import Action, Apply, Outcome, Prune, Scale
 from releases.states import Phase
@@ -107,7 +107,6 @@ def test_a_routed_deployment_gets_a_canary_of_the_bundles_service_and_route():
         "provider": "istio",
         "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
         "autoscalerRef": {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "name": "web"},
-        "revertOnDeletion": True,
         "service": {
             "port": 80,
             "targetPort": 8080,
@@ -439,6 +438,14 @@ def test_a_sight_is_what_status_events_and_primary_say():
     assert Sight.from_json(seen.to_json()) == seen
 
 
+def test_flaggers_words_about_an_earlier_revision_are_not_this_ones():
+    said = ["Halt web.shop advancement", "New revision detected! Scaling up web.shop", "Starting canary analysis"]
+    events = [
+        {"message": words, "lastTimestamp": f"2026-01-01T00:00:0{at}Z", "metadata": {}} for at, words in enumerate(said)
+    ]
+    assert sight_of({"spec": {}}, None, None, events).events == (said[2], said[1])
+
+
 def test_a_primary_with_another_image_is_another_version():
     other = but(DEPLOYMENT, template={"spec": {"containers": [{"name": "web", "image": "shop/web:1"}]}})
     assert not sight_of({"spec": {}}, DEPLOYMENT, other, []).same
@@ -544,6 +551,7 @@ class Story:
         self.facts = Facts(now=1000.0, phase=phase)
         self.flagger = QUIET
         self.done: list[Action] = []
+        self.records: list[Record] = []
         self.why = ""
         self.generation = 4
 
@@ -553,6 +561,7 @@ class Story:
         for _ in range(20):
             decision = decide(self.state, self.work, self.facts)
             self.state, self.why = decision.state, decision.why or self.why
+            self.records += decision.records
             self.facts = replace(self.facts, phase=decision.phase, intent="")
             if decision.again or not decision.actions:
                 return self
