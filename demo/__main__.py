@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from demo import images
 from demo.options import ROOT, Options, settings
@@ -34,33 +34,43 @@ def main() -> None:
 
 
 def _run(options: Options, processes: Processes) -> None:
-    kubeconfig, registry = _cluster(options, processes)
-    variables = settings(options, registry)
+    place = _cluster(options, processes)
+    variables = settings(options, place.registry)
     os.environ.update(variables)
     _manage("migrate", "--verbosity", "0")
     _manage("collectstatic", "--noinput", "--verbosity", "0")
-    report = _seed(options, kubeconfig, registry)
+    report = _seed(options, place)
     _start(options, processes, variables)
     _tell(options, report)
-    _story(processes, registry)
+    _story(processes, place)
     _write(options.report, report)
     while True:
         processes.check()
         time.sleep(1)
 
 
-def _cluster(options: Options, processes: Processes) -> tuple[str, str]:
-    """(kubeconfig file, registry): the sandbox's, or what DEMO_KUBECONFIG and DEMO_REGISTRY name."""
+class Place(NamedTuple):
+    """Where the demo runs: a kubeconfig's file, a registry, and a Prometheus, "" for none."""
+
+    kubeconfig: str
+    registry: str
+    prometheus: str
+
+
+def _cluster(options: Options, processes: Processes) -> Place:
+    """The sandbox, or what DEMO_KUBECONFIG, DEMO_REGISTRY and DEMO_PROMETHEUS name."""
     if options.kubeconfig and options.registry:
         images.push_all(options.registry, PLATFORMS)
-        return options.kubeconfig, options.registry
+        return Place(options.kubeconfig, options.registry, options.prometheus)
     print("Starting the sandbox …", flush=True)
     file = options.state / "kubeconfig"
     command = [sys.executable, "-m", "environments.sandbox", "--port", "0", "--kubeconfig", str(file)]
     command += [word for node in NODES for word in ("--node", node)]
     told = processes.start("sandbox", command, {}, tells=True)
     images.push_all(told["registry"], PLATFORMS)
-    return options.kubeconfig or str(file), options.registry or told["registry"]
+    # The sandbox's own Prometheus knows nothing of requests in another cluster.
+    own = options.prometheus or ("" if options.kubeconfig else told["prometheus"])
+    return Place(options.kubeconfig or str(file), options.registry or told["registry"], own)
 
 
 def _manage(*arguments: str) -> None:
@@ -69,22 +79,22 @@ def _manage(*arguments: str) -> None:
     execute_from_command_line(["manage.py", *arguments])
 
 
-def _seed(options: Options, kubeconfig: str, registry: str) -> dict[str, Any]:
+def _seed(options: Options, place: Place) -> dict[str, Any]:
     from demo import seed
     from releases.models import Application
 
     users = seed.people()
-    seed.environments(Path(kubeconfig).read_text())
+    seed.environments(Path(place.kubeconfig).read_text(), place.prometheus)
     seed.applications(ROOT / "demo")
     application = Application.objects.get(name="ai-workflow")
-    references = images.references(ROOT / "demo" / "ai-workflow", registry, "{version}")
+    references = images.references(ROOT / "demo" / "ai-workflow", place.registry, "{version}")
     return {
         "url": options.url,
         "users": users,
         "webhooks": seed.webhooks(application, references, options.url),
-        "kubeconfig": kubeconfig,
-        "prometheus": os.environ.get("DEMO_PROMETHEUS", ""),
-        "registry": registry,
+        "kubeconfig": place.kubeconfig,
+        "prometheus": place.prometheus,
+        "registry": place.registry,
     }
 
 
@@ -109,13 +119,22 @@ def _tell(options: Options, report: dict[str, Any]) -> None:
     print("\nThe two platforms are being laid in their four environments. Ctrl-C stops all of it.", flush=True)
 
 
-def _story(processes: Processes, registry: str) -> None:
+def _story(processes: Processes, place: Place) -> None:
     from demo import story
 
-    story.roll_out(story.first_releases(ROOT / "demo", registry), processes.check)
-    story.go_on(ROOT / "demo", registry)
+    story.roll_out(story.first_releases(ROOT / "demo", place.registry), processes.check)
+    story.go_on(ROOT / "demo", place.registry)
     print(
         f"1.0.0 is everywhere. {story.NEXT} of nova rolls into dev now, and staging asks for an approval.", flush=True
+    )
+    if not place.prometheus:
+        print("No canary runs, since nothing measures it: DEMO_PROMETHEUS names a Prometheus.", flush=True)
+        return
+    story.canaries(ROOT / "demo", place.registry, Path(place.kubeconfig).read_text(), processes.check)
+    print(
+        f"Two canaries of ai-workflow are on their way: {story.GOOD} into prod, which will promote itself, and "
+        f"{story.BAD} into dr, which its metrics will take back.",
+        flush=True,
     )
 
 

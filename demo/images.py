@@ -21,6 +21,9 @@ CRASH = {
 }
 BEHAVIOURS: dict[str, dict[str, Any]] = {
     "1.0.0": {"startup_seconds": 1},
+    # The canaries of the demo's story: a good one, and one that fails a part of its requests.
+    "1.0.1": {"startup_seconds": 1},
+    "1.0.2": {"startup_seconds": 1, "error_rate": 0.2},
     "1.1.0": {"startup_seconds": 3},
     "1.2.0": {"startup_seconds": 1},
     "1.3.0": {"startup_seconds": 1, "error_rate": 0.2},

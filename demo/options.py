@@ -1,4 +1,4 @@
-"""What the demo is run with: DEMO_PORT, DEMO_DIR, DEMO_KUBECONFIG and DEMO_REGISTRY."""
+"""What the demo is run with: DEMO_PORT, DEMO_DIR, DEMO_KUBECONFIG, DEMO_REGISTRY and DEMO_PROMETHEUS."""
 
 import os
 import secrets
@@ -12,12 +12,13 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True)
 class Options:
-    """`kubeconfig` and `registry` are "" where the sandbox serves."""
+    """`kubeconfig`, `registry` and `prometheus` are "" where the sandbox serves."""
 
     port: int
     folder: Path
     kubeconfig: str
     registry: str
+    prometheus: str
 
     @classmethod
     def from_environment(cls) -> "Options":
@@ -29,7 +30,8 @@ class Options:
         if kubeconfig and not Path(kubeconfig).is_file():
             raise SystemExit(f"DEMO_KUBECONFIG is {kubeconfig!r}; there is no such file.")
         folder = Path(os.environ.get("DEMO_DIR") or ROOT / "var").resolve()
-        return cls(int(port), folder, kubeconfig, os.environ.get("DEMO_REGISTRY", ""))
+        registry, prometheus = os.environ.get("DEMO_REGISTRY", ""), os.environ.get("DEMO_PROMETHEUS", "")
+        return cls(int(port), folder, kubeconfig, registry, prometheus)
 
     @property
     def url(self) -> str:

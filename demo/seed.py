@@ -84,10 +84,12 @@ def _person(name: str) -> dict[str, str]:
     return {"name": name, "password": password, "token": token}
 
 
-def environments(kubeconfig: str) -> list[Environment]:
+def environments(kubeconfig: str, prometheus: str) -> list[Environment]:
     """The four environments in one cluster, with everybody's roles."""
     cluster = connect("demo", kubeconfig, actor=SYSTEM).cluster
-    made = [_environment(cluster, order, name, place) for order, (name, place) in enumerate(PLACES.items(), 1)]
+    made = [
+        _environment(cluster, order, name, place, prometheus) for order, (name, place) in enumerate(PLACES.items(), 1)
+    ]
     for environment in made:
         for name, roles in PEOPLE.items():
             for role in roles:
@@ -95,7 +97,7 @@ def environments(kubeconfig: str) -> list[Environment]:
     return made
 
 
-def _environment(cluster: Cluster, order: int, name: str, place: Place) -> Environment:
+def _environment(cluster: Cluster, order: int, name: str, place: Place, prometheus: str) -> Environment:
     environment = Environment.objects.create(
         name=name,
         title=place.title,
@@ -110,6 +112,7 @@ def _environment(cluster: Cluster, order: int, name: str, place: Place) -> Envir
         namespace="{application}-{environment}",
         more_namespaces="nova-*-{environment}",
         progress_seconds=180,
+        prometheus=prometheus,
     )
     level = "Debug" if name == "dev" else "Information"
     ConfigurationEntry.objects.create(environment=environment, key="LOG_LEVEL", value=level)

@@ -59,13 +59,21 @@ class WorkloadRow:
 
 def workload_rows(rollout: Rollout, plan: Mapping[str, Any] | None) -> tuple[list[WorkloadRow], datetime | None]:
     """The plan's workloads, and when the cluster last told of any of them."""
-    entries = [(Ref(*entry["ref"]), entry["manifest"]) for entry in (plan or {}).get("objects", ())]
-    wanted = [(ref, manifest) for ref, manifest in entries if ref.kind in RUNNING_KINDS]
-    known = workloads_of(rollout, [ref for ref, _manifest in wanted])
+    rows_of_plan = (plan or {}).get("objects", ())
+    entries = [(Ref(*entry["ref"]), entry) for entry in rows_of_plan if entry["ref"][1] in RUNNING_KINDS]
+    known = workloads_of(rollout, [ref for ref, _entry in entries])
+    wanted = [(ref, entry["manifest"]) for ref, entry in entries if not _has_gone(rollout, ref, entry, known)]
     seen = max((row.seen_at for row in known.values()), default=None)
     over = Phase(rollout.phase) in {Phase.FAILED, Phase.ABORTED}
     rows = [_row(ref, manifest, known.get((ref.kind, ref.namespace, ref.name)), over) for ref, manifest in wanted]
     return rows, seen
+
+
+def _has_gone(
+    rollout: Rollout, ref: Ref, entry: Mapping[str, Any], known: Mapping[tuple[str, str, str], Workload]
+) -> bool:
+    """Whether it was there only while the rollout ran."""
+    return bool(rollout.ended and entry.get("temporary") and (ref.kind, ref.namespace, ref.name) not in known)
 
 
 def _row(ref: Ref, manifest: Mapping[str, Any], workload: Workload | None, over: bool) -> WorkloadRow:
