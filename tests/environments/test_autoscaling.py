@@ -9,7 +9,6 @@ from django.utils import timezone
 
 from environments.autoscaling import keep
 from environments.kube.access import Access
-from environments.kube.autoscaling import reading
 from environments.kube.autoscaling.reading import ROUNDS_BETWEEN_TRIES, AutoscalerReader
 from environments.kube.errors import Denied, KindMissing, KubeError, Unreachable
 from environments.models import Cluster, Workload
@@ -100,12 +99,7 @@ def test_a_cluster_that_does_not_answer_takes_nothing_away():
 @pytest.fixture
 def running(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Watching]]:
     begun: list[Watching] = []
-    original = reading.AutoscalerReader.__init__
-
-    def often(self: AutoscalerReader, *given: Any) -> None:
-        original(self, *given, every=0.1)
-
-    monkeypatch.setattr(reading.AutoscalerReader, "__init__", often)
+    monkeypatch.setattr(AutoscalerReader.__init__, "__defaults__", (0.1,))
 
     def begin() -> Watching:
         begun.append(Watching("here", lambda cluster, applications: None))
