@@ -9,7 +9,7 @@ from environments.kube.traffic import NOBODY
 from releases.rollout.facts import Target, View
 from releases.rollout.moves import Moved, stable_ready, stable_size, target_of, timed_out
 from releases.rollout.steps import Done, Fail, Judgement, Wait, read_due, undone
-from releases.rollout.wants import Action, Apply, Read
+from releases.rollout.wants import Action, Apply, Read, Scale
 from releases.rollout.wants_traffic import ClearRoute, ReadWeight, ReleaseFloor, SetWeight
 from releases.rollout.waves import WaveStep
 from releases.rollout.weighing import MovesRequests
@@ -27,7 +27,13 @@ class OffStep(MovesRequests):
 
     def actions(self, view: View) -> tuple[Action, ...]:
         weights = self._weights(view)
-        return () if weights.are_met(view) else (*weights.write(view), *weights.look(view))
+        moves = () if weights.are_met(view) else (*weights.write(view), *weights.look(view))
+        return (*moves, *undone(view, self._sizes(view)))
+
+    def _sizes(self, view: View) -> list[Scale]:
+        """Stable as large as it was when it was planned, where somebody has made it smaller meanwhile."""
+        found = ((each, target_of(view.work, each.key)) for each in self._weights(view).moved if not each.scaler)
+        return [Scale(t.ref, each.replicas) for each, t in found if t and stable_size(view, each) < each.replicas]
 
     def verdict(self, view: View) -> Judgement:
         weights = self._weights(view)

@@ -9,6 +9,7 @@ from releases.rollout.wants import Action, Trouble
 
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
+LASTING = 60.0  # seconds of trouble that a step takes which has been at work for longer than it may without progress
 CLUSTER_GRACE = 30.0  # seconds in which an administrator's fault may still come right: a definition just made, a role
 
 
@@ -46,9 +47,15 @@ def troubled(view: View) -> Fail | Wait | None:
     if final := [error for error in errors if _final(view, error)]:
         return Fail(_words(final))
     due_in = max(0.0, min(error["until"] for error in errors) - view.facts.now)
-    if view.spent >= view.facts.progress_seconds:
+    if view.spent >= view.facts.progress_seconds and _lasts(view, errors):
         return Fail(f"for {view.facts.progress_seconds:.0f} s the cluster has not done it: {_words(errors)}")
     return Wait(f"{_words(errors)} Next try in {due_in:.0f} s.", due_in)
+
+
+def _lasts(view: View, errors: Iterable[Mapping[str, Any]]) -> bool:
+    """A step that takes long by itself is not ended by the first request that is not answered."""
+    since = float(min(error["since"] for error in errors))
+    return view.facts.now - since >= min(LASTING, view.facts.progress_seconds)
 
 
 def _final(view: View, error: Mapping[str, Any]) -> bool:

@@ -4,16 +4,17 @@ Settings of all: `workloads` (names of the plan's traffic entries), `testers`. O
 `interval` in seconds, `metrics`, `ask` (whether a person is asked at its end).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from environments.kube.traffic import NOBODY, Testers
 from releases.rollout.evidence import Evidence
 from releases.rollout.facts import Memory, Target, View
-from releases.rollout.moves import Moved, moved, stable_size, target_of, timed_out
-from releases.rollout.steps import HEARTBEAT, Ask, Done, Fail, Judgement, Step, Wait, read_due
+from releases.rollout.moves import Moved, moved, stable_ready, stable_size, target_of, timed_out
+from releases.rollout.steps import HEARTBEAT, Ask, Done, Fail, Judgement, Step, Wait, read_due, undone
 from releases.rollout.wants import Action, Read, Scale
-from releases.rollout.wants_traffic import HoldFloor
+from releases.rollout.wants_traffic import HoldFloor, ReadWeight
 from releases.rollout.waves import Judged, WaveStep, due_in, failure, judge_all, looks, mark_progress, reads, waiting
 from releases.rollout.weights import Weights, taken_up
 
@@ -42,17 +43,36 @@ class PodsStep(WaveStep, MovesRequests):
 
     def actions(self, view: View) -> tuple[Action, ...]:
         weights = self._weights(view)
-        if not weights.are_met(view):
-            return (*weights.write(view), *weights.look(view))
-        return super().actions(view)
+        if weights.are_met(view):
+            return super().actions(view)
+        first = undone(view, [ReadWeight(each.route, view.facts.now) for each in self.moved(view)])
+        if first or self._left_behind(view):
+            return (*first, *reads_of_stable(view, self.moved(view)))
+        return (*weights.write(view), *weights.look(view))
 
     def verdict(self, view: View) -> Judgement:
         weights = self._weights(view)
         if weights.are_met(view):
             return super().verdict(view)
+        words = self._left_behind(view) or weights.waits_for(view)
         if timed_out(view):
-            return Fail(f"requests could not be kept from the canary: {weights.waits_for(view)}")
-        return Wait(f"Before its pods come up: {weights.waits_for(view)}", weights.next_in(view))
+            return Fail(f"requests could not be kept from the canary: {words}")
+        return Wait(f"Before its pods come up: {words}", weights.next_in(view))
+
+    def _left_behind(self, view: View) -> str:
+        """Requests that an earlier canary still has, and that stable cannot take yet; "" for none."""
+        found = [each for each in self.moved(view) if self._has_requests(view, each)]
+        words = (
+            f"{each.workload}: an earlier canary still has requests, and {stable_ready(view, each)} of "
+            f"{stable_size(view, each)} stable pods can take them"
+            for each in found
+            if stable_ready(view, each) < stable_size(view, each)
+        )
+        return "; ".join(words)
+
+    def _has_requests(self, view: View, each: Moved) -> bool:
+        seen = view.slot("seen").get(each.workload)
+        return bool(seen and seen["weight"] > 0 and not view.slot("weighed").get(each.workload))
 
     def _weights(self, view: View) -> Weights:
         return Weights(self.moved(view), 0, NOBODY)
@@ -119,7 +139,7 @@ class WeightStep(MovesRequests):
     def actions(self, view: View) -> tuple[Action, ...]:
         if self._is_skipped(view):
             return ()
-        sized = (*self._reads_of_stable(view), *self._floors(view), *self._sizes(view))
+        sized = (*reads_of_stable(view, self.moved(view)), *self._floors(view), *self._sizes(view))
         judged = judge_all(view, self.canaries(view))
         pods = (*reads(view, judged), *looks(view, judged))
         if sized or not self._may_move(view, judged):
@@ -259,11 +279,13 @@ class WeightStep(MovesRequests):
         found: dict[str, Any] = view.slot("held").get(each.scaler.key) or {}
         return int(found.get("asked", 0))
 
-    def _reads_of_stable(self, view: View) -> tuple[Action, ...]:
-        if view.facts.watching:
-            return ()
-        found = (target_of(view.work, each.key) for each in self.moved(view))
-        return tuple(Read(target.ref) for target in found if target and read_due(view, target, READ_STABLE))
+
+def reads_of_stable(view: View, moved: Iterable[Moved]) -> tuple[Action, ...]:
+    """The looks at the stable workloads that are due where no watch tells of them."""
+    if view.facts.watching:
+        return ()
+    found = (target_of(view.work, each.key) for each in moved)
+    return tuple(Read(target.ref) for target in found if target and read_due(view, target, READ_STABLE))
 
 
 def _version(view: View) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from environments.kube.errors import Denied
 from environments.kube.names import STABLE, TRACK
 from environments.kube.objects import Manifest, Ref
 from environments.kube.traffic import Route, Router, Testers, choose, find
@@ -149,7 +150,13 @@ class Chooser:
                 raise PlanRefused(" ".join(dict.fromkeys(words)))
 
     def _others(self, route: Route) -> list[Manifest]:
-        return list(self.given.listed(*INGRESSES, route.namespace)) if route.router == "nginx" else []
+        """The cluster's Ingresses: they share hosts across namespaces. Those of one where more may not be seen."""
+        if route.router != "nginx":
+            return []
+        try:
+            return list(self.given.listed(*INGRESSES, ""))
+        except Denied:
+            return list(self.given.listed(*INGRESSES, route.namespace))
 
     def _hosts(self, route: Route, router: Router) -> tuple[str, ...]:
         found = (host for manifest in self._manifests for host in router.hosts(manifest, route))
