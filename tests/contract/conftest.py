@@ -13,6 +13,7 @@ from environments.kube.access import Access
 from environments.kube.client import Gateway
 from tests import lanes
 from tests.contract.space import Space
+from tests.contract.traffic import ROUTERS, Caller, Router
 
 REAL = pytest.param("real", marks=pytest.mark.lane("kubeconfig"))
 
@@ -43,6 +44,17 @@ def entry(request: pytest.FixtureRequest, access: Access) -> str:
     """URL of the edge of the cluster under test."""
     real = request.node.callspec.params["access"] == "real"
     return _variable("entry") if real else request.getfixturevalue("sandbox").entry
+
+
+@pytest.fixture
+def caller(entry: str) -> Caller:
+    return Caller(entry)
+
+
+@pytest.fixture(params=ROUTERS)
+def router(request: pytest.FixtureRequest) -> Router:
+    """A router's objects for a host and the canary's weight."""
+    return ROUTERS[request.param]
 
 
 @pytest.fixture

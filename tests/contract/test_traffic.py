@@ -1,52 +1,27 @@
 """How requests find their pods: the sandbox's edge does what the real cluster's does, with every kind of router."""
 
-import re
-from collections import Counter
-from collections.abc import Callable, Iterator
 from typing import Any
-
-import pytest
 
 from environments.kube.objects import Ref
 from tests.contract import traffic
 from tests.contract.objects import Manifest
 from tests.contract.space import Space
-from tests.contract.traffic import ROUTERS, Caller, host_of, lay
+from tests.contract.traffic import Caller, Router, apply, host_of, lay, settle
 
 HOLD = "test.slipway/hold"
-
-
-@pytest.fixture
-def caller(entry: str) -> Caller:
-    return Caller(entry)
-
-
-@pytest.fixture(params=ROUTERS)
-def router(request: pytest.FixtureRequest) -> Callable[[str, int], list[Manifest]]:
-    return ROUTERS[request.param]
-
-
-def apply(space: Space, *manifests: Manifest) -> None:
-    for manifest in manifests:
-        space.apply(manifest, force=True)
-
-
-def settle(space: Space, caller: Caller, wanted: dict[str, int], **headers: str) -> None:
-    """Waits until ten requests in a row are shared like this."""
-    space.until(lambda: caller.shares(host_of(space), 10, **headers) == wanted)
 
 
 # -- weights -----------------------------------------------------------------------------------------------------------
 
 
-def test_weights_are_met_exactly(space: Space, caller: Caller, router: Any) -> None:
+def test_weights_are_met_exactly(space: Space, caller: Caller, router: Router) -> None:
     lay(space, caller)
     apply(space, *router(host_of(space), 20))
     settle(space, caller, {"stable": 8, "canary": 2})
     assert caller.shares(host_of(space), 100) == {"stable": 80, "canary": 20}
 
 
-def test_another_weight_counts_from_now_on(space: Space, caller: Caller, router: Any) -> None:
+def test_another_weight_counts_from_now_on(space: Space, caller: Caller, router: Router) -> None:
     lay(space, caller)
     apply(space, *router(host_of(space), 0))
     settle(space, caller, {"stable": 10})
@@ -56,7 +31,7 @@ def test_another_weight_counts_from_now_on(space: Space, caller: Caller, router:
     settle(space, caller, {"canary": 10})
 
 
-def test_a_header_or_a_cookie_brings_testers_to_the_canary(space: Space, caller: Caller, router: Any) -> None:
+def test_a_header_or_a_cookie_brings_testers_to_the_canary(space: Space, caller: Caller, router: Router) -> None:
     lay(space, caller)
     apply(space, *router(host_of(space), 0))
     settle(space, caller, {"canary": 10}, x_canary="always")
@@ -64,7 +39,7 @@ def test_a_header_or_a_cookie_brings_testers_to_the_canary(space: Space, caller:
     assert caller.shares(host_of(space), 10, x_canary="other", cookie="canary=other") == {"stable": 10}
 
 
-def test_a_canary_without_pods_answers_503(space: Space, caller: Caller, router: Any) -> None:
+def test_a_canary_without_pods_answers_503(space: Space, caller: Caller, router: Router) -> None:
     lay(space, caller)
     apply(space, *router(host_of(space), 20))
     settle(space, caller, {"stable": 8, "canary": 2})
@@ -78,7 +53,7 @@ def test_a_service_shares_by_its_pods(space: Space, caller: Caller) -> None:
     assert caller.shares(f"web.{space.name}.svc.cluster.local:80", 10) == {"stable": 8, "canary": 2}
 
 
-def test_errors_come_in_their_exact_share(space: Space, caller: Caller, router: Any) -> None:
+def test_errors_come_in_their_exact_share(space: Space, caller: Caller, router: Router) -> None:
     lay(space, caller, error_rate=0.5)
     apply(space, *router(host_of(space), 20))
     settle(space, caller, {"stable": 8, "canary": 1, "500": 1})
@@ -299,10 +274,10 @@ def test_a_canarys_header_may_have_a_value_or_a_pattern(space: Space, caller: Ca
     assert wrong == []
 
 
-# -- holding, own traffic, measures ------------------------------------------------------------------------------------
+# -- holding -----------------------------------------------------------------------------------------------------------
 
 
-def test_what_is_held_stays_as_it_was(space: Space, caller: Caller, router: Any) -> None:
+def test_what_is_held_stays_as_it_was(space: Space, caller: Caller, router: Router) -> None:
     lay(space, caller)
     manifests = router(host_of(space), 20)
     apply(space, *manifests)
@@ -315,111 +290,3 @@ def test_what_is_held_stays_as_it_was(space: Space, caller: Caller, router: Any)
     assert caller.shares(host_of(space), 10) == {"stable": 8, "canary": 2}
     apply(space, held)
     settle(space, caller, {"canary": 10})
-
-
-Series = Counter[tuple[str, tuple[tuple[str, str], ...]]]
-LINE = re.compile(r"(\w+)\{(.*)\} (\S+)")
-LABEL = re.compile(r'(\w+)="([^"]*)"')
-
-
-def series(text: str, space: Space) -> Series:
-    """What was counted in this namespace, which is called NS here; times are left out, since only one sleeps."""
-    found: Series = Counter()
-    for name, labels, value in LINE.findall(text.replace(space.name, "NS")):
-        if '"NS"' in labels and not name.endswith(("_bucket", "_sum")):
-            found[name, tuple(sorted(LABEL.findall(labels)))] += int(float(value))
-    return found
-
-
-LABELS = {
-    "http_": "route_kind route namespace service workload version code",
-    "istio_": (
-        "reporter source_workload source_workload_namespace destination_workload destination_workload_namespace "
-        "destination_app destination_version destination_service destination_service_name "
-        "destination_service_namespace request_protocol response_code response_flags"
-    ),
-    "nginx_": (
-        "controller_class controller_namespace controller_pod namespace ingress service canary status method host path"
-    ),
-}
-
-
-def test_both_measure_under_the_same_names(
-    space: Space, caller: Caller, exposition: Callable[[], str], router: Any
-) -> None:
-    lay(space, caller)
-    apply(space, *router(host_of(space), 20))
-    settle(space, caller, {"stable": 8, "canary": 2})
-    before = series(exposition(), space)
-    caller.shares(host_of(space), 10)
-    after = series(exposition(), space)
-    grown = {key: after[key] - before[key] for key in after if after[key] != before[key]}
-    assert {name: count(grown, name) for name in {key[0] for key in grown}} == expected(router)
-    for name, labels in grown:
-        assert {label for label, _ in labels} == set(LABELS[name.partition("_")[0] + "_"].split()), name
-
-
-def count(grown: dict[Any, int], name: str) -> dict[str, int]:
-    """How many requests each version got, by the label that tells them apart."""
-    found: Counter[str] = Counter()
-    for (metric, labels), grew in grown.items():
-        if metric == name:
-            said = dict(labels)
-            side = said.get("version") or said.get("destination_version") or said["canary"] or "stable"
-            found[re.sub(r"^NS-web-(\w+)-80$", r"\1", side)] += grew
-    return dict(found)
-
-
-def expected(router: Any) -> dict[str, dict[str, int]]:
-    once, twice = {"stable": 8, "canary": 2}, {"stable": 16, "canary": 4}
-    plain = {"http_requests_total": once, "http_request_duration_seconds_count": once}
-    if router is traffic.nginx:
-        names = ("requests", "request_duration_seconds_count", "response_duration_seconds_count")
-        return {**plain, **{f"nginx_ingress_controller_{name}": once for name in names}}
-    return {**plain, "istio_requests_total": twice, "istio_request_duration_milliseconds_count": twice}
-
-
-@pytest.fixture
-def sent(exposition: Callable[[], str], space: Space) -> Callable[[], int]:
-    def total() -> int:
-        counted = series(exposition(), space)
-        return sum(value for (name, _), value in counted.items() if name == "http_requests_total")
-
-    return total
-
-
-def traffic_config(host: str) -> Manifest:
-    data = {"host": host, "rps": "20", "path": "/x", "headers": '{"x-canary": "always"}'}
-    metadata = {"name": "traffic", "labels": {"test.slipway/traffic": "true"}}
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
-
-
-def test_a_config_map_asks_for_traffic_with_headers(space: Space, caller: Caller, exposition: Any, sent: Any) -> None:
-    lay(space, caller)
-    apply(space, *traffic.nginx(host_of(space), 0))
-    settle(space, caller, {"canary": 10}, x_canary="always")
-    before = series(exposition(), space)
-    apply(space, traffic_config(host_of(space)))
-    total = sum(before[key] for key in before if key[0] == "http_requests_total")
-    space.until(lambda: sent() >= total + 10)
-    after = series(exposition(), space)
-    grown = {dict(labels)["version"] for name, labels in after - before if name == "http_requests_total"}
-    assert grown == {"canary"}
-
-
-def test_an_annotation_asks_for_traffic_until_it_is_gone(space: Space, caller: Caller, sent: Any) -> None:
-    lay(space, caller)
-    plain = traffic.ingress("web", host_of(space), "web-stable")
-    asking = {**plain, "metadata": {**plain["metadata"], "annotations": {"test.slipway/rps": "20"}}}
-    apply(space, asking)
-    begun = sent()
-    space.until(lambda: sent() >= begun + 10)
-    apply(space, plain)
-    space.until(lambda: sent() == _after(space, 0.3, sent))
-
-
-def _after(space: Space, seconds: float, value: Callable[[], int]) -> int:
-    """The value a little later, asked anew."""
-    waited: Iterator[bool] = iter([False] * int(seconds / 0.05) + [True])
-    space.until(lambda: next(waited))
-    return value()

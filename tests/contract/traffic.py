@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import urllib3
@@ -58,6 +59,16 @@ def lay(space: Space, caller: Caller, stable: int = 1, canary: int = 1, **behavi
     space.until(lambda: len(ready(space, "web")) == everyone)
     for name in ("web-stable", "web-canary"):
         space.until(lambda name=name: caller.ask(f"{name}.{space.name}") not in ("404", "503"))
+
+
+def apply(space: Space, *manifests: Manifest) -> None:
+    for manifest in manifests:
+        space.apply(manifest, force=True)
+
+
+def settle(space: Space, caller: Caller, wanted: dict[str, int], **headers: str) -> None:
+    """Waits until ten requests in a row are shared like this."""
+    space.until(lambda: caller.shares(host_of(space), 10, **headers) == wanted)
 
 
 def ready(space: Space, name: str) -> list[str]:
@@ -139,4 +150,5 @@ def ingress(
     return {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": metadata, "spec": spec}
 
 
-ROUTERS = {"istio": istio, "gateway": gateway, "nginx": nginx}
+Router = Callable[[str, int], list[Manifest]]
+ROUTERS: dict[str, Router] = {"istio": istio, "gateway": gateway, "nginx": nginx}
