@@ -15,6 +15,7 @@ from releases.planning.objects import Wanted
 
 COLOURS = ("blue", "green")
 SCALERS = frozenset({"HorizontalPodAutoscaler", "ScaledObject"})
+PROBED = "slipway-probe"
 OWN_LABELS = frozenset({MANAGED, "app.kubernetes.io/part-of", "app.kubernetes.io/managed-by"})
 KIND = "blue-green"
 """What marks an entry of a plan's `traffic` as one of a workload in colours."""
@@ -29,15 +30,16 @@ def other(colour: str) -> str:
 class Naming:
     """A workload, its Service, and what else carries its name in a colour. JSON both ways; part of a plan.
 
-    `renamed`: (the coloured object, its plain name). `added`: what a bundle has not. `selector`: the Service's own.
+    `renamed`: (the coloured object, its plain name). `added`: what a bundle has not. `selectors`: those that the
+    Services of its pods have in the bundle, `service` among them.
     """
 
     workload: Ref
     colour: str
     service: str
+    selectors: Mapping[str, Mapping[str, str]]
     renamed: tuple[tuple[Ref, str], ...] = ()
     added: tuple[Ref, ...] = ()
-    selector: Mapping[str, str] | None = None
 
     @property
     def coloured(self) -> Ref:
@@ -64,7 +66,7 @@ class Naming:
             "service": self.service,
             "renamed": [[list(ref), name] for ref, name in self.renamed],
             "added": [list(ref) for ref in self.added],
-            "selector": None if self.selector is None else dict(self.selector),
+            "selectors": {name: dict(selector) for name, selector in self.selectors.items()},
         }
 
     @classmethod
@@ -73,10 +75,14 @@ class Naming:
             Ref(*data["workload"]),
             data["colour"],
             data["service"],
+            data["selectors"],
             tuple((Ref(*ref), name) for ref, name in data["renamed"]),
             tuple(Ref(*ref) for ref in data["added"]),
-            data["selector"],
         )
+
+    def is_service(self, ref: Ref) -> bool:
+        """Whether it is a Service of the workload's pods."""
+        return ref == self.at(ref.name) and ref.name in self.selectors
 
 
 def in_colour(ref: Ref, colour: str) -> Ref:
@@ -85,28 +91,27 @@ def in_colour(ref: Ref, colour: str) -> Ref:
 
 
 def coloured(
-    objects: Sequence[Wanted], naming: Naming, routes: Sequence[tuple[Route, str]]
+    objects: Sequence[Wanted], naming: Naming, routes: Sequence[tuple[Route, str]], probed: int = 0
 ) -> tuple[tuple[Wanted, ...], Naming]:
     """The objects with the workload in its colour, and the naming with all that took part.
 
-    `routes` with where each leads in the end. What scales, guards or leads to the workload follows it.
+    `routes` with where each leads in the end. What scales, guards or leads to the workload follows it. `probed`: a
+    port of the pods that the preview is to have though the Service has it not; 0 for none.
     """
     labels = _pod_labels(objects, naming.workload)
     alone = [each for each in objects if _guards(each, naming.workload, labels, objects)]
     own_services = any(route.router != "service" for route, _ in routes)
     found: list[Wanted] = []
     renamed: list[tuple[Ref, str]] = []
-    selector = naming.selector
     for each in objects:
         changed = _in_colour(each, naming, guards=each in alone)
         if changed.ref != each.ref:
             renamed.append((changed.ref, each.ref.name))
         if each.ref == naming.at(naming.service):
-            selector = dict(each.manifest["spec"].get("selector") or {})
-            found += _services(each, naming, own=own_services)
+            found += _services(each, naming, probed, own=own_services)
         found.append(replace(changed, manifest=_pointed(changed.manifest, routes)))
     added = (naming.own,) if own_services else ()
-    return tuple(found), replace(naming, renamed=tuple(renamed), added=added, selector=selector)
+    return tuple(found), replace(naming, renamed=tuple(renamed), added=added)
 
 
 def plain(objects: Iterable[Wanted], traffic: Iterable[Mapping[str, Any]]) -> tuple[Wanted, ...]:
@@ -134,8 +139,8 @@ def _without_colour(wanted: Wanted, naming: Naming, names: Mapping[str, str]) ->
     if wanted.ref.key == naming.coloured.key:
         _set_track(manifest, STABLE)
         manifest["spec"]["selector"]["matchLabels"].pop(TRACK, None)
-    elif wanted.ref == naming.at(naming.service) and naming.selector is not None:
-        manifest["spec"]["selector"] = dict(naming.selector)
+    elif naming.is_service(wanted.ref):
+        manifest["spec"]["selector"] = dict(naming.selectors[wanted.ref.name])
     elif wanted.ref.kind == "PodDisruptionBudget" and wanted.ref.key in names:
         manifest["spec"]["selector"]["matchLabels"].pop(TRACK, None)
     _retarget(manifest, naming.coloured, naming.workload.name)
@@ -149,8 +154,8 @@ def _in_colour(wanted: Wanted, naming: Naming, *, guards: bool) -> Wanted:
         manifest["spec"]["selector"].setdefault("matchLabels", {})[TRACK] = naming.colour
     elif guards:
         manifest["spec"]["selector"]["matchLabels"][TRACK] = naming.colour
-    elif wanted.ref == naming.at(naming.service):
-        manifest["spec"]["selector"] = {**(manifest["spec"].get("selector") or {}), TRACK: naming.colour}
+    elif naming.is_service(wanted.ref):
+        manifest["spec"]["selector"] = {**naming.selectors[wanted.ref.name], TRACK: naming.colour}
     scales = wanted.ref.kind in SCALERS and autoscaled([manifest], naming.workload)
     _retarget(manifest, naming.workload, naming.coloured.name)
     follows = wanted.ref.key == naming.workload.key or guards or scales
@@ -181,9 +186,13 @@ def _renamed(wanted: Wanted, name: str) -> Wanted:
     return replace(wanted, manifest={**wanted.manifest, "metadata": metadata}, ref=ref)
 
 
-def _services(service: Wanted, naming: Naming, *, own: bool) -> list[Wanted]:
+def _services(service: Wanted, naming: Naming, probed: int, *, own: bool) -> list[Wanted]:
     """The preview, and the Service of the colour where routes lead to one."""
     preview = replace(_beside(service, naming.preview.name, naming.colour), temporary=True)
+    if probed:
+        ports = preview.manifest["spec"]["ports"]
+        named = [{"name": f"port-{port['port']}", **port} for port in ports]
+        preview.manifest["spec"]["ports"] = [*named, {"name": PROBED, "port": probed, "targetPort": probed}]
     return [preview, _beside(service, naming.own.name, naming.colour)] if own else [preview]
 
 

@@ -1,0 +1,77 @@
+"""Requests led from one colour to the other, and who gets them then."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from environments.kube.apply import guard_of, refuse_older, with_sequence
+from environments.kube.client import Gateway
+from environments.kube.errors import BeingDeleted, NotFound, Stale
+from environments.kube.names import TRACK, TRAFFIC
+from environments.kube.objects import Manifest
+from environments.kube.traffic import find
+from environments.kube.traffic.base import named_by
+from environments.kube.traffic.moving import switch
+from releases.rollout.acting.hands import Hands, Result
+from releases.rollout.acting.performers import performs
+from releases.rollout.colours.wants import CountEndpoints, CountPods, Lead
+
+TRIES = 5
+
+
+@performs(Lead)
+def lead(hands: Hands, action: Lead) -> Result:
+    try:
+        if action.selector is not None:
+            return _select(hands.gateway, action, hands.sequence)
+        seen = switch(hands.gateway, action.route, action.to, sequence=hands.sequence)
+    except NotFound as gone:
+        return {"target": "", "accepted": False, "why": gone.words, "there": False}
+    return {"target": seen.target, "accepted": seen.accepted, "why": seen.why, "there": True}
+
+
+def _select(gateway: Gateway, action: Lead, sequence: int) -> Result:
+    """The whole selector by one apply: what it was beside the track may be another in the new version."""
+    ref = find("service").main(action.route)
+    body = {**named_by(ref), "spec": {"selector": {**(action.selector or {}), TRACK: action.to}}}
+    for _ in range(TRIES):
+        live = gateway.get(ref)
+        if live is None:
+            raise NotFound(f"{ref.text} is not there.", status=404)
+        refuse_older(live, ref, sequence)
+        if live["metadata"].get("deletionTimestamp"):
+            raise BeingDeleted(f"{ref.text} is being deleted.")
+        try:
+            written = gateway.apply(
+                with_sequence(body, sequence), manager=TRAFFIC, force=True, guard=guard_of(live)
+            ).object
+        except Stale:
+            continue
+        return {"target": written["spec"]["selector"].get(TRACK, ""), "accepted": True, "why": "", "there": True}
+    raise Stale(f"{ref.text} keeps changing.", status=409)
+
+
+@performs(CountEndpoints)
+def count_endpoints(hands: Hands, action: CountEndpoints) -> Result:
+    ref = action.ref
+    label = f"kubernetes.io/service-name={ref.name}"
+    slices = hands.gateway.list("discovery.k8s.io/v1", "EndpointSlice", ref.namespace, labels=label)
+    names = _ready_names(slices)
+    pods = hands.gateway.list("v1", "Pod", ref.namespace, labels=TRACK) if names else []
+    tracks = {pod["metadata"]["name"]: pod["metadata"]["labels"][TRACK] for pod in pods}
+    return {"ready": dict(Counter(tracks.get(name, "") for name in names)), "at": action.at}
+
+
+@performs(CountPods)
+def count_pods(hands: Hands, action: CountPods) -> Result:
+    pods = hands.gateway.list("v1", "Pod", action.ref.namespace, labels=action.labels)
+    return {"count": sum(not pod["metadata"].get("deletionTimestamp") for pod in pods), "at": action.at}
+
+
+def _ready_names(slices: Iterable[Manifest]) -> set[str]:
+    """Pods by name: one of two address families stands in two slices."""
+    return {
+        (endpoint.get("targetRef") or {}).get("name", "")
+        for each in slices
+        for endpoint in each.get("endpoints") or ()
+        if (endpoint.get("conditions") or {}).get("ready") is not False
+    } - {""}

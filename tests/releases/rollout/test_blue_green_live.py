@@ -1,0 +1,188 @@
+"""Blue-green from the request to the end, on a cluster: by a Service's selector, and by the Ingress of a bundle."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from environments.kube.names import TRACK
+from environments.sandbox import Sandbox
+from releases import actions
+from releases.models import Rollout, Step
+from releases.states import Phase
+from tests.releases.rollout.bundles import config, deployment
+from tests.releases.rollout.live import Place, Portal, portal, real_place, sandbox_place
+
+pytestmark = [pytest.mark.django_db(transaction=True)]
+QUICK = {
+    "fatalGraceSeconds": 1, "checks": 3, "checkSeconds": 0.1, "soakSeconds": 1, "drainSeconds": 0.5, "readySeconds": 20,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(speed=4) as running:
+        yield running
+
+
+@pytest.fixture(params=["sandbox", pytest.param("real", marks=pytest.mark.lane("kubeconfig"))])
+def place(request: pytest.FixtureRequest) -> Place:
+    return real_place() if request.param == "real" else sandbox_place(request.getfixturevalue("sandbox"))
+
+
+@pytest.fixture
+def live(place: Place, transactional_db: None) -> Iterator[Portal]:
+    with portal(place) as running:
+        for tag in ("1", "2", "3"):
+            running.push("shop/web", tag)
+        running.push("shop/web", "bad", health={"/healthz": 200, "/": 500}, error_rate=1.0)
+        yield running
+
+
+def service(name: str = "web", port: int = 80) -> str:
+    return f"""\
+apiVersion: v1
+kind: Service
+metadata: {{name: {name}}}
+spec:
+  selector: {{app: {name}}}
+  ports: [{{name: http, port: {port}, targetPort: 8080}}]
+"""
+
+
+def ingress(name: str = "web") -> str:
+    return f"""\
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata:
+  name: {name}
+  annotations: {{nginx.ingress.kubernetes.io/upstream-vhost: "{name}.shop.svc.cluster.local"}}
+spec:
+  ingressClassName: nginx
+  rules:
+  - host: {name}.example.test
+    http: {{paths: [{{path: /, pathType: Prefix, backend: {{service: {{name: {name}, port: {{number: 80}}}}}}}}]}}
+"""
+
+
+def smoke(path: str = "/", status: int = 200) -> str:
+    return json.dumps({"smokeTests": [{"name": "front", "service": "web", "port": 80, "path": path, "status": status}]})
+
+
+def files(colour: str = "one", **more: str) -> dict[str, str]:
+    return {
+        "base/config.yaml": config(COLOUR=colour),
+        "base/web.yaml": deployment("web", "shop/web"),
+        "base/service.yaml": service(),
+        **{f"base/{name}.yaml": text for name, text in more.items() if name != "slipway"},
+        **({"slipway.yaml": more["slipway"]} if "slipway" in more else {}),
+    }
+
+
+def release(
+    live: Portal, version: str, tag: str, strategy: str = "blue-green", colour: str = "", **more: str
+) -> Rollout:
+    parameters = QUICK if strategy == "blue-green" else {"fatalGraceSeconds": 1}
+    parameters = {**parameters, **({"router": more.pop("router")} if "router" in more else {})}
+    bundle = files(colour or version, **more)
+    return live.ask(version, bundle, {"shop/web": f"shop/web:{tag}"}, strategy=strategy, parameters=parameters)
+
+
+def track(live: Portal, name: str = "web") -> str:
+    found = live.get("Service", name, "v1")
+    assert found
+    return str(found["spec"]["selector"].get(TRACK, ""))
+
+
+def deployments(live: Portal) -> set[str]:
+    return {each["metadata"]["name"] for each in live.gateway.list("apps/v1", "Deployment", live.namespace)}
+
+
+def version_served(live: Portal, name: str = "web") -> str:
+    _, body = live.gateway.proxy(live.namespace, name, 80, "/")
+    return str(json.loads(body)["version"])
+
+
+def labels(rollout: Rollout, track: str = "forward") -> list[tuple[str, str]]:
+    return list(Step.objects.filter(rollout=rollout, track=track).order_by("index").values_list("label", "state"))
+
+
+def succeeded(live: Portal, rollout: Rollout) -> Rollout:
+    live.wait(rollout)
+    assert rollout.phase == Phase.SUCCEEDED, (rollout.why, labels(rollout))
+    return rollout
+
+
+def names_of(live: Portal, kind: str, api_version: str = "v1") -> set[str]:
+    return {each["metadata"]["name"] for each in live.gateway.list(api_version, kind, live.namespace)}
+
+
+def test_a_release_goes_to_green_and_the_next_to_blue(live: Portal) -> None:
+    first = succeeded(live, release(live, "1.0.0", "1"))
+    assert deployments(live) == {"web"}
+    second = succeeded(live, release(live, "1.1.0", "2"))
+    assert (deployments(live), track(live), version_served(live)) == ({"web-green"}, "green", "2")
+    assert names_of(live, "Service") == {"web"}
+    third = succeeded(live, release(live, "1.2.0", "3"))
+    assert (deployments(live), track(live), version_served(live)) == ({"web-blue"}, "blue", "3")
+    assert [label for label, _ in labels(third)] == [
+        "Check that the plan still holds", "Hold requests on web-green", "Configuration", "Services",
+        "Deploy web-blue beside web-green", "Try web-blue through its preview", "Switch requests to web-blue",
+        "Look after web-blue under all requests", "Keep the old version until nobody asks it", "Size of web",
+        "Remove 4 objects no longer in it", "Read everything back",
+    ]  # fmt: skip
+    assert first.pk < second.pk
+
+
+def test_a_version_that_fails_its_smoke_test_never_serves(live: Portal) -> None:
+    succeeded(live, release(live, "1.0.0", "1"))
+    rollout = live.wait(release(live, "1.1.0", "bad", slipway=smoke()))
+    assert rollout.phase == Phase.FAILED
+    assert "smoke test “front” answered 500 instead of 200" in rollout.why
+    assert (track(live), version_served(live)) == ("stable", "1")
+    actions.roll_back(live.operator, rollout)
+    live.wait(rollout, Phase.ROLLED_BACK)
+    assert (deployments(live), track(live), version_served(live)) == ({"web"}, "", "1")
+    assert names_of(live, "Service") == {"web"}
+    assert names_of(live, "ConfigMap") - {"kube-root-ca.crt"} == {"settings"}
+
+
+def test_a_rollback_of_a_success_brings_the_old_colour_up_before_it_serves(live: Portal) -> None:
+    succeeded(live, release(live, "1.0.0", "1"))
+    second = succeeded(live, release(live, "1.1.0", "2"))
+    actions.roll_back(live.operator, second)
+    live.wait(second, Phase.ROLLED_BACK)
+    assert (deployments(live), track(live), version_served(live)) == ({"web"}, "", "1")
+
+
+def restarts(live: Portal) -> Any:
+    return live.get("Deployment", "web-green")
+
+
+def test_a_version_that_crashes_in_the_soak_gives_the_requests_back_at_once(live: Portal) -> None:
+    succeeded(live, release(live, "1.0.0", "1"))
+    succeeded(live, release(live, "1.1.0", "2"))
+    live.push("shop/web", "late", crash_after_seconds=8)
+    rollout = live.ask(
+        "1.2.0", files("late"), {"shop/web": "shop/web:late"}, strategy="blue-green",
+        parameters={**QUICK, "soakSeconds": 60},
+    )  # fmt: skip
+    live.wait(rollout, Phase.ROLLED_BACK)
+    assert "so that no more of it is served" in rollout.why
+    assert (deployments(live), track(live), version_served(live)) == ({"web-green"}, "green", "2")
+
+
+def test_an_ingress_is_led_from_one_service_to_the_other(live: Portal) -> None:
+    def backend() -> str:
+        found = live.get("Ingress", "web", "networking.k8s.io/v1")
+        assert found
+        return str(found["spec"]["rules"][0]["http"]["paths"][0]["backend"]["service"]["name"])
+
+    more = {"ingress": ingress(), "router": "nginx"}
+    succeeded(live, release(live, "1.0.0", "1", **more))
+    second = succeeded(live, release(live, "1.1.0", "2", **more))
+    assert (backend(), track(live), names_of(live, "Service")) == ("web-green", "green", {"web", "web-green"})
+    actions.roll_back(live.operator, second)
+    live.wait(second, Phase.ROLLED_BACK)
+    assert (backend(), track(live), names_of(live, "Service")) == ("web", "", {"web"})
