@@ -2,7 +2,8 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from environments.sandbox import Sandbox
 from releases import actions
 from releases.models import Rollout
-from releases.states import Phase
+from releases.states import ENDED, Phase
 from tests.releases.rollout.bundles import config, deployment
 from tests.releases.rollout.live import Place, Portal, portal, real_place, sandbox_place
 
@@ -23,23 +24,33 @@ LONG = 300.0
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(speed=8) as running:
+    with Sandbox(speed=4) as running:
+        yield running
+
+
+@contextmanager
+def shop_in(place: Place) -> Iterator[Portal]:
+    """A portal whose registry has web as 1, 2 (good) and 3 (bad)."""
+    with portal(place, progress_seconds=120) as running:
+        for tag, behaviour in (("1", {}), ("2", {}), ("3", BAD)):
+            running.push("shop/web", tag, **behaviour)
+        yield running
+
+
+@pytest.fixture
+def shop(sandbox: Sandbox, transactional_db: None) -> Iterator[Portal]:
+    with shop_in(sandbox_place(sandbox)) as running:
         yield running
 
 
 @pytest.fixture(params=["sandbox", pytest.param("real", marks=pytest.mark.lane("flagger"))])
-def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Place:
-    if request.param == "sandbox":
-        return sandbox_place(request.getfixturevalue("sandbox"))
-    monkeypatch.setenv("SLIPWAY_TEST_KUBECONFIG", os.environ["SLIPWAY_TEST_FLAGGER"])
-    return real_place()
-
-
-@pytest.fixture
-def shop(place: Place, transactional_db: None) -> Iterator[Portal]:
-    with portal(place, progress_seconds=120) as running:
-        for tag, behaviour in (("1", {}), ("2", {}), ("3", BAD)):
-            running.push("shop/web", tag, **behaviour)
+def either(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, transactional_db: None) -> Iterator[Portal]:
+    if request.param == "real":
+        monkeypatch.setenv("SLIPWAY_TEST_KUBECONFIG", os.environ["SLIPWAY_TEST_FLAGGER"])
+        place = real_place()
+    else:
+        place = sandbox_place(request.getfixturevalue("sandbox"))
+    with shop_in(place) as running:
         yield running
 
 
@@ -116,8 +127,71 @@ def weights(shop: Portal) -> list[int]:
     return [int(each.get("weight") or 0) for each in found["spec"]["http"][-1]["route"]]
 
 
+def followed(shop: Portal, rollout: Rollout, at: Callable[[], bool] = lambda: False) -> tuple[Rollout, list[str], list]:
+    """The rollout at its end, or when `at` holds, with every `why` and every pair of weights on the way."""
+    said: list[str] = []
+    shares: list[list[int]] = []
+    until = time.monotonic() + LONG
+    while (rollout := Rollout.objects.get(pk=rollout.pk)).phase not in ENDED and not at():
+        said += [rollout.why] if rollout.why not in said else []
+        shares += [now] if (now := weights(shop)) not in shares else []
+        assert time.monotonic() < until, rollout.why
+        time.sleep(0.05)
+    return rollout, said, shares
+
+
 def words(rollout: Rollout, label: str, track: str = "forward") -> str:
     return str(rollout.steps.get(track=track, label__startswith=label).why)
+
+
+def test_an_application_goes_to_flagger_is_released_refused_aborted_and_leaves_it_again(either):
+    assert either.wait(release(either, "1.0.0", "1", "rolling"), seconds=LONG).phase == Phase.SUCCEEDED
+
+    good, said, shares = followed(either, release(either, "1.1.0", "2"))
+    assert good.phase == Phase.SUCCEEDED, good.why
+    assert any("Progressing: 20 % to the new version, 0 of 1 failed checks; Advance web." in why for why in said), said
+    assert [80, 20] in shares
+    assert [60, 40] in shares
+    assert weights(either) == [100, 0]
+    assert words(good, "Canary").endswith("web-primary serves")
+    assert words(good, "Follow").startswith("web: Succeeded: web-primary has the new version, 2 of 2 pods")
+    assert service_selector(either) == {"app": "web-primary"}
+
+    before = served(either)
+    bad, _, _ = followed(either, release(either, "1.3.0", "3"))
+    assert bad.phase == Phase.ROLLED_BACK, bad.why
+    assert "advancement success rate" in words(bad, "Follow")
+    at_rest(either)
+    assert served(either) == before
+
+    middle, _, _ = followed(either, release(either, "1.2.0", "1"), lambda: weights(either) == [80, 20])
+    actions.abort(either.operator, middle, "not today")
+    aborted = either.wait(middle, seconds=LONG)
+    assert aborted.phase == Phase.ABORTED, aborted.why
+    assert "web-primary has the old version alone" in words(aborted, "Back", "back")
+    at_rest(either)
+    assert served(either) == before
+
+    left = either.wait(release(either, "1.4.0", "1", "rolling"), seconds=LONG)
+    assert left.phase == Phase.SUCCEEDED, left.why
+    assert either.get("Canary", "web", "flagger.app/v1beta1") is None
+    assert service_selector(either) == {"app": "web"}
+    route = either.get("VirtualService", "web", "networking.istio.io/v1")
+    assert route is not None
+    assert [each["destination"]["host"] for each in route["spec"]["http"][0]["route"]] == ["web"]
+    target = either.get("Deployment", "web")
+    assert target is not None
+    assert target["status"]["readyReplicas"] == 2
+
+
+def at_rest(shop: Portal) -> None:
+    """All requests to the primary, no pod of the target, and a Canary as the plan has it."""
+    target, found = shop.get("Deployment", "web"), canary(shop)
+    assert target is not None
+    assert weights(shop) == [100, 0]
+    assert target["spec"]["replicas"] == 0
+    assert not found["spec"].get("skipAnalysis")
+    assert not found["spec"].get("suspend")
 
 
 def test_a_first_release_is_rolled_and_handed_over(shop):
@@ -126,70 +200,6 @@ def test_a_first_release_is_rolled_and_handed_over(shop):
     assert canary(shop)["status"]["phase"] == "Initialized"
     assert service_selector(shop) == {"app": "web-primary"}
     assert served(shop)[1] == 2
-    print(words(done, "Canary"))
-
-
-def test_a_good_release_follows_flagger_to_its_end(shop):
-    assert shop.wait(release(shop, "1.0.0", "1"), seconds=LONG).phase == Phase.SUCCEEDED
-    rollout, said, shares = release(shop, "1.1.0", "2"), [], []
-    until = time.monotonic() + LONG
-    while (rollout := Rollout.objects.get(pk=rollout.pk)).phase not in ("succeeded", "failed", "rolled back"):
-        said += [rollout.why] if rollout.why not in said else []
-        shares += [weights(shop)] if weights(shop) not in shares else []
-        assert time.monotonic() < until, rollout.why
-        time.sleep(0.05)
-    print("\n".join(said), shares)
-    assert rollout.phase == Phase.SUCCEEDED, rollout.why
-    assert any("Progressing: 20 % to the new version, 0 of 1 failed checks" in why for why in said)
-    assert [80, 20] in shares
-    assert [60, 40] in shares
-    assert weights(shop) == [100, 0]
-    assert words(rollout, "Follow").startswith("web: Succeeded: web-primary has the new version")
-    assert service_selector(shop) == {"app": "web-primary"}
-
-
-def test_a_bad_release_goes_back_with_flaggers_words(shop):
-    assert shop.wait(release(shop, "1.0.0", "1"), seconds=LONG).phase == Phase.SUCCEEDED
-    before = served(shop)
-    rollout = shop.wait(release(shop, "1.3.0", "3"), Phase.ROLLED_BACK, Phase.SUCCEEDED, seconds=LONG)
-    assert rollout.phase == Phase.ROLLED_BACK, rollout.why
-    print(rollout.why)
-    assert "success rate 70.00% < 99%" in words(rollout, "Follow") or "success rate" in words(rollout, "Follow")
-    assert served(shop) == before
-    assert weights(shop) == [100, 0]
-    target = shop.get("Deployment", "web")
-    assert target is not None
-    assert target["spec"]["replicas"] == 0
-    assert not canary(shop)["spec"].get("skipAnalysis")
-
-
-def test_an_abort_in_the_middle_goes_back_to_the_old_version(shop):
-    assert shop.wait(release(shop, "1.0.0", "1"), seconds=LONG).phase == Phase.SUCCEEDED
-    rollout = release(shop, "1.1.0", "2")
-    shop.wait_for(lambda: weights(shop) == [80, 20], LONG)
-    actions.abort(shop.operator, Rollout.objects.get(pk=rollout.pk), "not today")
-    rollout = shop.wait(rollout, Phase.ABORTED, Phase.FAILED, seconds=LONG)
-    assert rollout.phase == Phase.ABORTED, rollout.why
-    print(words(rollout, "Back", "back"))
-    assert weights(shop) == [100, 0]
-    assert canary(shop)["status"]["lastAppliedSpec"] == canary(shop)["status"]["lastPromotedSpec"]
-    assert not canary(shop)["spec"].get("skipAnalysis")
-
-
-def test_an_application_goes_to_flagger_and_leaves_it_again(shop):
-    assert shop.wait(release(shop, "1.0.0", "1", "rolling"), seconds=LONG).phase == Phase.SUCCEEDED
-    assert shop.wait(release(shop, "1.1.0", "2"), seconds=LONG).phase == Phase.SUCCEEDED
-    assert service_selector(shop) == {"app": "web-primary"}
-    left = shop.wait(release(shop, "1.2.0", "1", "rolling"), seconds=LONG)
-    assert left.phase == Phase.SUCCEEDED, left.why
-    assert shop.get("Canary", "web", "flagger.app/v1beta1") is None
-    assert service_selector(shop) == {"app": "web"}
-    route = shop.get("VirtualService", "web", "networking.istio.io/v1")
-    assert route is not None
-    assert [each["destination"]["host"] for each in route["spec"]["http"][0]["route"]] == ["web"]
-    target = shop.get("Deployment", "web")
-    assert target is not None
-    assert target["status"]["readyReplicas"] == 2
 
 
 def test_a_pause_holds_flagger_where_it_is(shop):
