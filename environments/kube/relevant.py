@@ -20,13 +20,22 @@ SPEC = frozenset(
 
 def relevant(obj: Mapping[str, Any]) -> dict[str, Any]:
     """The object less what neither status nor diagnosis reads: pod templates, foreign annotations, field
-    ownership (but for when we last wrote), and the contents of ConfigMaps and Secrets.
+    ownership (but for when we last wrote), and the contents of ConfigMaps and Secrets. Of a pod template only the
+    `images` stay.
     """
     slim = {name: value for name, value in obj.items() if name not in CONTENT}
     slim["metadata"] = _metadata(obj["metadata"])
     if "spec" in obj:
         slim["spec"] = {name: value for name, value in (obj["spec"] or {}).items() if name in SPEC}
+        if images := _images(obj["spec"] or {}):
+            slim["images"] = images
     return slim
+
+
+def _images(spec: Mapping[str, Any]) -> list[str]:
+    """What a workload's pods run, container by container."""
+    template = (spec.get("template") or {}).get("spec") or {}
+    return [container.get("image", "") for container in template.get("containers") or ()]
 
 
 def _metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:

@@ -33,5 +33,5 @@ def policies_beside(rollout: Rollout, plan: Mapping[str, Any] | None) -> dict[st
     rows = [PolicyRow(policy, *STATES[policy.state]) for policy in policies_of(rollout, plan)]
     good = sum(row.kind == "good" for row in rows)
     looked = any(row.policy.state != "planned" for row in rows)
-    said = f"{good} of {len(rows)} in effect when they were read back" if looked else "read back once all is applied"
+    said = f"{good} of {len(rows)} in effect as written" if looked else "read back once all is applied"
     return {"policies": rows, "policies_said": said}

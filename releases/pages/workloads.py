@@ -20,6 +20,7 @@ from environments.models import Workload
 from portal.actors import Actor
 from releases.beside import autoscalers_beside, workloads_of
 from releases.models import Rollout
+from releases.pages.images import Image, images, names_of
 from releases.states import Phase
 from releases.summary import plan_of
 from releases.visibility import visible_rollout
@@ -27,19 +28,6 @@ from releases.visibility import visible_rollout
 RUNNING_KINDS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "Job"})
 KINDS = {"done": "good", "wait": "run", "fail": "bad", "suspended": "hold"}
 MOST_DOTS = 20
-
-
-@dataclass(frozen=True)
-class Image:
-    """A container's image: the reference in full, and as short as it still tells versions apart."""
-
-    reference: str
-
-    @property
-    def short(self) -> str:
-        name = self.reference.rpartition("/")[2]
-        repository, at, digest = name.partition("@sha256:")
-        return f"{repository}{at}{digest[:12]}" if at else name
 
 
 @dataclass(frozen=True)
@@ -65,7 +53,11 @@ def workload_rows(rollout: Rollout, plan: Mapping[str, Any] | None) -> tuple[lis
     wanted = [(ref, entry["manifest"]) for ref, entry in entries if not _has_gone(rollout, ref, entry, known)]
     seen = max((row.seen_at for row in known.values()), default=None)
     over = Phase(rollout.phase) in {Phase.FAILED, Phase.ABORTED}
-    rows = [_row(ref, manifest, known.get((ref.kind, ref.namespace, ref.name)), over) for ref, manifest in wanted]
+    names = names_of(rollout, plan)
+    rows = [
+        _row(ref, manifest, known.get((ref.kind, ref.namespace, ref.name)), names, over=over)
+        for ref, manifest in wanted
+    ]
     return rows, seen
 
 
@@ -76,16 +68,19 @@ def _has_gone(
     return bool(rollout.ended and entry.get("temporary") and (ref.kind, ref.namespace, ref.name) not in known)
 
 
-def _row(ref: Ref, manifest: Mapping[str, Any], workload: Workload | None, over: bool) -> WorkloadRow:
-    images = tuple(Image(container.get("image", "")) for container in _containers(manifest))
+def _row(
+    ref: Ref, manifest: Mapping[str, Any], workload: Workload | None, names: Mapping[str, str], *, over: bool
+) -> WorkloadRow:
+    live = workload.object.get("images", ()) if workload else ()
+    shown = images([container.get("image", "") for container in _containers(manifest)], live, names)
     if workload is None:
-        return WorkloadRow(ref, images, False, 0, 0, (), "idle", "not in the cluster yet, or not seen")
+        return WorkloadRow(ref, shown, False, 0, 0, (), "idle", "not in the cluster yet, or not seen")
     verdict = workload_status(workload.object)
     # Nobody waits for it any more: what has not arrived then has failed.
     kind = "bad" if over and verdict.state == "wait" else KINDS[verdict.state]
     dots = _dots(verdict, workload.object.get("status") or {}, "bad" if kind == "bad" else "wait")
     beside = autoscalers_beside(workload, manifest)
-    return WorkloadRow(ref, images, True, verdict.ready, verdict.wanted, dots, kind, verdict.why, beside)
+    return WorkloadRow(ref, shown, True, verdict.ready, verdict.wanted, dots, kind, verdict.why, beside)
 
 
 def _containers(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -297,6 +297,7 @@ def test_only_what_deciding_reads_is_kept():
     live["metadata"]["annotations"] |= {"slipway.dev/sequence": "4", "team": "shop"}
     kept = relevant(live)
     assert kept["status"] == live["status"]
+    assert kept["images"] == [live["spec"]["template"]["spec"]["containers"][0]["image"]]
     assert kept["spec"] == {n: v for n, v in live["spec"].items() if n not in {"template", "revisionHistoryLimit"}}
     assert kept["metadata"]["annotations"] == {
         "slipway.dev/sequence": "4",
