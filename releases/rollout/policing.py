@@ -101,6 +101,6 @@ def _words(policy: Policy) -> str:
 def _told(policies: Sequence[Policy]) -> str:
     fine = [policy for policy in policies if policy.state in ("accepted", "stored")]
     others = [policy for policy in policies if policy not in fine]
-    head = f"{len(fine)} of {len(policies)} in effect"
+    head = f"{len(fine)} of {len(policies)} in effect as written"
     # One object may have policies of two families with the same thing to say.
     return f"{head}; to be looked at: {'; '.join(dict.fromkeys(map(_words, others)))}" if others else head

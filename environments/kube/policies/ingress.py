@@ -15,10 +15,10 @@ PREFIX = "nginx.ingress.kubernetes.io/"
 TLS_TYPE = "kubernetes.io/tls"
 ISSUERS = ("cert-manager.io/cluster-issuer", "cert-manager.io/issuer")
 GONE = {
-    "upstream-max-fails": "ingress-nginx knows it no more since 0.21: a pod leaves by its readiness probe alone",
-    "upstream-fail-timeout": "ingress-nginx knows it no more since 0.21: a pod leaves by its readiness probe alone",
-    "secure-upstream": "ingress-nginx knows it no more: backend-protocol says it",
-    "secure-backends": "ingress-nginx knows it no more: backend-protocol says it",
+    "upstream-max-fails": "unknown to ingress-nginx since 0.21, where a pod leaves by its readiness probe alone",
+    "upstream-fail-timeout": "unknown to ingress-nginx since 0.21, where a pod leaves by its readiness probe alone",
+    "secure-upstream": "unknown to ingress-nginx, where backend-protocol says it",
+    "secure-backends": "unknown to ingress-nginx, where backend-protocol says it",
 }
 
 

@@ -83,7 +83,8 @@ def theirs(live: Portal, manifest: dict[str, Any]) -> None:
 def test_policies_are_read_back_and_kept_with_the_rollout(live: Portal) -> None:
     rollout = release(live, "1.0.0", service=SERVICE, breaker=breaker(), strict=STRICT)
     assert (rollout.phase, rollout.why) == (Phase.SUCCEEDED, "")
-    assert (step_of(rollout).label, step_of(rollout).why) == ("Verify 2 traffic policies", "2 of 2 in effect")
+    step = step_of(rollout)
+    assert (step.label, step.why) == ("Verify 2 traffic policies", "2 of 2 in effect as written")
     assert states(rollout) == {"circuit-breakers": "accepted", "mtls": "accepted"}
 
 

@@ -82,14 +82,16 @@ def test_a_plan_without_policies_has_no_step_for_them():
 def test_policies_in_effect_end_the_step_and_are_kept():
     paper = policed(policy("accepted"))
     assert paper.go().phase is Phase.SUCCEEDED
-    assert why(paper) == "1 of 1 in effect"
+    assert why(paper) == "1 of 1 in effect as written"
     assert paper.reads() == 1
 
 
 def test_a_policy_that_something_overrides_is_for_a_person_to_look_at():
     paper = policed(policy("accepted"), policy("overridden", "default is older"))
     assert paper.go().phase is Phase.SUCCEEDED
-    assert why(paper) == "1 of 2 in effect; to be looked at: PeerAuthentication shop/default: default is older"
+    assert (
+        why(paper) == "1 of 2 in effect as written; to be looked at: PeerAuthentication shop/default: default is older"
+    )
 
 
 @pytest.mark.parametrize("state", ["refused", "missing", "waiting"])
@@ -117,7 +119,7 @@ def test_a_mesh_that_says_nothing_does_not_hold_it_up_for_long():
     paper = policed(policy("stored", "the mesh has said nothing of it"))
     assert paper.go().phase is Phase.PROGRESSING
     assert paper.later(SILENCE + 0.1).phase is Phase.SUCCEEDED
-    assert why(paper) == "1 of 1 in effect"
+    assert why(paper) == "1 of 1 in effect as written"
 
 
 def test_an_ingress_without_a_controller_is_left_to_the_next_step():
@@ -125,7 +127,9 @@ def test_an_ingress_without_a_controller_is_left_to_the_next_step():
     paper.read[INGRESS.key] = {"kind": "Ingress", "metadata": {}, "status": SETTLED["object"]["status"]}
     paper.go()
     paper.later(SILENCE + 0.1)
-    assert why(paper).startswith("0 of 1 in effect; to be looked at: Ingress shop/web: no ingress controller")
+    assert why(paper).startswith(
+        "0 of 1 in effect as written; to be looked at: Ingress shop/web: no ingress controller"
+    )
 
 
 def test_the_reads_grow_apart():

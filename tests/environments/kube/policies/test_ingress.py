@@ -37,7 +37,7 @@ def test_annotations_that_ingress_nginx_dropped_are_to_be_looked_at():
         ingress(annotations=[("limit-rps", "10"), ("upstream-max-fails", "3"), ("upstream-fail-timeout", "30")])
     )
     assert found.state == "overridden"
-    assert found.note.startswith("upstream-max-fails and upstream-fail-timeout: ingress-nginx knows it no more")
+    assert found.note.startswith("upstream-max-fails and upstream-fail-timeout: unknown to ingress-nginx since")
 
 
 @pytest.mark.parametrize(
