@@ -144,6 +144,7 @@ def words(rollout: Rollout, label: str, track: str = "forward") -> str:
     return str(rollout.steps.get(track=track, label__startswith=label).why)
 
 
+@pytest.mark.timeout(480)
 def test_an_application_goes_to_flagger_is_released_refused_aborted_and_leaves_it_again(either):
     assert either.wait(release(either, "1.0.0", "1", "rolling"), seconds=LONG).phase == Phase.SUCCEEDED
 

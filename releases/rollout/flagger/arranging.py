@@ -98,6 +98,7 @@ def _hold(given: Arranging, wanted: Wanted) -> tuple[Held, Manifest] | None:
             given=given_over,
             replaced=replaced,
             scalers=(scaler.key,) if scaler else (),
+            route=route.to_json() if route else {},
             services=(ref_of(service, given.namespace).key,) if _lives(given, service) else (),
         ),
         own,

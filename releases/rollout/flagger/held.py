@@ -1,7 +1,7 @@
 """What a plan notes of one workload that Flagger holds: an entry of its `traffic`. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from environments.kube.objects import Ref
@@ -32,6 +32,8 @@ class Held:
     replaced: tuple[str, ...] = ()
     scalers: tuple[str, ...] = ()
     services: tuple[str, ...] = ()
+    route: Mapping[str, Any] = field(default_factory=dict)
+    """By what the requests are moved, as environments.kube.traffic.Route has it; {} where only Flagger knows."""
 
     @property
     def workload(self) -> str:
@@ -44,16 +46,18 @@ class Held:
     def to_json(self) -> dict[str, Any]:
         """Plain JSON, for from_json."""
         data = asdict(self)
-        data |= {"target": list(self.target), "canary": list(self.canary), "given": [list(ref) for ref in self.given]}
+        data |= {"target": list(self.target), "given": [list(ref) for ref in self.given], "route": dict(self.route)}
+        # Not "canary": by that name others know the Deployment of a canary.
+        data["resource"] = list(data.pop("canary"))
         lists = {name: list(data[name]) for name in ("hosts", "replaced", "scalers", "services")}
         return {"by": MARK, "workload": self.workload, **data, **lists}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Held":
         """What to_json gave."""
-        rest = {name: value for name, value in data.items() if name not in ("by", "workload")}
+        rest = {name: value for name, value in data.items() if name not in ("by", "workload", "resource")}
         tuples = {name: tuple(rest[name]) for name in ("hosts", "replaced", "scalers", "services")}
-        refs = {"target": Ref(*rest["target"]), "canary": Ref(*rest["canary"])}
+        refs = {"target": Ref(*rest["target"]), "canary": Ref(*data["resource"])}
         return cls(**{**rest, **tuples, **refs, "given": tuple(Ref(*ref) for ref in rest["given"])})
 
 

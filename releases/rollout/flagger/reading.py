@@ -9,6 +9,8 @@ from typing import Any, Literal
 from environments.kube.names import CONFIG_DIGEST
 from environments.kube.objects import Manifest
 from environments.kube.status import workload_status
+from releases.analysis.metrics import LATENCY, SUCCESS
+from releases.analysis.samples import Point
 
 UNDER_WAY = frozenset({"Waiting", "Progressing", "WaitingPromotion", "Promoting", "Finalising"})
 BEGINNING = frozenset({"", "Initializing", "Terminating", "Terminated"})
@@ -17,6 +19,15 @@ NOTICED = "New revision detected!"
 HALTED = "Halt "
 HALT = re.compile(r"^Halt |failed|not ready|error", re.IGNORECASE)
 PODS = ("name", "image", "command", "args", "ports", "resources", "livenessProbe", "readinessProbe", "startupProbe")
+FOUND = re.compile(r"^Halt \S+ advancement (.+?) ([\d.]+)(%|[a-zµ]+)? ([<>]) ([\d.]+)(?:%|[a-zµ]+)?$")
+MISSING = re.compile(r"^Halt advancement no values found for (?:\S+ )*?metric:? ?([\w-]+)")
+NAMES = {
+    "success rate": SUCCESS,
+    "request duration": LATENCY,
+    "request-success-rate": SUCCESS,
+    "request-duration": LATENCY,
+}
+MILLISECONDS = {"s": 1000.0, "m": 60_000.0}
 EXPLAINED = {
     "Waiting": "Flagger waits for a confirmation of one of its webhooks",
     "WaitingPromotion": "Flagger waits for a confirmation of one of its webhooks before it promotes",
@@ -158,6 +169,25 @@ def returned(stray: str, now: Sight) -> bool:
     if not now.settled or not now.same or now.primary != "done":
         return False
     return now.phase == "Failed" or (now.applied == now.promoted and now.applied != stray)
+
+
+def measured(now: Sight, workload: str) -> Point | None:
+    """What Flagger's last failed check had measured, where its words tell."""
+    words = next(iter(now.halts), "")
+    if found := FOUND.match(words):
+        name, value, unit, sign, limit = found.groups()
+        number, bound = float(value) * MILLISECONDS.get(unit or "", 1.0), float(limit)
+        low, high = (bound, None) if sign == "<" else (None, bound * MILLISECONDS.get(_unit(words), 1.0))
+        return Point(NAMES.get(name, name), workload, now.at, number, None, low, high, None, "fail", words)
+    if missing := MISSING.match(words):
+        name = NAMES.get(missing[1], missing[1])
+        return Point(name, workload, now.at, None, None, None, None, None, "inconclusive", words)
+    return None
+
+
+def _unit(words: str) -> str:
+    """The unit of the limit at the end of what Flagger said."""
+    return words.rstrip()[len(words.rstrip().rstrip("abcdefghijklmnopqrstuvwxyzµ")) :]
 
 
 def told(now: Sight) -> str:

@@ -1,13 +1,13 @@
 """The steps of a release through Flagger: give it the Canary, trigger it, follow it, and the way back. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from environments.kube.objects import Ref
 from releases.rollout.facts import Memory, View
 from releases.rollout.flagger.held import Held, held_by, target_at
-from releases.rollout.flagger.reading import Sight, outcome, returned, told
+from releases.rollout.flagger.reading import Sight, measured, outcome, returned, told
 from releases.rollout.flagger.wants import ApplyTemplate, Follow, HandBack, Tune
 from releases.rollout.steps import ApplyStep, Done, Fail, Judgement, PruneStep, Step, Wait, all_done, undone
 from releases.rollout.wants import Action, Apply, Prune, Scale
@@ -16,6 +16,7 @@ PERIOD = 2.0  # seconds between two looks at a Canary
 SETTLE = 3.0  # seconds after a template was applied in which Flagger may still be at work on the one before
 UNNOTICED = 60.0  # seconds beside Flagger's intervals after which it ought to have noticed a new template
 KEPT_FAULTS = 5
+BEFORE = "flagger"
 SKIP = {"skipAnalysis": True}
 SUSPEND = {"suspend": True}
 NOTHING: dict[str, Any] = {}
@@ -105,15 +106,15 @@ class TriggerStep(ApplyStep):
         return tuple(ApplyTemplate(target.ref, target.index) for target in self.targets(view))
 
     def remember(self, view: View) -> Memory:
-        kept = dict(view.kept)
+        before = dict(_before(view))
         for hold in held_in(view, self):
             found = view.slot("followed").get(hold.canary.key)
             if found and hold.target.key not in view.slot("applied"):
-                kept.setdefault(hold.canary.key, found)
-        return {**view.memory, "keep": kept}
+                before.setdefault(hold.canary.key, found)
+        return {**view.memory, "keep": {**view.kept, BEFORE: before}}
 
     def actions(self, view: View) -> tuple[Action, ...]:
-        unseen = [hold for hold in held_in(view, self) if hold.canary.key not in view.kept]
+        unseen = [hold for hold in held_in(view, self) if hold.canary.key not in _before(view)]
         return looks(view, unseen) or super().actions(view)
 
 
@@ -125,14 +126,13 @@ class FollowStep(Step):
     guards: ClassVar[bool] = True
 
     def remember(self, view: View) -> Memory:
-        """What Flagger's checks found fault with: its events go, and so would that."""
-        halts = dict(view.slot("halts"))
+        """The weights, and what Flagger's checks found fault with: its events go, and so would that."""
+        memory = view.memory
         for hold in held_in(view, self):
             seen = sight(view, hold)
-            if seen and seen.under_way and seen.halts:
-                known = [*halts.get(hold.canary.key, []), *reversed(seen.halts)]
-                halts[hold.canary.key] = list(dict.fromkeys(known))[-KEPT_FAULTS:]
-        return {**view.memory, "halts": halts}
+            if seen and seen.under_way:
+                memory = _noted(memory, hold, seen)
+        return memory
 
     def actions(self, view: View) -> tuple[Action, ...]:
         holds = held_in(view, self)
@@ -170,7 +170,7 @@ class FollowStep(Step):
         seen = sight(view, hold)
         if seen is None:
             return Wait("Flagger's Canary is being read", PERIOD)
-        before = Sight.from_json(view.kept.get(hold.canary.key, {}))
+        before = Sight.from_json(_before(view).get(hold.canary.key, {}))
         match outcome(before, seen):
             case "failed":
                 return Fail(_why_failed(seen))
@@ -195,6 +195,26 @@ class FollowStep(Step):
                 f"It last said: {next(iter(seen.events), 'nothing')}"
             )
         return Wait(f"Flagger looks at it every {hold.interval:.0f} s; it has not noticed the new version yet", PERIOD)
+
+
+def _before(view: View) -> Mapping[str, Any]:
+    """How Flagger's Canaries stood before they were triggered, by Ref.key."""
+    found: Mapping[str, Any] = view.kept.get(BEFORE) or {}
+    return found
+
+
+def _noted(memory: Memory, hold: Held, seen: Sight) -> Memory:
+    """The memory with the weight, and with a check that has failed since the look before."""
+    key, kept = hold.canary.key, memory.get("keep") or {}
+    weights = {**kept.get("weights", {}), hold.workload: seen.weight}
+    failed, halts = dict(memory.get("failed_checks") or {}), dict(memory.get("halts") or {})
+    noted = {**memory, "keep": {**kept, "weights": weights}}
+    point = measured(seen, hold.workload) if seen.failed > failed.get(key, 0) else None
+    if point:
+        noted["points"] = [*memory.get("points", ()), {**point.to_json(), "weight": seen.weight}]
+    failed[key] = seen.failed
+    halts[key] = list(dict.fromkeys([*halts.get(key, []), *reversed(seen.halts)]))[-KEPT_FAULTS:]
+    return {**noted, "failed_checks": failed, "halts": halts}
 
 
 def _going(seen: Sight) -> str:

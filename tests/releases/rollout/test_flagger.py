@@ -13,7 +13,7 @@ from releases.planning.objects import Wanted
 from releases.rollout.engine import absorb, decide
 from releases.rollout.facts import Facts, Work
 from releases.rollout.flagger.held import Held, given_over
-from releases.rollout.flagger.reading import Sight, outcome, returned, sight_of, told
+from releases.rollout.flagger.reading import Sight, measured, outcome, returned, sight_of, told
 from releases.rollout.flagger.resource import duration, patience, seconds_of, steps_of
 from releases.rollout.flagger.wants import ApplyTemplate, Follow, HandBack, Tune
 from releases.rollout.state import Record, State
@@ -449,6 +449,30 @@ def test_flaggers_words_about_an_earlier_revision_are_not_this_ones():
 def test_a_primary_with_another_image_is_another_version():
     other = but(DEPLOYMENT, template={"spec": {"containers": [{"name": "web", "image": "shop/web:1"}]}})
     assert not sight_of({"spec": {}}, DEPLOYMENT, other, []).same
+
+
+@pytest.mark.parametrize(
+    ("words", "point"),
+    [
+        ("Halt web.shop advancement success rate 69.17% < 99%", ("success-rate", 69.17, 99.0, None, "fail")),
+        ("Halt web.shop advancement request duration 812.5ms > 500ms", ("latency", 812.5, None, 500.0, "fail")),
+        ("Halt web.shop advancement request duration 1.5s > 1s", ("latency", 1500.0, None, 1000.0, "fail")),
+        ("Halt web.shop advancement queue-depth 12.00 > 5", ("queue-depth", 12.0, None, 5.0, "fail")),
+        (
+            "Halt advancement no values found for istio metric request-success-rate probably web.shop is not receiving",
+            ("success-rate", None, None, None, "inconclusive"),
+        ),
+        ("Halt web.shop advancement external check smoke failed Post: refused", None),
+    ],
+)
+def test_what_a_failed_check_had_measured_is_read_from_flaggers_words(words, point):
+    found = measured(Sight(events=(words,), at=7.0), "web")
+    if point is None:
+        assert found is None
+    else:
+        assert found is not None
+        assert (found.metric, found.canary, found.low, found.high, found.verdict) == point
+        assert (found.workload, found.at, found.why) == ("web", 7.0, words)
 
 
 # -- the steps ---------------------------------------------------------------------------------------------------------
