@@ -39,13 +39,12 @@ class CircuitBreakers(Family):
 def _ejects(outlier: Mapping[str, Any] | None) -> str:
     if outlier is None:
         return ""
-    counts = []
-    if (gateway := outlier.get("consecutiveGatewayErrors")) is not None:
-        counts.append(f"{gateway} consecutive gateway errors")
-    number = outlier.get("consecutive5xxErrors", 5 if not counts else None)
-    if number is not None:
-        counts.append(f"{number} consecutive errors")
-    counts = [words for words in counts if not words.startswith("0 ")]
+    # Envoy counts gateway errors where they are set, and any 5xx unless that is set to 0.
+    numbers = {
+        "consecutive gateway errors": outlier.get("consecutiveGatewayErrors", 0),
+        "consecutive errors": outlier.get("consecutive5xxErrors", 5),
+    }
+    counts = [f"{number} {noun}" for noun, number in numbers.items() if number]
     if not counts:
         return "ejects nobody for errors"
     words = f"ejects after {' or '.join(counts)} for {spoken(outlier.get('baseEjectionTime', '30s'))}"

@@ -59,8 +59,9 @@ def ingress(annotations=DOCUMENTED_INGRESS, **spec):
         ),
         (made("Telemetry", accessLogging=[{"disabled": True}]), "logs no access, for the whole namespace"),
         (
-            rule(policy={"outlierDetection": {"consecutiveGatewayErrors": 3, **OUTLIERS, "minHealthPercent": 40}}),
-            "ejects after 3 consecutive gateway errors for 30 s, at most 50 %, while 40 % are healthy",
+            rule(policy={"outlierDetection": {"consecutiveGatewayErrors": 3, "minHealthPercent": 40}}),
+            ("ejects after 3 consecutive gateway errors or 5 consecutive errors for 30 s, at most 10 %, "
+            "while 40 % are healthy"),
         ),
         (
             rule(policy={"outlierDetection": {"consecutive5xxErrors": 5, **OUTLIERS}}),
