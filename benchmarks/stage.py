@@ -48,7 +48,7 @@ class Stage:
 def stage(registry: str = "", kubeconfig: str = "", database: str = "") -> Iterator[Stage]:
     """A migrated portal, with Django set up in this process too. `database`: a URL, else SQLite."""
     with tempfile.TemporaryDirectory(prefix="slipway-benchmark-") as folder:
-        options = Options(_free_port(), Path(folder), kubeconfig, registry)
+        options = Options(free_port(), Path(folder), kubeconfig, registry, "")
         options.fresh_state()
         variables = settings(options, registry or "127.0.0.1:1")
         variables |= {"SLIPWAY_LOG_FORMAT": "json"} | ({"SLIPWAY_DATABASE_URL": database} if database else {})
@@ -60,7 +60,8 @@ def stage(registry: str = "", kubeconfig: str = "", database: str = "") -> Itera
             yield Stage(options, variables, processes)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """One of this machine's that nobody listens on."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
