@@ -106,7 +106,11 @@ def told(*objects: Manifest):
         (scaled(conditions=[]), "wait", "2 to 50 pods; KEDA has not looked at it yet"),
         (vpa(**bounds("cpu", "46m", "57m", "92m")), "hold", "only recommends: web cpu 777 % above"),
         (vpa(**bounds("cpu", "400m", "480m", "900m")), "good", "only recommends: the requests are about right"),
-        (vpa("Auto", **bounds("cpu", "1", "1500m", "4")), "hold", "sets requests and evicts pods for that: web cpu 67 % below"),
+        (
+            vpa("Auto", **bounds("cpu", "1", "1500m", "4")),
+            "hold",
+            "sets requests and evicts pods for that: web cpu 67 % below",
+        ),
         (vpa(), "wait", "only recommends: no recommendation yet"),
         (vpa(conditions=[says("NoPodsMatched", "True")]), "wait", "only recommends: no pod matches it yet"),
         (
