@@ -86,13 +86,20 @@ def _hold(state: State, work: Work, facts: Facts) -> Decision:
     halts, trouble = ready(view, (*_halts(view, step), *step.guard(view))), troubled(view)
     if halts and not isinstance(trouble, Fail):
         return Decision(state, facts.phase, actions=halts)
-    why = f"Paused in “{step.label}”; it goes on when somebody resumes it."
-    if asked := state.memory.get("asked"):
-        why = f"{asked} It goes on when somebody resumes or promotes it."
+    why = _paused(state, step, view)
     if isinstance(trouble, Wait | Fail):
         return Decision(state, facts.phase, f"{why} Standing still is not sure: {trouble.why}", due_in=5.0)
     due_in = GUARDED if step.guards else HEARTBEAT
     return Decision(state, facts.phase, why, due_in=due_in)
+
+
+def _paused(state: State, step: Step, view: View) -> str:
+    """Why it is paused, what stands meanwhile, and how it goes on."""
+    standing = step.standing(view)
+    stands = f" {standing}." if standing else ""
+    if asked := state.memory.get("asked"):
+        return f"{asked}{stands} It goes on when somebody resumes or promotes it."
+    return f"Paused in “{step.label}”; it goes on when somebody resumes it.{stands}"
 
 
 def _halts(view: View, step: Step) -> tuple[Action, ...]:

@@ -88,6 +88,10 @@ class Step:
         """What is to be done while the rollout is paused in this step: looks, nothing that changes anything."""
         return ()
 
+    def standing(self, view: View) -> str:  # noqa: ARG002
+        """What a person should know of the step while it is paused; "" for nothing."""
+        return ""
+
     def alarm(self, view: View) -> Fail | None:  # noqa: ARG002
         """What ends a pause in this step, by what the guard has seen."""
         return None

@@ -41,6 +41,9 @@ class GaugeStep(Step):
     def guard(self, view: View) -> tuple[Action, ...]:
         return (Read(WEB),) if self._due(view) else ()
 
+    def standing(self, view: View) -> str:
+        return f"the level is {view.memory['level']}" if view.memory.get("level") is not None else ""
+
     def alarm(self, view: View) -> Fail | None:
         level = view.memory.get("level")
         return Fail(f"{level} is more than 9") if level is not None and level > 9 else None
@@ -97,7 +100,8 @@ def test_a_paused_step_is_looked_after_and_its_alarm_ends_the_pause() -> None:
     paper = paper_at(3)
     paper.go()
     paper.say("pause")
-    assert paper.later(2.0).phase is Phase.PAUSED
+    assert paper.later(2.0).why == "Paused in “25 %”; it goes on when somebody resumes it. the level is 3."
+    assert paper.facts.phase is Phase.PAUSED
     paper.read[WEB.key] = {"level": 12}
     assert paper.later(2.0).phase is Phase.ROLLED_BACK
 
