@@ -15,6 +15,7 @@ from environments.manifests.render import tracking_of
 from releases.errors import PlanRefused
 from releases.planning.objects import Wanted
 from releases.rollout.flagger.held import Held
+from releases.rollout.flagger.policy import left_behind
 from releases.rollout.flagger.resource import (
     API_VERSION,
     KIND,
@@ -22,6 +23,7 @@ from releases.rollout.flagger.resource import (
     canary_of,
     interval_of,
     patience,
+    policy_of,
     service_left,
     threshold_of,
 )
@@ -54,8 +56,17 @@ def arrange(given: Arranging) -> Arrangement:
         for each in given.objects
         if each.stage == "workloads" and each.ref not in {hold.target for hold, _ in holds}
     ]
-    objects = _objects(given, holds)
-    return Arrangement(objects, tuple(hold.to_json() for hold, _ in holds), _notes([hold for hold, _ in holds], rolled))
+    notes = (*_notes([hold for hold, _ in holds], rolled), *_lost(given, [hold for hold, _ in holds]))
+    return Arrangement(_objects(given, holds), tuple(hold.to_json() for hold, _ in holds), notes)
+
+
+def _lost(given: Arranging, holds: Sequence[Held]) -> tuple[tuple[str, str], ...]:
+    """What of the mesh's policies does not hold for the Services that Flagger makes."""
+    manifests = [each.manifest for each in given.objects]
+    routes = [Route.from_json(hold.route) for hold in holds if hold.route]
+    fields = [(each.workload, left_behind(policy_of(manifests, each))) for each in routes if each.router == "istio"]
+    words = "; ".join(f"{workload}: {', '.join(names)}" for workload, names in fields if names)
+    return (("Without effect, since Flagger's Canary has no such field", words),) if words else ()
 
 
 def _again(given: Arranging) -> Arrangement:

@@ -7,6 +7,7 @@ from typing import Any
 from environments.kube.objects import Manifest, Ref
 from environments.kube.traffic import Route
 from releases.errors import PlanRefused
+from releases.rollout.flagger.policy import carried
 
 API_VERSION = "flagger.app/v1beta1"
 KIND = "Canary"
@@ -211,11 +212,17 @@ def _leads_to(host: str, route: Route) -> bool:
     return host.partition(".")[0] in route.sides
 
 
-def _policy(beside: Sequence[Manifest], route: Route) -> dict[str, Any]:
-    """The mesh's policy for the Service: Flagger routes to Services of its own, for which it would not hold."""
+def policy_of(beside: Sequence[Manifest], route: Route) -> Mapping[str, Any]:
+    """The mesh's policy for the workload's Service; {} for none."""
     rules = (each for each in beside if each.get("kind") == "DestinationRule")
     found = next((each for each in rules if _leads_to(str(each["spec"].get("host", "")), route)), None)
-    policy = (found or {}).get("spec", {}).get("trafficPolicy")
+    policy: Mapping[str, Any] = (found or {}).get("spec", {}).get("trafficPolicy") or {}
+    return policy
+
+
+def _policy(beside: Sequence[Manifest], route: Route) -> dict[str, Any]:
+    """Flagger routes to Services of its own, for which the Service's policy would not hold."""
+    policy = carried(policy_of(beside, route))
     return {"trafficPolicy": policy} if policy else {}
 
 

@@ -190,15 +190,19 @@ def test_flaggers_own_route_is_neither_applied_nor_removed_and_another_is_replac
 
 
 def test_a_mesh_policy_follows_to_the_services_that_flagger_makes():
-    policy = {"outlierDetection": {"consecutive5xxErrors": 5}}
+    pool = {"http": {"http2MaxRequests": 100}}
+    policy = {"outlierDetection": {"consecutive5xxErrors": 5}, "connectionPool": pool}
+    written = {**policy, "connectionPool": {**pool, "tcp": {"maxConnections": 100}}, "tunnel": {}}
     rule = {
         "apiVersion": "networking.istio.io/v1",
         "kind": "DestinationRule",
         "metadata": {"name": "web", "namespace": SHOP},
-        "spec": {"host": "web.shop.svc.cluster.local", "trafficPolicy": policy},
+        "spec": {"host": "web.shop.svc.cluster.local", "trafficPolicy": written},
     }
-    canary = made(arranged(DEPLOYMENT, SERVICE, ROUTE, rule), "Canary")
-    assert canary["spec"]["service"]["trafficPolicy"] == policy
+    result = arranged(DEPLOYMENT, SERVICE, ROUTE, rule)
+    assert made(result, "Canary")["spec"]["service"]["trafficPolicy"] == policy
+    notes = dict(result.notes)
+    assert notes["Without effect, since Flagger's Canary has no such field"] == "web: connectionPool.tcp, tunnel"
 
 
 def test_an_ingress_stays_and_is_named():
