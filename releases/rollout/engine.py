@@ -243,7 +243,10 @@ def _remember(memory: Memory, outcome: Outcome, now: float) -> Memory:
 
 
 def _put(memory: Memory, action: Action, result: Memory) -> Memory:
-    return {**memory, action.slot: {**memory.get(action.slot, {}), action.key: result}}
+    memory = {**memory, action.slot: {**memory.get(action.slot, {}), action.key: result}}
+    kept = memory.get("keep") or {}
+    added = {name: {**kept.get(name, {}), **values} for name, values in action.keeps(result).items()}
+    return {**memory, "keep": {**kept, **added}} if added else memory
 
 
 def _looked(memory: Memory, outcome: Outcome, now: float) -> Memory:

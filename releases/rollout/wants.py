@@ -19,6 +19,10 @@ class Action:
     def key(self) -> str:
         return ""
 
+    def keeps(self, result: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:  # noqa: ARG002
+        """What of its result outlives the step, under "keep": name → key → value."""
+        return {}
+
 
 @dataclass(frozen=True)
 class OnObject(Action):

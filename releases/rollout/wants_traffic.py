@@ -1,7 +1,8 @@
 """What a step may want done to requests: weights written and read, sides measured, autoscalers held. Data only."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from environments.kube.traffic import Route, Testers
 from releases.analysis.metrics import Metric
@@ -20,6 +21,11 @@ class OnRoute(Action):
     @property
     def key(self) -> str:
         return self.route.workload
+
+    def keeps(self, result: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+        """The share as it was read back, for the screens; none where it cannot be told."""
+        weight = result.get("weight", -1)
+        return {"weights": {self.route.workload: weight}} if weight >= 0 else {}
 
 
 @dataclass(frozen=True)

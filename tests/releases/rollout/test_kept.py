@@ -1,0 +1,34 @@
+"""What of an action's result outlives its step: the share of the requests, for the screens."""
+
+import pytest
+
+from environments.kube.traffic import Route
+from releases.rollout.engine import absorb
+from releases.rollout.state import State
+from releases.rollout.wants import Action, Outcome
+from releases.rollout.wants_traffic import ClearRoute, ReadWeight, SetWeight
+
+WEB = Route(router="istio", namespace="shop", workload="web", service="web", stable="web", canary="web-canary")
+READ = {"accepted": True, "why": "", "manager": "slipway-traffic", "ours": True, "at": 10.0}
+
+
+def shares(state: State) -> object:
+    return state.next().memory.get("keep", {}).get("weights")
+
+
+@pytest.mark.parametrize("action", [SetWeight(WEB, 10.0, 25), ReadWeight(WEB, 10.0), ClearRoute(WEB, 10.0)])
+def test_the_share_that_was_read_back_outlives_the_step(action: Action) -> None:
+    state = absorb(State(), [Outcome(action, {**READ, "weight": 25})], 10.0)
+    assert shares(state) == {"web": 25}
+
+
+def test_a_share_that_cannot_be_told_leaves_the_last_one() -> None:
+    state = absorb(State(), [Outcome(SetWeight(WEB, 10.0, 25), {**READ, "weight": 25})], 10.0)
+    state = absorb(state, [Outcome(ReadWeight(WEB, 11.0), {**READ, "weight": -1})], 11.0)
+    assert shares(state) == {"web": 25}
+
+
+def test_what_else_was_kept_stays() -> None:
+    state = State(memory={"keep": {"began": {"web": {"at": 5.0}}, "weights": {"api": 5}}})
+    state = absorb(state, [Outcome(SetWeight(WEB, 10.0, 0), {**READ, "weight": 0})], 10.0)
+    assert state.memory["keep"] == {"began": {"web": {"at": 5.0}}, "weights": {"api": 5, "web": 0}}
