@@ -13,14 +13,17 @@ from releases.analysis.judge import amount
 from releases.analysis.samples import Point
 from releases.analysis.scales import Scale, clock, tick_text, ticks, time_ticks, value_range
 
-WIDTH, HEIGHT = 640, 226
-LEFT, RIGHT, TOP, BOTTOM = 50.0, 628.0, 48.0, 182.0
+WIDTH, HEIGHT = 400, 226
+"""As wide as a phone, so that its words can be read there; a wide screen shows two beside each other."""
+LEFT, RIGHT, TOP, BOTTOM = 46.0, 392.0, 48.0, 182.0
 LANE, AXIS, LEGEND, LABELS = 194.0, 218.0, 13.0, 20.0
 """Heights: of the marks below the plot, of the times, of the legend, and the room for labels above the plot."""
+MARK_LEGEND, MARK_ROOM = 238.0, 18.0
+"""Height of the legend of marks, and the room that it takes where there is one."""
 SHORTEST = 30.0
 """Seconds that the time axis has at least."""
 CROWDED = 90
-LETTER = 6.6
+LETTER = 7.0
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 MARKS = {"inconclusive": "M0-4.5 4.5 0 0 4.5-4.5 0z", "error": "M0-4.5 4.8 4-4.8 4z"}
 CROSS = "M-4-4 4 4M4-4-4 4"
@@ -94,7 +97,8 @@ class _Drawing:
         drawn = [v for p in points for v in (p.canary, p.stable, p.low, p.high) if v is not None]
         self._y = Scale(*value_range(drawn, unit), BOTTOM, TOP)
         self._svg = Element("svg", {"xmlns": "http://www.w3.org/2000/svg", "class": "chart", "role": "img"})
-        self._svg.set("viewBox", f"0 0 {WIDTH} {HEIGHT}")
+        room = MARK_ROOM if self._marks() else 0
+        self._svg.set("viewBox", f"0 0 {WIDTH} {HEIGHT + room:.0f}")
         _texted(self._svg, "title", title)
         _texted(self._svg, "desc", describe(points, unit))
 
@@ -175,27 +179,32 @@ class _Drawing:
         _texted(mark, "title", f"{clock(point.at - self._start)} {VERDICTS[point.verdict]}: {point.why}")
 
     def _legend(self) -> None:
-        x = LEFT
-        for name, words in self._entries():
-            if name in MARKS:
-                self._add("path", f"chart-{name}", d=MARKS[name], transform=f"translate({x + 8:.1f} {LEGEND - 4:.1f})")
-            elif name == "fail":
-                self._add("path", "chart-fail", d=CROSS, transform=f"translate({x + 8:.1f} {LEGEND - 4:.1f})")
-            else:
-                self._add("path", f"chart-{name}", d=f"M{x:.1f} {LEGEND - 4:.1f}h16")
-            self._words(x + 21, LEGEND, words, "chart-name")
-            x += 21 + len(words) * LETTER + 16
+        self._legend_row(LEGEND, self._lines())
+        self._legend_row(MARK_LEGEND, self._marks())
 
-    def _entries(self) -> Iterator[tuple[str, str]]:
+    def _legend_row(self, y: float, entries: Iterable[tuple[str, str]]) -> None:
+        x = LEFT
+        for name, words in entries:
+            place = f"translate({x + 8:.1f} {y - 4:.1f})"
+            if name in MARKS or name == "fail":
+                self._add("path", f"chart-{name}", d=MARKS.get(name, CROSS), transform=place)
+            else:
+                self._add("path", f"chart-{name}", d=f"M{x:.1f} {y - 4:.1f}h16")
+            self._words(x + 21, y, words, "chart-name")
+            x += 21 + len(words) * LETTER + 14
+
+    def _lines(self) -> list[tuple[str, str]]:
         points = self._points
         shown = {
             "canary": any(point.canary is not None for point in points),
             "stable": any(point.stable is not None for point in points),
             "limit": any(point.low is not None or point.high is not None for point in points),
         }
-        yield from ((name, name) for name, there in shown.items() if there)
-        found = {point.verdict for point in points}
-        yield from ((verdict, words) for verdict, words in LEGENDS.items() if verdict in found)
+        return [(name, name) for name, there in shown.items() if there]
+
+    def _marks(self) -> list[tuple[str, str]]:
+        found = {point.verdict for point in self._points}
+        return [(verdict, words) for verdict, words in LEGENDS.items() if verdict in found]
 
 
 LEGENDS = {"fail": "failed", "inconclusive": "inconclusive", "error": "not measured"}

@@ -48,7 +48,7 @@ BAD = (
 def test_it_is_an_image_with_a_name_and_a_description() -> None:
     svg = drawn(*BAD)
 
-    assert (svg.get("role"), svg.get("viewBox")) == ("img", "0 0 640 226")
+    assert (svg.get("role"), svg.get("viewBox")) == ("img", "0 0 400 244")
     assert [(child.tag, child.text) for child in svg[:2]] == [
         (f"{SVG}title", "success-rate of web"),
         (f"{SVG}desc", describe(BAD, "%")),
@@ -113,7 +113,7 @@ def test_the_weights_are_bands_with_labels() -> None:
     bands = all_of(svg, "chart-band-0") + all_of(svg, "chart-band-1")
 
     assert texts(svg, "chart-weight") == ["5 %", "50 %"], "a band too narrow for its label has none"
-    assert sum(float(band.get("width", 0)) for band in bands) == pytest.approx(578.0, abs=0.3)
+    assert sum(float(band.get("width", 0)) for band in bands) == pytest.approx(346.0, abs=0.3)
 
 
 def test_time_counts_from_the_start_that_is_given() -> None:
