@@ -22,7 +22,7 @@ def main(wanted: dict[str, Any]) -> dict[str, Any]:
     from releases.models import Application, WebhookSource
 
     users = seed.people()
-    seed.environments(wanted["kubeconfig"])
+    seed.environments(wanted["kubeconfig"], "")
     webhooks = {}
     for application in seed.applications(Path(wanted["demo"])):
         references = images.references(Path(wanted["demo"]) / application.name, wanted["registry"], "{version}")

@@ -185,7 +185,7 @@ def until(found: Callable[[], T | None], seconds: float = PATIENCE, why: Callabl
 @contextmanager
 def portal(folder: Path, place: Place | None, *, shops: int = 0, pushed: Sequence[Path] = ()) -> Iterator[Portal]:
     """A portal in `folder` on a place of its own, or on one that is there; with so many small applications."""
-    options = Options(free_port(), folder, "", "")
+    options = Options(free_port(), folder, "", "", "")
     options.fresh_state()
     with Processes(options.state) as processes:
         there = place or _sandbox(processes, options.state)
