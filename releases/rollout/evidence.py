@@ -16,7 +16,7 @@ from releases.analysis.tally import Outcome, Tally
 from releases.rollout.facts import Memory, View
 from releases.rollout.wants_traffic import Measure
 
-SHORTEST_WINDOW = 10.0  # seconds: a shorter one has too few scrapes in it to tell a rate
+SHORTEST_WINDOW = 5.0  # seconds: a shorter one has too few scrapes in it to tell a rate
 SHORT_NAMES = {SUCCESS: "success rate", LATENCY: "p99"}
 
 
@@ -25,7 +25,8 @@ class Evidence:
     """What is measured of the workloads behind `routes` while the canary's side gets `weight` % of their requests.
 
     `since`: when it began to get them, in seconds since the epoch; nothing is measured before that. `alone`: there is
-    nothing beside it that gets requests.
+    nothing beside it that gets requests. `began`: when this version got its first requests: what was measured before
+    is of another one that bore the same names.
     """
 
     metrics: tuple[Metric, ...]
@@ -33,14 +34,22 @@ class Evidence:
     weight: int
     since: float | None
     alone: bool = False
+    began: float | None = None
 
     @classmethod
-    def of(cls, settings: Mapping[str, Any], routes: Iterable[Route], weight: int, since: float | None) -> "Evidence":
+    def of(
+        cls,
+        settings: Mapping[str, Any],
+        routes: Iterable[Route],
+        weight: int,
+        since: float | None,
+        began: float | None = None,
+    ) -> "Evidence":
         """From a step's settings: "metrics", a list of Metric's JSON, and "alone"."""
         metrics = tuple(Metric.from_json(each) for each in settings.get("metrics", ()))
         if weight >= 100:
             metrics = _without_comparisons(metrics)
-        return cls(metrics, tuple(routes), weight, since, bool(settings.get("alone")))
+        return cls(metrics, tuple(routes), weight, since, bool(settings.get("alone")), began)
 
     def taken_in(self, memory: Memory) -> Memory:
         """The memory with every new sample judged and counted."""
@@ -77,18 +86,22 @@ class Evidence:
         if since is None:
             return ()
         return tuple(
-            Measure(route, now, metric, self._window(metric, now - since), self.alone)
+            Measure(route, now, metric, self._window(metric, now), self.alone)
             for route in self.routes
             for metric in self.metrics
             if now >= self._next(view.memory, route, metric)
         )
 
-    def _window(self, metric: Metric, elapsed: float) -> float:
-        return min(metric.window, max(elapsed, SHORTEST_WINDOW))
+    def _window(self, metric: Metric, now: float) -> float:
+        assert self.since is not None
+        known = now - self.since if self.began is None else now - self.began
+        return min(metric.window, max(now - self.since, min(known, SHORTEST_WINDOW)))
 
     def _next(self, memory: Memory, route: Route, metric: Metric) -> float:
         last = memory.get("last", {}).get(f"{route.workload} {metric.name}")
-        return float(last["at"] if last else self.since or 0.0) + metric.interval
+        since = self.since or 0.0
+        first = max(since + metric.interval, (since if self.began is None else self.began) + SHORTEST_WINDOW)
+        return float(last["at"]) + metric.interval if last else first
 
     def next_in(self, view: View) -> float | None:
         """Seconds until the next measurement; None where nothing is measured."""

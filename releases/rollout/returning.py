@@ -1,9 +1,9 @@
 """The steps by which requests come back to stable, on the way forward and on the way back. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import ceil
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from environments.kube.traffic import NOBODY
 from releases.rollout.facts import Target, View
@@ -14,6 +14,8 @@ from releases.rollout.wants_traffic import ClearRoute, ReadWeight, ReleaseFloor,
 from releases.rollout.waves import WaveStep
 from releases.rollout.weighing import MovesRequests
 from releases.rollout.weights import LOOK_SOON, Weights
+
+TAKEN_UP = 10.0  # seconds within which a router usually takes a route up
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class OffStep(MovesRequests):
 
     def actions(self, view: View) -> tuple[Action, ...]:
         weights = self._weights(view)
-        moves = () if weights.are_met(view) else (*weights.write(view), *weights.look(view))
+        moves = () if self._is_off(view, weights) else (*weights.write(view), *weights.look(view))
         return (*moves, *undone(view, self._sizes(view)))
 
     def _sizes(self, view: View) -> list[Scale]:
@@ -37,7 +39,7 @@ class OffStep(MovesRequests):
 
     def verdict(self, view: View) -> Judgement:
         weights = self._weights(view)
-        if weights.are_met(view):
+        if self._is_off(view, weights):
             return Done(self._done(view))
         if timed_out(view):
             return Fail(weights.waits_for(view))
@@ -46,6 +48,10 @@ class OffStep(MovesRequests):
     def _weights(self, view: View) -> Weights:
         taken = tuple(each for each in self.moved(view) if began(view, each) and each.key not in view.written)
         return Weights(taken, 0, NOBODY)
+
+    def _is_off(self, view: View, weights: Weights) -> bool:
+        """A router that does not take it up, for whatever else is wrong with the route, holds nothing up for long."""
+        return weights.are_met(view) or (view.spent >= TAKEN_UP and weights.are_stored(view))
 
     def _done(self, view: View) -> str:
         later = [each.workload for each in self.moved(view) if each.key in view.written]
@@ -85,7 +91,7 @@ class ReturnStep(MovesRequests):
     def _move(self, view: View, each: Moved) -> SetWeight | None:
         weight = self._weight(view, each)
         written = view.slot("weighed").get(each.workload)
-        if written and written["wanted"] <= weight and (written["accepted"] or not _is_due(view, written["at"])):
+        if written and written["wanted"] <= weight and (_is_settled(each, written) or not _is_due(view, written["at"])):
             return None
         return SetWeight(each.route, view.facts.now, weight, NOBODY)
 
@@ -100,7 +106,7 @@ class ReturnStep(MovesRequests):
 
     def _is_back(self, view: View, each: Moved) -> bool:
         found = view.slot("weighed").get(each.workload)
-        return bool(found and found["wanted"] == 0 and found["accepted"] and found["weight"] <= 0)
+        return bool(found and found["wanted"] == 0 and _is_settled(each, found))
 
     def _told(self, view: View, each: Moved) -> str:
         ready, wanted = stable_ready(view, each), stable_size(view, each)
@@ -189,6 +195,12 @@ def began(view: View, each: Moved) -> bool:
 
 def keys(moved: Iterable[Moved]) -> frozenset[str]:
     return frozenset(each.key for each in moved)
+
+
+def _is_settled(each: Moved, found: Mapping[str, Any]) -> bool:
+    """Whether what was read back after a write is what was written; shares by pods follow a little later."""
+    by_pods = each.coarse and found["wanted"] > 0
+    return bool(found["accepted"] and (by_pods or found["weight"] <= found["wanted"]))
 
 
 def _is_due(view: View, at: float) -> bool:

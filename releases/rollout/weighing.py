@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from environments.kube.traffic import NOBODY, Testers
+from environments.kube.traffic import NOBODY, Route, Testers
 from releases.rollout.evidence import Evidence
 from releases.rollout.facts import Memory, Target, View
 from releases.rollout.moves import Moved, moved, stable_ready, stable_size, target_of, timed_out
@@ -133,7 +133,7 @@ class WeightStep(MovesRequests):
         weights = self._weights(view)
         memory = weights.with_changes(replace(view, memory=memory))
         if memory.get("since") is None and weights.are_met(replace(view, memory=memory)):
-            memory = {**memory, "since": view.facts.now}
+            memory = self._begun(view, {**memory, "since": view.facts.now})
         return {**memory, "content": self._is_content(replace(view, memory=memory))}
 
     def actions(self, view: View) -> tuple[Action, ...]:
@@ -247,7 +247,14 @@ class WeightStep(MovesRequests):
 
     def _evidence(self, view: View) -> Evidence:
         routes = [each.route for each in self.moved(view)]
-        return Evidence.of(self.settings, routes, self._weight, view.memory.get("since"))
+        began = max((_began(view, each) for each in routes), default=0.0)
+        return Evidence.of(self.settings, routes, self._weight, view.memory.get("since"), began or None)
+
+    def _begun(self, view: View, memory: Memory) -> Memory:
+        """When the version got its first requests, for the steps that follow as well."""
+        kept = memory.get("keep") or {}
+        began = {each.workload: {"at": memory["since"]} for each in self.moved(view)} | kept.get("began", {})
+        return {**memory, "keep": {**kept, "began": began}}
 
     def _may_move(self, view: View, judged: list[Judged]) -> bool:
         """Whether the canary can take its share; once it has it, that is the measurements' business."""
@@ -286,6 +293,10 @@ def reads_of_stable(view: View, moved: Iterable[Moved]) -> tuple[Action, ...]:
         return ()
     found = (target_of(view.work, each.key) for each in moved)
     return tuple(Read(target.ref) for target in found if target and read_due(view, target, READ_STABLE))
+
+
+def _began(view: View, route: Route) -> float:
+    return float(view.kept.get("began", {}).get(route.workload, {"at": 0.0})["at"])
 
 
 def _version(view: View) -> str:

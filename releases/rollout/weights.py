@@ -15,7 +15,7 @@ from releases.rollout.wants import Action
 from releases.rollout.wants_traffic import ReadWeight, SetWeight
 
 LOOK_EVERY = 5.0  # seconds between two looks at weights that nobody should change
-LOOK_SOON = 1.0  # while a router takes its time to take them up
+LOOK_SOON = 0.3  # while a router takes its time to take them up
 MAY_CHANGE = 1
 """How often a weight that somebody else has set is put right before a person is asked."""
 
@@ -55,6 +55,11 @@ class Weights:
         """Whether every route has the weight, and its router has taken it up."""
         newest = [(each, self._newest(view, each)) for each in self.moved]
         return all(found is not None and self._is_met(each, found) for each, found in newest)
+
+    def are_stored(self, view: View) -> bool:
+        """Whether every route has the weight, taken up or not."""
+        newest = [(each, self._newest(view, each)) for each in self.moved]
+        return all(found is not None and self._is_met(each, {**found, "accepted": True}) for each, found in newest)
 
     def waits_for(self, view: View) -> str:
         """What the routes wait for, in words."""

@@ -40,17 +40,54 @@ def prometheus_of(sandbox: Sandbox | None, folder: Path) -> Iterator[str]:
 
 def istio(rate: int = RATE) -> str:
     """11.5.2, with requests."""
-    traffic = f'annotations: {{test.slipway/rps: "{rate}"}}'
-    return documents.ISTIO.replace("  name: agent-service\n", f"  name: agent-service\n  {traffic}\n", 1)
+    return _with_requests(documents.ISTIO, rate)
 
 
-def files(colour: str = "blue", routes: str = "", replicas: int = 3, **more: str) -> dict[str, str]:
-    """The bundle: agent-service, what it reads, its Service and how requests come to it."""
+def nginx(rate: int = RATE) -> str:
+    """11.6.2, with requests to the agents."""
+    path = '    test.slipway/path: "/api/agents"'
+    requests = f'  annotations:\n    test.slipway/rps: "{rate}"\n{path}\n'
+    return documents.INGRESS.replace("  annotations:\n", requests).replace("  namespace: ai-workflow-prod\n", "")
+
+
+def gateway(rate: int = RATE) -> str:
+    """An HTTPRoute, with requests."""
+    return documents.HTTP_ROUTE.replace(
+        "  name: agent-service\n", _named(rate, '    test.slipway/path: "/api/agents"'), 1
+    )
+
+
+def service_alone(rate: int = RATE) -> str:
+    """The Service alone, with requests."""
+    wanted = f'metadata: {{name: agent-service, annotations: {{test.slipway/rps: "{rate}"}}}}'
+    return documents.SERVICE.replace("metadata: {name: agent-service}", wanted)
+
+
+def public_gateway(namespace: str) -> dict[str, Any]:
+    """What an administrator has put there."""
+    spec = {"gatewayClassName": "edge", "listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}]}
+    metadata = {"name": "public", "namespace": namespace}
+    return {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway", "metadata": metadata, "spec": spec}
+
+
+def _with_requests(text: str, rate: int) -> str:
+    return text.replace("  name: agent-service\n", _named(rate), 1)
+
+
+def _named(rate: int, more: str = "") -> str:
+    return f'  name: agent-service\n  annotations:\n    test.slipway/rps: "{rate}"\n' + (f"{more}\n" if more else "")
+
+
+def files(
+    colour: str = "blue", routes: str | None = None, service: str = documents.SERVICE, replicas: int = 3, **more: str
+) -> dict[str, str]:
+    """The bundle: agent-service, what it reads, its Service and how requests come to it; `routes` "" for no more."""
+    routes = istio() if routes is None else routes
     return {
         "base/config.yaml": config(COLOUR=colour),
         "base/agent.yaml": deployment("agent-service", IMAGE, replicas=replicas),
-        "base/service.yaml": documents.SERVICE,
-        "base/routes.yaml": routes or istio(),
+        "base/service.yaml": service,
+        **({"base/routes.yaml": routes} if routes else {}),
         **{f"base/{name}.yaml": text for name, text in more.items()},
     }
 

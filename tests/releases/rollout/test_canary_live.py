@@ -10,7 +10,18 @@ from environments.kube.objects import Ref
 from environments.sandbox import Sandbox
 from releases.models import Measurement, Rollout, Step
 from releases.states import Phase
-from tests.releases.rollout.canaries import files, prometheus_of, release, told, verdicts
+from tests.environments.kube.traffic import documents
+from tests.releases.rollout.canaries import (
+    files,
+    gateway,
+    nginx,
+    prometheus_of,
+    public_gateway,
+    release,
+    service_alone,
+    told,
+    verdicts,
+)
 from tests.releases.rollout.live import Place, Portal, portal, real_place, sandbox_place
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
@@ -65,7 +76,7 @@ def weights(live: Portal) -> list[tuple[str, int]]:
 
 def test_a_good_release_goes_up_by_evidence_and_is_promoted(live: Portal) -> None:
     started(live)
-    rollout = live.wait(release(live, "1.1.0", bundle=files("green")), seconds=120)
+    rollout = live.wait(release(live, "1.1.0", bundle=files("green")), seconds=60)
     assert rollout.phase == Phase.SUCCEEDED, told(rollout)
     assert set(verdicts(rollout)) <= {"pass", "inconclusive"}
     assert verdicts(rollout)["pass"] >= 12
@@ -75,10 +86,32 @@ def test_a_good_release_goes_up_by_evidence_and_is_promoted(live: Portal) -> Non
 
 def test_a_bad_release_is_taken_back_by_its_metrics_within_a_second(live: Portal) -> None:
     started(live)
-    rollout = live.wait(release(live, "1.3.0", bundle=files("green")), Phase.ROLLED_BACK, seconds=120)
+    rollout = live.wait(release(live, "1.3.0", bundle=files("green")), Phase.ROLLED_BACK, seconds=50)
     failed = Measurement.objects.filter(rollout=rollout, verdict="fail").earliest("at")
     off = Step.objects.get(rollout=rollout, track="back", index=0)
     assert off.why == "0 % read back for agent-service"
     assert off.finished_at
     assert off.finished_at.timestamp() - failed.at < 1.0
     assert is_gone(live, ("apps/v1", "Deployment"), ("v1", "Service"))
+
+
+AUTH = documents.SERVICE.replace("agent-service", "auth-service")
+ROUTERS: dict[str, dict[str, str]] = {
+    "nginx": {"routes": nginx()},
+    "gateway": {"routes": gateway(), "auth": AUTH},
+    "service": {"routes": "", "service": service_alone()},
+}
+
+
+@pytest.mark.parametrize("router", ROUTERS)
+def test_each_router_moves_requests_up_and_all_of_them_back(live: Portal, router: str) -> None:
+    if router == "gateway":
+        live.gateway.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": live.namespace}})
+        live.gateway.create(public_gateway(live.namespace))
+    started(live, **ROUTERS[router])
+    bad = live.wait(release(live, "1.3.0", bundle=files("green", **ROUTERS[router])), Phase.ROLLED_BACK, seconds=50)
+    assert "success-rate failed" in bad.why
+    good = live.wait(release(live, "1.1.0", bundle=files("green", **ROUTERS[router])), seconds=60)
+    assert good.phase == Phase.SUCCEEDED, "\n".join(told(good))
+    assert verdicts(good)["pass"] >= 12
+    assert is_gone(live, ("apps/v1", "Deployment"), ("v1", "Service"), ("networking.k8s.io/v1", "Ingress"))

@@ -17,8 +17,9 @@ BESIDE = Metric.from_json({"template": "latency", "compare": "higher-is-worse"})
 SINCE = 1000.0
 
 
-def evidence(*metrics: Metric, weight: int = 25) -> Evidence:
-    return Evidence.of({"metrics": [each.to_json() for each in metrics or (RATE,)]}, [WEB], weight, SINCE)
+def evidence(*metrics: Metric, weight: int = 25, began: float = SINCE) -> Evidence:
+    settings = {"metrics": [each.to_json() for each in metrics or (RATE,)]}
+    return Evidence.of(settings, [WEB], weight, SINCE, began)
 
 
 def view(now: float, memory: dict[str, Any]) -> View:
@@ -30,11 +31,34 @@ def with_sample(memory: dict[str, Any], at: float, value: float | None, requests
     return evidence().taken_in({**memory, "measured": {"web success-rate": sample.to_json()}})
 
 
-@pytest.mark.parametrize(("now", "window"), [(1009.0, None), (1010.0, 10.0), (1030.0, 30.0), (1500.0, 60.0)])
+@pytest.mark.parametrize(
+    ("began", "now", "window"),
+    [
+        (SINCE, 1009.0, None),
+        (SINCE, 1010.0, 10.0),
+        (SINCE, 1030.0, 30.0),
+        (SINCE, 1500.0, 60.0),
+        (990.0, 1010.0, 10.0),
+    ],
+)
 def test_a_measurement_is_due_after_an_interval_and_looks_back_to_where_the_weight_was_set(
-    now: float, window: float | None
+    began: float, now: float, window: float | None
 ) -> None:
-    due = evidence().due(view(now, {}))
+    due = evidence(began=began).due(view(now, {}))
+    assert [each.window for each in due] == ([] if window is None else [window])
+
+
+QUICK = Metric.from_json({"template": "success-rate", "interval": 2})
+
+
+@pytest.mark.parametrize(
+    ("began", "now", "window"),
+    [(SINCE, 1002.0, None), (SINCE, 1005.0, 5.0), (900.0, 1002.0, 5.0), (998.0, 1003.0, 5.0)],
+)
+def test_no_measurement_looks_back_to_another_version_of_the_same_names(
+    began: float, now: float, window: float | None
+) -> None:
+    due = evidence(QUICK, began=began).due(view(now, {}))
     assert [each.window for each in due] == ([] if window is None else [window])
 
 
