@@ -50,7 +50,7 @@ spec:
 """
 
 
-def ingress(name: str = "web") -> str:
+def ingress(name: str = "web", host: str = "web.example.test") -> str:
     return f"""\
 apiVersion: networking.k8s.io/v1
 kind: Ingress
@@ -60,7 +60,7 @@ metadata:
 spec:
   ingressClassName: nginx
   rules:
-  - host: {name}.example.test
+  - host: {host}
     http: {{paths: [{{path: /, pathType: Prefix, backend: {{service: {{name: {name}, port: {{number: 80}}}}}}}}]}}
 """
 

@@ -1,0 +1,87 @@
+"""No request fails while colours change, and the old version answers within two seconds of the button."""
+
+import os
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from environments.sandbox import Sandbox
+from releases import actions
+from releases.models import Rollout
+from releases.states import Phase
+from tests.releases.rollout.live import Place, Portal, portal, real_place, sandbox_place
+from tests.releases.rollout.requests import requests
+from tests.releases.rollout.test_blue_green_live import QUICK, files, ingress, release, succeeded
+
+pytestmark = [pytest.mark.django_db(transaction=True)]
+REAL = pytest.param("real", marks=[pytest.mark.lane("kubeconfig"), pytest.mark.lane("entry")])
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(speed=4) as running:
+        yield running
+
+
+@pytest.fixture(params=["sandbox", REAL])
+def place(request: pytest.FixtureRequest) -> Place:
+    return real_place() if request.param == "real" else sandbox_place(request.getfixturevalue("sandbox"))
+
+
+@pytest.fixture
+def entry(request: pytest.FixtureRequest) -> str:
+    real = "real" in request.node.callspec.id
+    return os.environ["SLIPWAY_TEST_ENTRY"] if real else str(request.getfixturevalue("sandbox").entry)
+
+
+@pytest.fixture
+def live(place: Place, transactional_db: None) -> Iterator[Portal]:
+    with portal(place) as running:
+        for tag in ("1", "2"):
+            running.push("shop/web", tag)
+        yield running
+
+
+def in_the_soak(live: Portal, router: str, **more: str) -> Rollout:
+    parameters = {**QUICK, "soakSeconds": 60, "router": router}
+    rollout = live.ask(
+        "1.1.0", files("2", **more), {"shop/web": "shop/web:2"}, strategy="blue-green", parameters=parameters
+    )
+    live.wait_for(lambda: Rollout.objects.filter(pk=rollout.pk, why__contains="of the soak are left").exists())
+    return rollout
+
+
+@pytest.mark.parametrize(("router", "host"), [("service", "web.{}"), ("nginx", "{}.example.test")])
+def test_the_way_there_and_back_fails_no_request_and_takes_no_two_seconds(
+    live: Portal, entry: str, router: str, host: str
+) -> None:
+    host = host.format(live.namespace)
+    bundle = {"ingress": ingress(host=host)}
+    succeeded(live, release(live, "1.0.0", "1", **bundle))
+    with requests(entry, host) as sent:
+        live.wait_for(lambda: any(answer.version == "1" for answer in sent.answers))
+        began = time.monotonic()
+        rollout = in_the_soak(live, router, **bundle)
+        time.sleep(0.5)
+        assert {answer.version for answer in sent.answers if answer.sent > time.monotonic() - 0.2} == {"2"}
+        pressed = time.monotonic()
+        actions.roll_back(live.operator, rollout)
+        live.wait(rollout, Phase.ROLLED_BACK)
+        time.sleep(0.5)
+    assert [answer for answer in sent.failed if answer.sent >= began] == []
+    assert sent.first("1", pressed) < 2.0
+    assert sent.last("2") - pressed < 2.0
+    print(
+        f"first old answer {sent.first('1', pressed):.3f} s, last new one sent {sent.last('2') - pressed:.3f} s after"
+    )
+
+
+def test_switch_after_switch_under_requests_fails_none(live: Portal, entry: str) -> None:
+    succeeded(live, release(live, "1.0.0", "1"))
+    with requests(entry, f"web.{live.namespace}") as sent:
+        live.wait_for(lambda: any(answer.version == "1" for answer in sent.answers))
+        began = time.monotonic()
+        for number in range(1, 4):
+            succeeded(live, release(live, f"1.{number}.0", "2" if number % 2 else "1"))
+    assert [answer for answer in sent.failed if answer.sent >= began] == []
