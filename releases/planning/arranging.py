@@ -12,6 +12,7 @@ from releases.planning.colours import plain
 from releases.planning.sources import Source
 from releases.queueing import running_release
 from releases.rollout import strategies
+from releases.rollout.flagger.leaving import contested, refuse_while_held
 from releases.rollout.strategies import Arranging
 from releases.states import LIVE
 
@@ -19,6 +20,8 @@ from releases.states import LIVE
 def arrange(rollout: Rollout, source: Source, gateway: Gateway) -> Source:
     """The source with the objects as they will be applied. Raises PlanRefused, and KubeError."""
     previous = running_release(rollout.application_id, rollout.environment_id)
+    before = blobs.load_json(previous.plan_digest) if previous else None
+    refuse_while_held(rollout.strategy, before)
     arranged = strategies.find(rollout.strategy).arrange(
         Arranging(
             objects=plain(source.objects, source.traffic),
@@ -26,7 +29,7 @@ def arrange(rollout: Rollout, source: Source, gateway: Gateway) -> Source:
             namespace=rollout.environment.namespace_for(rollout.application.name),
             parameters=rollout.parameters,
             routes=source.routes,
-            previous=blobs.load_json(previous.plan_digest) if previous else None,
+            previous=before,
             again=source.traffic,
             smoke_tests=source.smoke_tests,
             measured=bool(rollout.environment.prometheus),
@@ -36,7 +39,8 @@ def arrange(rollout: Rollout, source: Source, gateway: Gateway) -> Source:
             taken=lambda host: _taken(rollout, host),
         )
     )
-    return replace(source, objects=arranged.objects, traffic=arranged.traffic, notes=arranged.notes)
+    notes = (*arranged.notes, *contested(rollout.strategy, [each.ref for each in arranged.objects]))
+    return replace(source, objects=arranged.objects, traffic=arranged.traffic, notes=notes)
 
 
 def _live(gateway: Gateway, ref: Ref) -> Manifest | None:

@@ -118,7 +118,7 @@ def image(deployment: dict[str, Any]) -> str:
 def service_selector(shop: Portal) -> dict[str, str]:
     found = shop.get("Service", "web", "v1")
     assert found is not None
-    return dict(found["spec"]["selector"])
+    return dict(found["spec"].get("selector") or {})
 
 
 def weights(shop: Portal) -> list[int]:
@@ -201,6 +201,22 @@ def test_a_first_release_is_rolled_and_handed_over(shop):
     assert canary(shop)["status"]["phase"] == "Initialized"
     assert service_selector(shop) == {"app": "web-primary"}
     assert served(shop)[1] == 2
+
+
+def test_the_way_back_to_flagger_leaves_no_gap(shop):
+    for version, tag, strategy in (("1.0.0", "1", "rolling"), ("1.1.0", "2", "flagger"), ("1.2.0", "1", "rolling")):
+        left = shop.wait(release(shop, version, tag, strategy), seconds=LONG)
+        assert left.phase == Phase.SUCCEEDED, left.why
+    actions.roll_back(shop.operator, Rollout.objects.get(pk=left.pk), "we want Flagger again")
+    seen: list[dict[str, str]] = []
+    while (left := Rollout.objects.get(pk=left.pk)).phase not in (Phase.ROLLED_BACK, Phase.FAILED):
+        seen += [now] if (now := service_selector(shop)) not in seen else []
+        time.sleep(0.02)
+    assert left.phase == Phase.ROLLED_BACK, left.why
+    assert [*seen, service_selector(shop)][-1] == {"app": "web-primary"}
+    assert {} not in seen
+    assert served(shop)[1] == 2
+    assert canary(shop)["status"]["phase"] == "Initialized"
 
 
 def test_a_pause_holds_flagger_where_it_is(shop):

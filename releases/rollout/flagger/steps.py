@@ -23,7 +23,9 @@ NOTHING: dict[str, Any] = {}
 
 
 def held_in(view: View, step: Step) -> tuple[Held, ...]:
-    """The workloads that the step is about."""
+    """The workloads that the step is about: those of the plan, or those that the step itself has."""
+    if own := step.settings.get("held"):
+        return tuple(Held.from_json(each) for each in own)
     names = set(step.settings.get("workloads", ()))
     return tuple(hold for hold in held_by(view.work) if hold.workload in names)
 

@@ -5,6 +5,7 @@ from copy import deepcopy
 from typing import Any, ClassVar
 
 from releases.rollout.facts import Work
+from releases.rollout.flagger.entering import entering
 from releases.rollout.steps import ConfirmStep, Step
 from releases.rollout.strategies import parts
 from releases.rollout.strategies.base import Parameter, ParameterError, Strategy
@@ -48,7 +49,7 @@ class Rolling(Strategy):
         return (ConfirmStep("Check that the plan still holds"), *_there(work))
 
     def back(self, work: Work) -> tuple[Step, ...]:
-        return _there(work, returning=True)
+        return entering(work, _there(work, returning=True))
 
 
 def _there(work: Work, *, returning: bool = False) -> tuple[Step, ...]:

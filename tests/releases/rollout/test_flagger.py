@@ -13,6 +13,7 @@ from releases.planning.objects import Wanted
 from releases.rollout.engine import absorb, decide
 from releases.rollout.facts import Facts, Work
 from releases.rollout.flagger.held import Held, given_over
+from releases.rollout.flagger.leaving import contested, refuse_while_held
 from releases.rollout.flagger.reading import Sight, measured, outcome, returned, sight_of, told
 from releases.rollout.flagger.resource import duration, patience, seconds_of, steps_of
 from releases.rollout.flagger.wants import ApplyTemplate, Follow, HandBack, Tune
@@ -564,6 +565,37 @@ def test_leaving_flagger_takes_the_canary_back_before_anything_is_rolled():
     plan = {**ROLLED, "prune": [{"ref": list(CANARY), "uid": "1"}]}
     found = [step.kind for step in find("rolling").steps(Work.of(plan))]
     assert found == ["confirm", "flagger-hand-back", "services", "wave", "after", "prune", "verify"]
+
+
+def test_the_way_back_to_flagger_gives_it_the_service_only_once_it_holds_the_workload():
+    plan = plan_of(arranged(DEPLOYMENT, SERVICE, ROUTE, SCALER, live=HELD))
+    back = {"objects": plan["objects"], "prune": [{"ref": list(ref_of(ROUTE)), "uid": ""}]}
+    steps = find("rolling").back(Work.of(back))
+    assert [step.kind for step in steps] == ["wave", "flagger-canary", "services", "prune", "verify"]
+    refs = [[back["objects"][index]["ref"][1] for index in step.objects] for step in steps[1:3]]
+    assert sorted(refs[0]) == ["Canary", "HorizontalPodAutoscaler"]
+    assert refs[1] == ["Service"]
+    story = Story({**back, "traffic": [], "steps": [step.to_json() for step in steps]}, "flagger-canary", "back")
+    story.flagger = Sight(phase="Initializing", primary="wait", primary_why="1 of 3 pods updated")
+    assert story.go().why == "web: Initializing: 1 of 3 pods updated"
+
+
+@pytest.mark.parametrize(("strategy", "refused"), [("canary", True), ("rolling", False), ("flagger", False)])
+def test_what_flagger_holds_is_taken_back_by_rolling_before_another_strategy_moves_it(strategy, refused):
+    plan = plan_of(arranged(DEPLOYMENT, SERVICE, ROUTE))
+    refuse_while_held(strategy, None)
+    if refused:
+        with pytest.raises(PlanRefused, match=r"Flagger holds web\. Release once with the strategy rolling"):
+            refuse_while_held(strategy, plan)
+    else:
+        refuse_while_held(strategy, plan)
+
+
+def test_a_canary_in_a_bundle_that_is_rolled_is_noted():
+    (note,) = contested("rolling", [WEB, CANARY])
+    assert "web: where Flagger runs, it scales the Deployment to 0" in note[1]
+    assert contested("flagger", [CANARY]) == ()
+    assert contested("rolling", [WEB]) == ()
 
 
 # -- on paper ----------------------------------------------------------------------------------------------------------
