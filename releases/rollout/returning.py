@@ -97,9 +97,9 @@ class ReturnStep(MovesRequests):
 
     def _weight(self, view: View, each: Moved) -> int:
         """What the canary keeps: the part that stable's ready pods cannot take yet. It never rises."""
-        wanted = max(1, stable_size(view, each))
+        wanted = _serving(view, each)
         missing = max(0, wanted - stable_ready(view, each))
-        keeps = ceil(100 * missing / wanted)
+        keeps = ceil(100 * missing / wanted) if wanted else 0
         written = view.slot("weighed").get(each.workload)
         has = written["wanted"] if written else view.slot("seen")[each.workload]["weight"]
         return max(0, min(keeps, int(has)))
@@ -109,7 +109,7 @@ class ReturnStep(MovesRequests):
         return bool(found and found["wanted"] == 0 and _is_settled(each, found))
 
     def _told(self, view: View, each: Moved) -> str:
-        ready, wanted = stable_ready(view, each), stable_size(view, each)
+        ready, wanted = stable_ready(view, each), _serving(view, each)
         found = view.slot("weighed").get(each.workload) or {}
         still = f", {found['weight']} % still on the canary" if found.get("weight", 0) > 0 else ""
         return f"{each.workload}: {ready} of {wanted} stable pods can take requests{still}"
@@ -195,6 +195,15 @@ def began(view: View, each: Moved) -> bool:
 
 def keys(moved: Iterable[Moved]) -> frozenset[str]:
     return frozenset(each.key for each in moved)
+
+
+def _serving(view: View, each: Moved) -> int:
+    """How many pods of stable are to take the requests: none where it is to have none, whoever else took them away."""
+    if size := stable_size(view, each):
+        return size
+    target = target_of(view.work, each.key)
+    wanted = target.manifest["spec"].get("replicas", 1) if target else each.replicas
+    return 0 if each.scaler else int(wanted)
 
 
 def _is_settled(each: Moved, found: Mapping[str, Any]) -> bool:

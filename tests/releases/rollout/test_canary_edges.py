@@ -1,0 +1,33 @@
+"""Canaries at the edges: of workloads without pods."""
+
+from typing import Any
+
+import pytest
+
+from releases.states import Phase
+from tests.releases.rollout.canary_paper import AGENT, CanaryPaper, bundle
+
+
+def without_pods() -> list[dict[str, Any]]:
+    manifests = bundle()
+    for each in manifests:
+        if each["kind"] == "Deployment":
+            each["spec"]["replicas"] = 0
+    return manifests
+
+
+def test_a_workload_that_wants_no_pods_does_not_wait_for_them_before_its_requests_come_back() -> None:
+    paper = CanaryPaper(without_pods())
+    assert paper.run(60).phase is Phase.SUCCEEDED
+    assert paper.log[-4:] == [
+        "agent-service 0 %", "remove Deployment agent-service-canary", "remove Service agent-service-canary",
+        "agent-service at rest",
+    ]  # fmt: skip
+
+
+def test_requests_do_not_come_back_to_pods_that_somebody_took_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    paper = CanaryPaper()
+    monkeypatch.setattr(paper, "_wanted_replicas", lambda action: 0 if action.ref == AGENT else 4)
+    decision = paper.run(40)
+    assert decision.phase is Phase.PROGRESSING
+    assert decision.why == "agent-service: 0 of 4 stable pods can take requests, 100 % still on the canary"
