@@ -16,6 +16,7 @@ from releases.rollout.policing import ReadPolicies
 from releases.rollout.strategies import Arranging, find
 from releases.rollout.wants import Action, Apply, Outcome, Prune, Read, Scale
 from releases.rollout.wants_traffic import ClearRoute, HoldFloor, Measure, ReadWeight, ReleaseFloor, SetWeight
+from releases.states import ENDED
 from tests.environments.kube.traffic import documents
 from tests.releases.rollout.paper import Paper
 
@@ -190,11 +191,15 @@ class CanaryPaper(Paper):
 
     def run(self, seconds: float, until: Callable[[], bool] = lambda: False) -> Decision:
         """Passes, a second apart, until the rollout ends or the time is over."""
-        decision = self.go()
+        decision = self.later(0.0) if self.phases[-1] not in ENDED else self.last
         end = self.facts.now + seconds
         while decision.due_in is not None and self.facts.now < end and not until():
             decision = self.later(PAUSE)
         return decision
+
+    def go(self) -> Decision:
+        self.last = super().go()
+        return self.last
 
     def label(self) -> str:
         """The step at work."""
