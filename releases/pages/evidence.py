@@ -12,6 +12,7 @@ from releases.analysis.judge import amount
 from releases.analysis.metrics import LATENCY, SUCCESS, Metric
 from releases.analysis.samples import Point
 from releases.models import Measurement, Rollout
+from releases.pages.shares import shares_of
 
 KINDS = {"pass": "good", "fail": "bad", "inconclusive": "ask", "error": "ask"}
 TITLES = {SUCCESS: "Success rate", LATENCY: "Latency, p99"}
@@ -56,8 +57,9 @@ def traffic_of(rollout: Rollout, plan: Mapping[str, Any] | None) -> dict[str, An
     if not entries and not points:
         return {"traffic": [], "drawings": []}
     metrics = _metrics(plan or {})
-    weights = (rollout.cursor.get("memory") or {}).get("keep", {}).get("weights", {})
-    rows = [_row(entry, weights, points, metrics, over=rollout.ended) for entry in entries]
+    shares = shares_of(rollout, plan)
+    points.sort(key=lambda point: (point.workload, _rank(point.metric, metrics), point.at))
+    rows = [_row(entry, shares, points, metrics) for entry in entries]
     return {"traffic": rows, "drawings": _drawings(points, metrics)}
 
 
@@ -72,13 +74,13 @@ def _metrics(plan: Mapping[str, Any]) -> dict[str, Metric]:
     return {metric.name: metric for metric in found}
 
 
+def _rank(metric: str, metrics: Mapping[str, Metric]) -> tuple[int, str]:
+    """In the order of the plan; what is not of the plan after that."""
+    return (list(metrics).index(metric) if metric in metrics else len(metrics), metric)
+
+
 def _row(
-    entry: Mapping[str, Any],
-    weights: Mapping[str, int],
-    points: Iterable[Measurement],
-    metrics: Mapping[str, Metric],
-    *,
-    over: bool,
+    entry: Mapping[str, Any], shares: Mapping[str, int], points: Iterable[Measurement], metrics: Mapping[str, Metric]
 ) -> TrafficRow:
     workload, route = entry["workload"], entry.get("route") or {}
     newest = {point.metric: point for point in points if point.workload == workload}
@@ -86,7 +88,7 @@ def _row(
         workload=workload,
         router=str(route.get("router", "")),
         place=_place(route),
-        weight=None if over else weights.get(workload),
+        weight=shares.get(workload),
         readings=tuple(_reading(point, metrics.get(name)) for name, point in newest.items()),
     )
 

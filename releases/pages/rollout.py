@@ -1,6 +1,8 @@
 """One rollout: its steps, workloads, changes and approvals, and the buttons of the person who looks."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from django.contrib import messages
@@ -50,7 +52,7 @@ def show(request: HttpRequest, pk: int) -> HttpResponse:
         "rollout": rollout,
         "offers": offers,
         "denied": [offer for offer in offers if not offer.allowed and offer.why_not],
-        "steps": _steps(rollout),
+        **_course(rollout),
         "progress": progress_of(rollout),
         "votes": list(Approval.objects.filter(rollout=rollout)),
         "trouble": rollout.environment.cluster.trouble if not rollout.ended else "",
@@ -77,6 +79,27 @@ def default_tab(rollout: Rollout) -> str:
 def _steps(rollout: Rollout) -> list[Step]:
     # The way there first, the way back after it.
     return sorted(Step.objects.filter(rollout=rollout), key=lambda step: (step.track != "forward", step.index))
+
+
+@dataclass(frozen=True)
+class Run:
+    """Steps that stand together in the list; `folded` for those that it never came to."""
+
+    track: str
+    folded: bool
+    steps: tuple[Step, ...]
+
+
+def _course(rollout: Rollout) -> dict[str, Any]:
+    """The steps as the page shows them, and the one of the way there that failed."""
+    steps = _steps(rollout)
+    grouped = groupby(steps, key=lambda step: (step.track, step.state == Step.State.SKIPPED and not step.started_at))
+    found = [(track, left, tuple(run)) for (track, left), run in grouped]
+    failed = [step for step in steps if step.track == "forward" and step.state == Step.State.FAILED]
+    return {
+        "step_runs": [Run(track, left and len(run) > 1, run) for track, left, run in found],
+        "failure": failed[-1] if failed else None,
+    }
 
 
 def _now(rollout: Rollout, plan: Mapping[str, Any] | None) -> dict[str, Any]:

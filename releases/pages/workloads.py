@@ -1,7 +1,7 @@
 """The workloads of a rollout as the cluster last told of them, and one of them in depth on demand."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +21,7 @@ from portal.actors import Actor
 from releases.beside import autoscalers_beside, workloads_of
 from releases.models import Rollout
 from releases.pages.images import Image, images, names_of
+from releases.pages.shares import shares_by_deployment
 from releases.states import Phase
 from releases.summary import plan_of
 from releases.visibility import visible_rollout
@@ -43,22 +44,54 @@ class WorkloadRow:
     kind: str
     why: str
     autoscalers: tuple[Autoscaler, ...] = ()
+    share: int | None = None
+    """Percent of its requests, for one side of a workload whose requests are divided."""
+    leaving: str = ""
+    """What becomes of one that only the plan before has; "" for the plan's own."""
 
 
 def workload_rows(rollout: Rollout, plan: Mapping[str, Any] | None) -> tuple[list[WorkloadRow], datetime | None]:
-    """The plan's workloads, and when the cluster last told of any of them."""
-    rows_of_plan = (plan or {}).get("objects", ())
-    entries = [(Ref(*entry["ref"]), entry) for entry in rows_of_plan if entry["ref"][1] in RUNNING_KINDS]
-    known = workloads_of(rollout, [ref for ref, _entry in entries])
+    """The plan's workloads and those that go with it, and when the cluster last told of any of them."""
+    entries, leaving = _running(plan), _leaving(rollout, plan)
+    known = workloads_of(rollout, [ref for ref, _entry in (*entries, *leaving)])
     wanted = [(ref, entry["manifest"]) for ref, entry in entries if not _has_gone(rollout, ref, entry, known)]
     seen = max((row.seen_at for row in known.values()), default=None)
-    over = Phase(rollout.phase) in {Phase.FAILED, Phase.ABORTED}
-    names = names_of(rollout, plan)
-    rows = [
-        _row(ref, manifest, known.get((ref.kind, ref.namespace, ref.name)), names, over=over)
-        for ref, manifest in wanted
-    ]
-    return rows, seen
+    names, shares = names_of(rollout, plan), shares_by_deployment(rollout, plan)
+
+    def row(ref: Ref, manifest: Mapping[str, Any]) -> WorkloadRow:
+        made = _row(rollout, ref, manifest, known.get((ref.kind, ref.namespace, ref.name)), names)
+        return replace(made, share=shares.get(ref.key))
+
+    rows = [row(ref, manifest) for ref, manifest in wanted]
+    going = [replace(row(ref, entry["manifest"]), leaving=_becomes(rollout)) for ref, entry in leaving]
+    return [*rows, *(each for each in going if each.seen)], seen
+
+
+def _running(plan: Mapping[str, Any] | None) -> list[tuple[Ref, Mapping[str, Any]]]:
+    rows = (plan or {}).get("objects", ())
+    return [(Ref(*row["ref"]), row) for row in rows if row["ref"][1] in RUNNING_KINDS]
+
+
+def _leaving(rollout: Rollout, plan: Mapping[str, Any] | None) -> list[tuple[Ref, Mapping[str, Any]]]:
+    """What the end of the rollout removes, such as the old colour: of the plan before it, and not of this one.
+
+    Jobs have run; that they go is nothing to watch.
+    """
+    if rollout.previous is None or plan is None or (rollout.ended and rollout.phase != Phase.FAILED):
+        return []
+    stays = {ref.key for ref, _row in _running(plan)}
+    before = _running(plan_of(rollout.previous))
+    return [(ref, row) for ref, row in before if _lasts(ref, row) and ref.key not in stays]
+
+
+def _lasts(ref: Ref, row: Mapping[str, Any]) -> bool:
+    return ref.kind != "Job" and not row.get("temporary")
+
+
+def _becomes(rollout: Rollout) -> str:
+    version = rollout.previous.release.version if rollout.previous else ""
+    goes = rollout.phase not in (Phase.FAILED, Phase.ROLLING_BACK, Phase.ABORTING)
+    return f"{version}: goes at the end" if goes else f"{version}: what it goes back to"
 
 
 def _has_gone(
@@ -69,18 +102,25 @@ def _has_gone(
 
 
 def _row(
-    ref: Ref, manifest: Mapping[str, Any], workload: Workload | None, names: Mapping[str, str], *, over: bool
+    rollout: Rollout, ref: Ref, manifest: Mapping[str, Any], workload: Workload | None, names: Mapping[str, str]
 ) -> WorkloadRow:
     live = workload.object.get("images", ()) if workload else ()
     shown = images([container.get("image", "") for container in _containers(manifest)], live, names)
     if workload is None:
-        return WorkloadRow(ref, shown, False, 0, 0, (), "idle", "not in the cluster yet, or not seen")
+        return WorkloadRow(ref, shown, False, 0, 0, (), "idle", _unseen(rollout))
     verdict = workload_status(workload.object)
     # Nobody waits for it any more: what has not arrived then has failed.
+    over = Phase(rollout.phase) in {Phase.FAILED, Phase.ABORTED}
     kind = "bad" if over and verdict.state == "wait" else KINDS[verdict.state]
     dots = _dots(verdict, workload.object.get("status") or {}, "bad" if kind == "bad" else "wait")
     beside = autoscalers_beside(workload, manifest)
     return WorkloadRow(ref, shown, True, verdict.ready, verdict.wanted, dots, kind, verdict.why, beside)
+
+
+def _unseen(rollout: Rollout) -> str:
+    if rollout.phase in (Phase.ROLLED_BACK, Phase.ABORTED):
+        return "not in the cluster any more"
+    return "not in the cluster, or not seen" if rollout.ended else "not in the cluster yet"
 
 
 def _containers(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -110,9 +150,10 @@ def show(request: HttpRequest, pk: int, kind: str, namespace: str, name: str) ->
 
 def _planned(rollout: Rollout, kind: str, namespace: str, name: str) -> Ref:
     # Only what the plan names: the page must not read the rest of the cluster with the portal's rights.
-    refs = [Ref(*entry["ref"]) for entry in (plan_of(rollout) or {}).get("objects", ())]
+    plan = plan_of(rollout)
+    refs = [ref for ref, _row in (*_running(plan), *_leaving(rollout, plan))]
     found = next((ref for ref in refs if (ref.kind, ref.namespace, ref.name) == (kind, namespace, name)), None)
-    if found is None or kind not in RUNNING_KINDS:
+    if found is None:
         raise Http404(f"Rollout {rollout.pk} has no {kind} {namespace}/{name}.")
     return found
 

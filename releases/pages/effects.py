@@ -1,0 +1,54 @@
+"""What each button does to this very rollout, in a sentence: for its dialog, and for a rollout that asks."""
+
+from releases.models import Rollout
+from releases.states import Phase
+
+HOLDS_REQUESTS = "Nothing new begins, and requests stay where they are. It is measured on: a metric that fails still takes {new} back."
+EFFECTS = {
+    "start": "It begins now.",
+    "promote": "It goes on without waiting any longer in this step.",
+    "promote-fully": (
+        "Every wait and every check that is left is skipped: {new} gets all requests, whatever is measured. "
+        "The reason stays in the history."
+    ),
+    "pause": "Nothing new begins, and what is under way stands still where it is.",
+    "resume": "It goes on from where it was paused.",
+    "retry": "The step that failed begins anew, with nothing held against it.",
+    "supersede": "It goes first; what is ahead of it ends.",
+    "replan": "The plan is made anew against the cluster as it is now. Votes on this one are void.",
+    "cancel": "Nothing of it will be applied.",
+    "abort": "It stops: {back}. It ends as aborted.",
+    "rollback": "{back_first}. It ends as rolled back.",
+}
+MOVING = {
+    "promote": "It goes on without waiting any longer in this step. Every metric still has to pass once.",
+    "pause": HOLDS_REQUESTS,
+}
+ANSWERS = {
+    "resume": "The step is taken up again and measured anew. It asks again where that proves nothing.",
+    "promote": "Yes: it goes on from here, as soon as every metric has passed once.",
+}
+PLACEHOLDERS = {
+    "approve": "What did you check?",
+    "reject": "What has to change?",
+    "promote-fully": "Why may it go on without its checks?",
+}
+
+
+def effect(rollout: Rollout, verb: str) -> str:
+    """What happens when the button is pressed; "" for a vote."""
+    texts = {**EFFECTS, **(MOVING if rollout.strategy != "rolling" else {}), **(ANSWERS if asks(rollout) else {})}
+    back = _way_back(rollout)
+    return texts.get(verb, "").format(new=rollout.release.version, back=back, back_first=back[:1].upper() + back[1:])
+
+
+def asks(rollout: Rollout) -> bool:
+    """Whether it has paused by itself, to ask a person."""
+    return rollout.phase == Phase.PAUSED and bool((rollout.cursor.get("memory") or {}).get("asked"))
+
+
+def _way_back(rollout: Rollout) -> str:
+    if rollout.previous is None:
+        return f"what {rollout.release.version} added is removed"
+    requests = "requests first, then " if rollout.strategy != "rolling" else ""
+    return f"{requests}objects and configuration go back to {rollout.previous.release.version}"
