@@ -1,0 +1,240 @@
+"""A blue-green rollout on paper: a bundle arranged, and a cluster in a few numbers that does what is decided."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from environments.kube.names import STABLE, TRACK
+from environments.kube.objects import Manifest, Ref, ref_of
+from releases.planning.back import back_plan
+from releases.planning.objects import Wanted
+from releases.rollout.colours.wants import CountEndpoints, CountPods, Lead, Probe
+from releases.rollout.facts import Look, Work
+from releases.rollout.strategies import Arrangement, Arranging, find
+from releases.rollout.wants import Action, Apply, CountRestarts, Outcome, Prune, Read, Scale
+from releases.states import Phase
+from tests.releases.rollout.paper import Paper, workload
+
+PROBE = {"httpGet": {"path": "/healthz", "port": 8080}}
+QUICK = {"checks": 3, "checkSeconds": 2, "soakSeconds": 60, "drainSeconds": 5}
+STAGES = {"Service": "services", "Deployment": "workloads", "ConfigMap": "configuration"}
+
+
+def wanted(api_version: str, kind: str, name: str, spec: Mapping[str, Any], wave: int = 0) -> Wanted:
+    manifest = {
+        "apiVersion": api_version, "kind": kind, "metadata": {"name": name, "namespace": "shop"}, "spec": dict(spec),
+    }  # fmt: skip
+    return Wanted(manifest, ref_of(manifest), STAGES.get(kind, "after"), wave)
+
+
+def deployment(name: str = "web", replicas: int = 3, track: str = STABLE, **container: Any) -> Wanted:
+    pod = {"containers": [{"name": name, "image": "shop/web:2", "readinessProbe": PROBE, **container}]}
+    labels = {"app": name, TRACK: track}
+    template = {"metadata": {"labels": labels}, "spec": pod}
+    spec = {"replicas": replicas, "selector": {"matchLabels": {"app": name}}, "template": template}
+    return wanted("apps/v1", "Deployment", name, spec, wave=2)
+
+
+def service(name: str = "web", **selector: str) -> Wanted:
+    ports = [{"name": "http", "port": 80, "targetPort": 8080}]
+    return wanted("v1", "Service", name, {"selector": selector or {"app": name}, "ports": ports})
+
+
+def scaler(name: str = "web", target: str = "web") -> Wanted:
+    reference = {"apiVersion": "apps/v1", "kind": "Deployment", "name": target}
+    return wanted("autoscaling/v2", "HorizontalPodAutoscaler", name, {"scaleTargetRef": reference, "maxReplicas": 9})
+
+
+def budget(name: str = "web") -> Wanted:
+    return wanted("policy/v1", "PodDisruptionBudget", name, {"selector": {"matchLabels": {"app": "web"}}})
+
+
+def ingress(backend: str = "web") -> Wanted:
+    path = {"path": "/", "pathType": "Prefix", "backend": {"service": {"name": backend, "port": {"number": 80}}}}
+    rules = [{"host": "web.example.test", "http": {"paths": [path]}}]
+    return wanted("networking.k8s.io/v1", "Ingress", "web", {"rules": rules})
+
+
+BUNDLE = (service(), deployment())
+
+
+def arranged(*objects: Wanted, live: tuple[Wanted, ...] = BUNDLE, **given: Any) -> Arrangement:
+    """What the strategy makes of a bundle where these objects are live."""
+    there = {each.ref.key: each.manifest for each in live}
+    parameters = {**QUICK, "checkCapacity": False, **given.pop("parameters", {})}
+    return find("blue-green").arrange(
+        Arranging(
+            objects=objects or BUNDLE,
+            application="shop",
+            namespace="shop",
+            parameters=parameters,
+            live=lambda ref: there.get(ref.key),
+            **given,
+        )
+    )
+
+
+def plan_of(arrangement: Arrangement, previous: tuple[Wanted, ...] = BUNDLE, **parameters: Any) -> dict[str, Any]:
+    """The plan of an arrangement, where the plan before it has these objects."""
+    before = {each.ref.key for each in previous}
+    now = {each.ref.key for each in arrangement.objects}
+    gone = [{"ref": list(each.ref), "uid": f"uid-{each.ref.name}"} for each in previous if each.ref.key not in now]
+    passing = [{"ref": list(each.ref), "uid": ""} for each in arrangement.objects if each.temporary]
+    plan: dict[str, Any] = {
+        "format": 1, "application": "shop", "environment": "dev", "namespace": "shop", "version": "2",
+        "objects": [_row(each) for each in arrangement.objects],
+        "traffic": list(arrangement.traffic),
+        "prune": [*passing, *gone],
+        "adopt": [],
+        "added": [each.ref.key for each in arrangement.objects if each.ref.key not in before],
+        "strategy": {"name": "blue-green", "parameters": {**QUICK, **parameters}},
+    }  # fmt: skip
+    plan["steps"] = [step.to_json() for step in find("blue-green").steps(Work.of(plan))]
+    return plan
+
+
+def _row(each: Wanted) -> dict[str, Any]:
+    temporary = {"temporary": True} if each.temporary else {}
+    return {"ref": list(each.ref), "stage": each.stage, "wave": each.wave, "manifest": each.manifest, **temporary}
+
+
+class Cluster(Paper):
+    """Deployments with their size and ready pods, Services with the track they lead to."""
+
+    def __init__(
+        self, plan: dict[str, Any], *, previous: tuple[Wanted, ...] = BUNDLE, sizes: Mapping[str, int], **facts: Any
+    ) -> None:
+        super().__init__(plan, **facts)
+        objects = {"objects": [_row(each) for each in previous], "version": "1", "strategy": plan["strategy"]}
+        before = {"images": {}, "references": {}, "smoke_tests": [], "replicas": {}, **objects}
+        back = Work.of(back_plan(plan, before))
+        steps = tuple(step.to_json() for step in find("blue-green").back(back))
+        self.tracks["back"] = replace(back, steps=steps)
+        self.sizes, self.ready = dict(sizes), dict(sizes)
+        self.serving: dict[str, str] = {}
+        self.generations: dict[str, int] = {}
+        self.stuck: set[str] = set()
+        self.answers: dict[str, str] = {}
+        self.history: list[tuple[str, str]] = []
+
+    def size(self, name: str, size: int) -> None:
+        """An autoscaler or a person sets a size."""
+        self._sized(name, size)
+
+    def reopen(self) -> None:
+        """A success is taken up again, to go back."""
+        self.facts = replace(self.facts, phase=Phase.ROLLING_BACK)
+        self.phases.append(Phase.ROLLING_BACK)
+        self.state = replace(self.state, index=0)
+
+    def applied_kinds(self) -> list[str]:
+        return [f"{action.ref.kind} {action.ref.name}" for action in self.done if isinstance(action, Apply)]
+
+    def tracks_of(self, name: str) -> str:
+        return name.rpartition("-")[2] if name.endswith(("-blue", "-green")) else STABLE
+
+    def _sized(self, name: str, size: int) -> None:
+        self.sizes[name] = size
+        self.generations[name] = self.generations.get(name, 1) + 1
+        if name not in self.stuck:
+            self.ready[name] = size
+        self._tell(name)
+
+    def _tell(self, name: str) -> None:
+        ref = Ref("apps/v1", "Deployment", "shop", name)
+        self.world[ref.key] = Look(self._object(ref), self.facts.now, f"uid-{name}", self.generations.get(name, 1))
+
+    def _object(self, ref: Ref) -> Manifest | None:
+        if ref.name not in self.sizes:
+            return None
+        size, ready = self.sizes[ref.name], self.ready.get(ref.name, 0)
+        return workload(ref, ready, size, generation=self.generations.get(ref.name, 1))
+
+    def _do(self, action: Action) -> Outcome:
+        if self.broken.get(action.key):
+            return super()._do(action)
+        if isinstance(action, Apply) and action.ref.kind == "Deployment":
+            self.done.append(action)
+            return self._applied(action)
+        result = self._looked(action) or self._written(action)
+        if result is None:
+            return super()._do(action)
+        self.done.append(action)
+        return Outcome(action, result)
+
+    def _looked(self, action: Action) -> dict[str, Any] | None:
+        match action:
+            case Read(ref=ref) if ref.kind == "Deployment":
+                return {"object": self._object(ref)}
+            case CountEndpoints():
+                return {"ready": self._endpoints(action.ref), "at": action.at}
+            case CountPods():
+                return {"count": self.sizes.get(action.ref.name, 0), "at": action.at}
+            case Probe():
+                why = next((why for part, why in self.answers.items() if part in action.key), "")
+                self.history.append(("probe", action.key))
+                return {"ok": not why, "why": why, "at": action.at}
+            case CountRestarts():
+                return {"count": self.restarts}
+        return None
+
+    def _written(self, action: Action) -> dict[str, Any] | None:
+        match action:
+            case Scale():
+                self._sized(action.ref.name, action.replicas)
+                self.history.append(("scale", f"{action.ref.name} {action.replicas}"))
+                return {"replicas": action.replicas, "generation": self.generations[action.ref.name]}
+            case Lead():
+                self.serving[action.route.text] = action.to
+                self.history.append(("lead", f"{action.route.object.kind if action.route.object else ''} {action.to}"))
+                return {"target": action.to, "accepted": True, "why": "", "there": True}
+            case Prune():
+                self._pruned(action.ref)
+                return {"deleted": True}
+        return None
+
+    def _applied(self, action: Apply) -> Outcome:
+        target = self.tracks[self.state.track].targets[action.index]
+        if action.ref.name not in self.sizes:
+            self.generations[action.ref.name] = 0
+            self._sized(action.ref.name, int(target.manifest["spec"].get("replicas", 1)))
+        self._tell(action.ref.name)
+        self.history.append(("apply", action.ref.name))
+        generation = self.generations.setdefault(action.ref.name, 1)
+        return Outcome(action, {"uid": f"uid-{action.ref.name}", "generation": generation})
+
+    def _pruned(self, ref: Ref) -> None:
+        self.history.append(("prune", f"{ref.kind} {ref.name}"))
+        if ref.kind == "Deployment":
+            self.sizes.pop(ref.name, None)
+            self.ready.pop(ref.name, None)
+
+    def _endpoints(self, ref: Ref) -> dict[str, int]:
+        target = next((t for t in self.tracks["forward"].targets if t.key == ref.key), None)
+        held = self.serving.get(ref.text)
+        track = held or (target.manifest["spec"]["selector"].get(TRACK) if target else None)
+        found = {self.tracks_of(name): ready for name, ready in self.ready.items() if ready}
+        return {name: count for name, count in found.items() if track in (None, name)}
+
+    def run(self, seconds: float = 2.0, most: int = 300) -> list[str]:
+        """Passes until it has ended or stands still; the words of each."""
+        words = []
+        for _ in range(most):
+            decision = self.later(seconds)
+            words.append(decision.why)
+            if decision.due_in is None or decision.phase.value == "paused":
+                return words
+        raise AssertionError(f"it does not end: {words[-1]}")
+
+    def until(self, words: str, seconds: float = 0.5, most: int = 300) -> None:
+        for _ in range(most):
+            if words in self.later(seconds).why:
+                return
+        raise AssertionError(f"{words!r} was not said; {self.later(seconds).why!r}")
+
+
+def cluster(arrangement: Arrangement | None = None, *, previous: tuple[Wanted, ...] = BUNDLE, **more: Any) -> Cluster:
+    """A rollout of web from the plain Deployment to green, where web has 3 pods."""
+    parameters, sizes = more.pop("parameters", {}), more.pop("sizes", {"web": 3})
+    found = arrangement or arranged(live=previous, parameters=parameters)
+    return Cluster(plan_of(found, previous, **parameters), previous=previous, sizes=sizes, **more)
