@@ -3,7 +3,10 @@
 from releases.models import Rollout
 from releases.states import Phase
 
-HOLDS_REQUESTS = "Nothing new begins, and requests stay where they are. It is measured on: a metric that fails still takes {new} back."
+HOLDS_REQUESTS = (
+    "Nothing new begins, and requests stay where they are. It is measured on, "
+    "and a metric that fails still takes {new} back."
+)
 EFFECTS = {
     "start": "It begins now.",
     "promote": "It goes on without waiting any longer in this step.",
