@@ -196,3 +196,42 @@ def test_status_says_what_runs_where(world: World) -> None:
 def test_status_shows_an_outsider_nothing(world: World) -> None:
     world.rollout(Phase.SUCCEEDED)
     assert "prod" not in run("status", "--as", "outsider")
+
+
+class TestRollout:
+    def test_a_person_pauses_it_from_the_shell(self, world: World) -> None:
+        rollout = world.rollout(Phase.PROGRESSING)
+        said = run("rollout", "pause", str(rollout.pk), "--as", "operator")
+        rollout.refresh_from_db()
+        assert (rollout.intent, rollout.intent_by) == ("pause", "operator")
+        assert said.startswith(f"Rollout {rollout.pk}: shop 1.0.0 → prod.")
+
+    def test_promoting_fully_needs_a_reason(self, world: World) -> None:
+        rollout = world.rollout(Phase.PROGRESSING, strategy="canary")
+        with pytest.raises(CommandError, match=r"[Cc]omment"):
+            run("rollout", "promote-fully", str(rollout.pk), "--as", "lead")
+        run("rollout", "promote-fully", str(rollout.pk), "--as", "lead", "--comment", "Prometheus is being moved.")
+        rollout.refresh_from_db()
+        assert rollout.intent == "promote fully"
+
+    def test_it_shows_steps_and_which_verbs_are_yours(self, world: World) -> None:
+        rollout = world.rollout(Phase.PROGRESSING, why="25 % to 1.0.0.")
+        Step.objects.create(rollout=rollout, index=0, label="5 %", state="done", why="passed 3 of 3")
+        said = run("rollout", "show", str(rollout.pk), "--as", "auditor")
+        assert "is progressing. 25 % to 1.0.0." in said
+        assert "done     5 % (passed 3 of 3)" in said
+        assert "not now pause: " in said
+
+    @pytest.mark.parametrize(("number", "told"), [("999", "no rollout 999"), ("1", "role")])
+    def test_what_is_not_there_or_not_yours_is_refused(self, world: World, number: str, told: str) -> None:
+        rollout = world.rollout(Phase.PROGRESSING)
+        with pytest.raises(CommandError, match=told):
+            run("rollout", "pause", str(rollout.pk) if number == "1" else number, "--as", "auditor")
+
+    def test_parameters_of_a_strategy_come_from_the_command_line(self, world: World) -> None:
+        world.release("1.0.0")
+        words = ["--strategy", "canary", "--set", "weights=10,50%,100", "--set", "interval=30"]
+        run("deploy", "shop", "1.0.0", "dev", "--as", "developer", *words, "--strategy-reason", "To try it.")
+        rollout = Rollout.objects.get()
+        assert rollout.parameters == {"weights": [10, 50, 100], "interval": 30}
+        assert rollout.strategy_reason == "To try it."

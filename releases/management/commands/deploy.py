@@ -32,7 +32,17 @@ class Command(BaseCommand):
         parser.add_argument("application")
         parser.add_argument("version")
         parser.add_argument("environment")
-        parser.add_argument("--strategy", default="", help="Another than the application's.")
+        parser.add_argument(
+            "--strategy", default="", help="Another than the application's; recommended: as the change asks for."
+        )
+        parser.add_argument(
+            "--set",
+            action="append",
+            default=[],
+            metavar="NAME=VALUE",
+            help="A parameter of the strategy, such as weights=5,25,50,100; may be given again.",
+        )
+        parser.add_argument("--strategy-reason", default="", help="Why another than the recommended strategy.")
         parser.add_argument("--bundle", type=Path, help="With a new version: its manifests (.tar.gz, .zip or .yaml).")
         parser.add_argument(
             "--image",
@@ -87,7 +97,13 @@ class Command(BaseCommand):
     def _rollout(self, actor: Actor, release: Release, environment: Environment, options: dict[str, Any]) -> Rollout:
         under_way = release.rollouts.filter(environment=environment).exclude(phase__in=ENDED).first()
         rollout = under_way or actions.request(
-            actor, release, environment, strategy=options["strategy"], reason=options["comment"]
+            actor,
+            release,
+            environment,
+            strategy=options["strategy"],
+            parameters=dict(_pair(text, "--set", "VALUE") for text in options["set"]),
+            strategy_reason=options["strategy_reason"],
+            reason=options["comment"],
         )
         if rollout.phase == Phase.PLANNING:
             plan_now(rollout)
@@ -134,8 +150,8 @@ def _read(path: Path) -> bytes:
         raise CommandError(f"{path} cannot be read: {error.strerror}.") from None
 
 
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, reference = text.partition("=")
+def _pair(text: str, option: str = "--image", means: str = "REFERENCE") -> tuple[str, str]:
+    name, equals, value = text.partition("=")
     if not equals:
-        raise CommandError(f"--image is {text!r}; it has to be NAME=REFERENCE.")
-    return name, reference
+        raise CommandError(f"{option} is {text!r}; it has to be NAME={means}.")
+    return name, value
