@@ -31,6 +31,7 @@ def plan(claim: Claim) -> bool:
     plan_rollout(claim.rollout.pk)
     claim.reload()
     if claim.rollout.phase == Phase.WAITING:
+        _forget_tries(claim)
         return True
     claim.give_back()
     return False
@@ -99,6 +100,13 @@ def _note_try(rollout: Rollout) -> None:
         )
     rollout.cursor = {"begun": begun + 1}
     rollout.save(update_fields=["cursor", "why", "expires_at"])
+
+
+def _forget_tries(claim: Claim) -> None:
+    """The plan is made: the start counts its own."""
+    with claim.locked() as rollout:
+        rollout.cursor = {}
+        rollout.save(update_fields=["cursor"])
 
 
 def _try_again(claim: Claim, error: Exception) -> bool:

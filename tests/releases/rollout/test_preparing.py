@@ -86,6 +86,18 @@ def test_a_try_that_ends_begins_the_count_anew(asked: Rollout, deadly: pytest.Mo
     assert break_off(asked).phase == Phase.PLANNING
 
 
+def test_the_first_try_to_start_comes_after_no_other(asked: Rollout, monkeypatch: pytest.MonkeyPatch) -> None:
+    said, note = [], preparing._note_try
+
+    def noted(rollout: Rollout) -> None:
+        note(rollout)
+        said.append((rollout.phase, rollout.why))
+
+    monkeypatch.setattr(preparing, "_note_try", noted)
+    one_pass(asked)
+    assert said == [(Phase.PLANNING, ""), (Phase.WAITING, "")]
+
+
 @pytest.mark.parametrize(
     ("error", "words"),
     [
