@@ -1,13 +1,12 @@
 """Flagger's Canaries read, tuned, and taken away."""
 
-from typing import Any
-
 from environments.kube.apply import apply_object
 from environments.kube.errors import Denied
 from environments.kube.objects import Manifest, Ref
 from releases.rollout.acting.hands import Hands, Result
 from releases.rollout.acting.performers import performs
 from releases.rollout.flagger.reading import sight_of
+from releases.rollout.flagger.resource import KIND
 from releases.rollout.flagger.wants import ApplyTemplate, Follow, HandBack, Tune
 
 FINALIZER = "finalizer.flagger.app"
@@ -49,22 +48,35 @@ def tune(hands: Hands, action: Tune) -> Result:
 
 @performs(HandBack)
 def hand_back(hands: Hands, action: HandBack) -> Result:
-    """One look, and the next thing to do: say how it is to go, delete it, wait for Flagger."""
+    """One look, and the next thing to do: say how it is to go, let go of its routes, delete it, wait for Flagger."""
     live = hands.gateway.get(action.ref)
     if live is None:
-        return {"gone": True, "why": ""}
-    metadata, ready = live["metadata"], FINALIZER in (live["metadata"].get("finalizers") or [])
-    if metadata.get("deletionTimestamp"):
-        return {"gone": False, "why": _terminating(live)}
-    if bool(live["spec"].get("revertOnDeletion")) != action.revert:
-        hands.gateway.merge_patch(action.ref, {"spec": {"revertOnDeletion": action.revert}})
-        return {"gone": False, "why": "it is told how to go"}
-    if ready != action.revert:
-        return {"gone": False, "why": "Flagger has not taken note of how it is to go"}
-    hands.gateway.delete(action.ref, uid=metadata["uid"])
-    return {"gone": False, "why": "it is being deleted"}
+        return {"ready": True, "gone": True, "why": ""}
+    if live["metadata"].get("deletionTimestamp"):
+        phase = (live.get("status") or {}).get("phase") or "no phase"
+        return _not_gone(f"Flagger is giving the Deployment and its Service back ({phase})", ready=True)
+    # Suspended, it no longer puts right what is applied while it goes; it still gives back.
+    wanted = {"revertOnDeletion": action.revert, "suspend": True}
+    if any(bool(live["spec"].get(name)) != value for name, value in wanted.items()):
+        hands.gateway.merge_patch(action.ref, {"spec": wanted})
+        return _not_gone("it is told how to go")
+    if (FINALIZER in (live["metadata"].get("finalizers") or [])) != action.revert:
+        return _not_gone("Flagger has not taken note of how it is to go")
+    for route in action.routes:
+        _let_go(hands, route)
+    if action.delete:
+        hands.gateway.delete(action.ref, uid=live["metadata"]["uid"])
+    return _not_gone("it is being deleted" if action.delete else "it is ready to go", ready=True)
 
 
-def _terminating(live: dict[str, Any]) -> str:
-    phase = (live.get("status") or {}).get("phase") or "no phase"
-    return f"Flagger is giving the Deployment, its Service and its route back ({phase})"
+def _let_go(hands: Hands, ref: Ref) -> None:
+    """A route that Flagger made would go with its Canary."""
+    found = hands.gateway.get(ref)
+    owners = found["metadata"].get("ownerReferences") or [] if found else []
+    others = [owner for owner in owners if owner["kind"] != KIND]
+    if len(others) < len(owners):
+        hands.gateway.merge_patch(ref, {"metadata": {"ownerReferences": others or None}})
+
+
+def _not_gone(why: str, *, ready: bool = False) -> Result:
+    return {"ready": ready, "gone": False, "why": why}

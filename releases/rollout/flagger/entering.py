@@ -7,18 +7,12 @@ from environments.kube.objects import Ref
 from environments.kube.ownership import autoscaled
 from releases.rollout.facts import Target, Work
 from releases.rollout.flagger.held import Held
-from releases.rollout.flagger.resource import KIND
+from releases.rollout.flagger.resource import is_canary
 from releases.rollout.flagger.steps import CanaryStep
 from releases.rollout.steps import ApplyStep, ServicesStep, Step
 
-GROUP = "flagger.app"
 SCALERS = frozenset({"HorizontalPodAutoscaler", "ScaledObject"})
 BEFORE = frozenset({"after", "prune", "policies", "verify"})
-
-
-def is_canary(ref: Ref) -> bool:
-    """Whether it is Flagger's resource."""
-    return (ref.group, ref.kind) == (GROUP, KIND)
 
 
 def entering(work: Work, steps: Sequence[Step]) -> tuple[Step, ...]:

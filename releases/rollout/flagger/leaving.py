@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from environments.kube.objects import Ref
 from releases.errors import PlanRefused
 from releases.planning.objects import Row, ref_in
-from releases.rollout.flagger.entering import is_canary
+from releases.rollout.flagger.resource import is_canary
 
 NAME = "flagger"
 TAKES_BACK = "rolling"

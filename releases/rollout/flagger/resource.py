@@ -24,6 +24,11 @@ UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 OF_ROUTE = ("timeout", "retries", "corsPolicy", "headers", "rewrite")
 
 
+def is_canary(ref: Ref) -> bool:
+    """Whether it is Flagger's resource, of whatever version."""
+    return (ref.group, ref.kind) == (API_VERSION.partition("/")[0], KIND)
+
+
 def seconds_of(duration: Any, default: float) -> float:
     """A Go duration such as "1m30s" in seconds; the default where it is none."""
     found = DURATION.findall(str(duration or ""))

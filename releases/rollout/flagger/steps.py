@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from environments.kube.objects import Ref
-from releases.rollout.facts import Memory, View
+from releases.rollout.facts import Memory, View, Work
 from releases.rollout.flagger.held import Held, held_by, target_at
 from releases.rollout.flagger.reading import Sight, measured, outcome, returned, told
 from releases.rollout.flagger.wants import ApplyTemplate, Follow, HandBack, Tune
@@ -16,6 +16,8 @@ PERIOD = 2.0  # seconds between two looks at a Canary
 SETTLE = 3.0  # seconds after a template was applied in which Flagger may still be at work on the one before
 UNNOTICED = 60.0  # seconds beside Flagger's intervals after which it ought to have noticed a new template
 KEPT_FAULTS = 5
+READY = "it is ready to go"
+ROUTES = frozenset({"VirtualService", "HTTPRoute"})  # those that Flagger writes
 BEFORE = "flagger"
 SKIP = {"skipAnalysis": True}
 SUSPEND = {"suspend": True}
@@ -314,30 +316,49 @@ class ReturnStep(Step):
 
 @dataclass(frozen=True)
 class HandBackStep(Step):
-    """Take Canaries away, and have Flagger give back what it held: Deployments, Services and routes."""
+    """Take Canaries away, and have Flagger give back what it held.
+
+    The objects are the routes: applied after Flagger has stopped to write them, before what they led to goes.
+    """
 
     kind: ClassVar[str] = "flagger-hand-back"
 
-    def _refs(self) -> tuple[Ref, ...]:
-        return tuple(Ref(*ref) for ref in self.settings.get("canaries", ()))
-
-    def _left(self, view: View) -> tuple[Ref, ...]:
-        handed = view.slot("handed")
-        return tuple(ref for ref in self._refs() if not handed.get(ref.key, {}).get("gone"))
-
     def actions(self, view: View) -> tuple[Action, ...]:
-        handed, revert = view.slot("handed"), bool(self.settings.get("revert"))
-        due = (r for r in self._left(view) if handed.get(r.key, {"at": 0.0})["at"] + PERIOD <= view.facts.now)
-        return tuple(HandBack(ref, revert) for ref in due)
+        refs = self._refs()
+        if unready := [ref for ref in refs if not self._is(view, ref, "ready")]:
+            return self._looks(view, unready, delete=False)
+        routes = [Apply(target.ref, target.index) for target in self.targets(view)]
+        left = [ref for ref in refs if not self._is(view, ref, "gone")]
+        return undone(view, routes) or self._looks(view, left, delete=True)
 
     def verdict(self, view: View) -> Judgement:
-        left = self._left(view)
+        left = [ref for ref in self._refs() if not self._is(view, ref, "gone")]
         if not left:
             return Done("Flagger holds nothing of it any more")
         words = "; ".join(f"{ref.name}: {view.slot('handed').get(ref.key, {}).get('why', '')}" for ref in left)
         if view.spent >= view.facts.progress_seconds:
             return Fail(f"after {view.facts.progress_seconds:.0f} s Flagger still holds it; is it running? {words}")
         return Wait(words, PERIOD)
+
+    def _refs(self) -> tuple[Ref, ...]:
+        return tuple(Ref(*ref) for ref in self.settings.get("canaries", ()))
+
+    def _is(self, view: View, ref: Ref, state: str) -> bool:
+        return bool(view.slot("handed").get(ref.key, {}).get(state))
+
+    def _looks(self, view: View, refs: Iterable[Ref], *, delete: bool) -> tuple[Action, ...]:
+        handed, revert = view.slot("handed"), bool(self.settings.get("revert"))
+        routes = tuple(target.ref for target in self.targets(view))
+        return tuple(
+            HandBack(ref, revert, delete, routes) for ref in refs if _look_due(view, handed.get(ref.key), delete)
+        )
+
+
+def _look_due(view: View, last: Mapping[str, Any] | None, delete: bool) -> bool:
+    """At once where there was none yet, or where it was ready and is now to go; else after a while."""
+    if last is None or (delete and last["why"] == READY):
+        return True
+    return bool(last["at"] + PERIOD <= view.facts.now)
 
 
 @dataclass(frozen=True)
@@ -347,9 +368,10 @@ class RestoreStep(ApplyStep):
     kind: ClassVar[str] = "flagger-restore"
 
 
-def hand_back(refs: Iterable[Ref], *, revert: bool = True) -> tuple[Step, ...]:
+def hand_back(work: Work, refs: Iterable[Ref], *, revert: bool = True) -> tuple[Step, ...]:
     """The step that takes these Canaries away; () for none."""
     canaries = [list(ref) for ref in refs]
+    routes = tuple(target.index for target in work.targets if revert and target.ref.kind in ROUTES)
     settings = {"canaries": canaries, "revert": revert}
     label = f"Take {', '.join(ref[-1] for ref in canaries)} back from Flagger"
-    return (HandBackStep(label[:200], settings=settings),) if canaries else ()
+    return (HandBackStep(label[:200], routes, settings),) if canaries else ()

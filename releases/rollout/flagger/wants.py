@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from environments.kube.objects import Ref
 from releases.rollout.wants import Apply, OnObject, Read
 
 
@@ -31,11 +32,14 @@ class Tune(OnObject):
 
 @dataclass(frozen=True)
 class HandBack(Read):
-    """Delete a Canary, one look at a time. Result: {"gone": bool, "why": str}.
+    """Prepare a Canary to go, then delete it, one look at a time. Result: {"ready": bool, "gone": bool, "why": str}.
 
-    `revert`: Flagger gives the Deployment, its Service and its route back first; else all that goes anyway.
+    `revert`: Flagger gives the Deployment and its Service back first; else all that it made just goes. `routes` are
+    made to outlive the Canary. Nothing is deleted unless `delete`.
     """
 
     revert: bool
+    delete: bool = False
+    routes: tuple[Ref, ...] = ()
     slot: ClassVar[str] = "handed"
     writes: ClassVar[bool] = True

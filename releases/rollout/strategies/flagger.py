@@ -173,8 +173,8 @@ def _taking_back(work: Work, holds: Sequence[Held]) -> tuple[Step, ...]:
     ran = [hold for hold in holds if not hold.first and indices(work, [hold.target.key])]
     return (
         *((RestoreStep(f"The old version of {names_of(ran)}"[:200], old),) if ran else ()),
-        *hand_back((hold.canary for hold in ran), revert=True),
-        *hand_back((hold.canary for hold in holds if hold not in ran), revert=False),
+        *hand_back(work, (hold.canary for hold in ran)),
+        *hand_back(work, (hold.canary for hold in holds if hold not in ran), revert=False),
     )
 
 

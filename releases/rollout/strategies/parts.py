@@ -2,7 +2,11 @@
 
 from collections.abc import Sequence
 
+from environments.kube.names import TRACK
+from releases.planning.colours import COLOURS, in_colour
+from releases.rollout.colours.deploying import DrainStep
 from releases.rollout.facts import Target, Work
+from releases.rollout.flagger.resource import is_canary
 from releases.rollout.flagger.steps import hand_back
 from releases.rollout.policing import policing
 from releases.rollout.steps import (
@@ -18,6 +22,7 @@ from releases.rollout.verify import VerifyStep
 from releases.rollout.waves import WaveStep
 
 NAMED = 4
+DRAIN_SECONDS = 5.0
 AFTER = "Autoscaling, budgets and routes"
 
 
@@ -31,18 +36,40 @@ def removed(work: Work) -> tuple[Step, ...]:
     return (PruneStep(f"Remove {_count(work.prune, 'object')} no longer in it"),) if work.prune else ()
 
 
+def drained(work: Work) -> tuple[Step, ...]:
+    """A while before a colour goes whose workload is rolled now: nodes and proxies learn late that it is left."""
+    deployments = {target.ref for target in work.targets if target.ref.kind == "Deployment"}
+    left = [
+        ref
+        for ref, _ in work.prune
+        if any(in_colour(each, colour) == ref for each in deployments for colour in COLOURS)
+    ]
+    label = f"Keep {', '.join(ref.name for ref in left)} until nobody asks it"
+    return (DrainStep(label[:200], settings={"seconds": DRAIN_SECONDS}),) if left else ()
+
+
 def configured(work: Work) -> tuple[Step, ...]:
     """What comes before Services; a Flagger that held these workloads lets go of them."""
     return (
         *_stage(work, "definitions", DefinitionsStep, "Namespaces and definitions"),
         *_stage(work, "configuration", ConfigurationStep, "Configuration"),
-        *hand_back(ref for ref, _ in work.prune if ref.kind == "Canary" and ref.group == "flagger.app"),
+        *hand_back(work, (ref for ref, _ in work.prune if is_canary(ref))),
     )
 
 
 def services(targets: Sequence[Target], label: str = "Services") -> tuple[Step, ...]:
     """One step for these Services, none for no one."""
     return (ServicesStep(label, indices(targets)),) if targets else ()
+
+
+def early_services(work: Work) -> list[Target]:
+    """Those that lead to all pods of a workload: they are there before it."""
+    return [target for target in at_stage(work, "services") if not _is_of_one_side(target)]
+
+
+def late_services(work: Work) -> list[Target]:
+    """Those that lead to the pods of one side alone: before its pods are up they would lead nowhere."""
+    return [target for target in at_stage(work, "services") if _is_of_one_side(target)]
 
 
 def after(work: Work) -> tuple[Step, ...]:
@@ -80,6 +107,10 @@ def names(targets: Sequence[Target]) -> str:
     known = [target.ref.name for target in targets]
     more = f" and {len(known) - NAMED} more" if len(known) > NAMED else ""
     return f"{', '.join(known[:NAMED])}{more}"
+
+
+def _is_of_one_side(target: Target) -> bool:
+    return TRACK in ((target.manifest.get("spec") or {}).get("selector") or {})
 
 
 def _stage(work: Work, stage: str, step: type[Step], label: str) -> tuple[Step, ...]:

@@ -640,7 +640,8 @@ class Story:
             case Scale():
                 return Outcome(action, {"replicas": action.replicas, "generation": self.generation})
             case HandBack():
-                return Outcome(action, {"gone": False, "why": "it is being deleted"})
+                why = "it is being deleted" if action.delete else "it is ready to go"
+                return Outcome(action, {"ready": self.flagger.settled, "gone": False, "why": why})
         return Outcome(action, {"deleted": True})
 
     @property
@@ -782,6 +783,20 @@ def test_a_canary_is_taken_away_one_look_at_a_time():
     plan = plan_of(arranged(DEPLOYMENT, SERVICE, ROUTE))
     story = Story(back_of(plan, None), "flagger-hand-back", "back")
     story.go(0.1).go(0.1)
-    assert [type(action) for action in story.done] == [HandBack]
+    assert [(type(action), action.delete) for action in story.done] == [(HandBack, False), (HandBack, True)]
     assert story.go(2).why == "web: it is being deleted"
-    assert len(story.done) == 2
+    assert len(story.done) == 3
+
+
+def test_routes_are_put_back_after_flagger_stopped_to_write_them_and_before_what_they_led_to_goes():
+    plan = plan_of(arranged(DEPLOYMENT, SERVICE, ROUTE, live=HELD))
+    story = Story(back_of(plan, ROLLED), "flagger-hand-back", "back")
+    story.flagger = Sight()  # its finalizer is not there yet
+    story.go(0.1)
+    assert [type(action) for action in story.done] == [HandBack]
+    story.flagger = QUIET
+    story.go(2)
+    assert [type(action) for action in story.done[1:]] == [HandBack, Apply, HandBack]
+    assert [action.ref.kind for action in story.done if isinstance(action, Apply)] == ["VirtualService"]
+    assert [action.delete for action in story.done if isinstance(action, HandBack)] == [False, False, True]
+    assert story.done[-1].routes == (ref_of(ROUTE),)
