@@ -18,6 +18,7 @@ from releases import actions
 from releases.actions.asking import RECOMMENDED
 from releases.errors import Unacceptable
 from releases.models import Release
+from releases.pages.settings_field import EXAMPLE, SettingsField
 from releases.recommending import Recommendation, recommend, traits_of
 from releases.rollout import strategies
 from releases.states import InvalidTransition
@@ -35,10 +36,10 @@ class Request(forms.Form):
         Environment.objects.none(), to_field_name="name", empty_label="Choose an environment"
     )
     strategy = forms.ChoiceField(required=False, initial=RECOMMENDED)
-    parameters = forms.JSONField(
+    parameters = SettingsField(
         required=False,
         label="Settings of the strategy",
-        widget=forms.Textarea(attrs={"rows": 2, "placeholder": '{"weights": [5, 25, 50, 100]}', "class": "mono"}),
+        widget=forms.Textarea(attrs={"rows": 2, "placeholder": EXAMPLE, "class": "mono"}),
     )
     strategy_reason = forms.CharField(
         required=False, max_length=2000, label="Why another strategy than the recommended one"
@@ -54,23 +55,24 @@ class Request(forms.Form):
         ways = [(RECOMMENDED, "As recommended"), ("", "As the application says"), *names]
         self.fields["strategy"].choices = ways  # type: ignore[attr-defined]
 
-    def clean_parameters(self) -> dict[str, Any]:
-        given = self.cleaned_data["parameters"]
-        if given is not None and not isinstance(given, dict):
-            raise forms.ValidationError('A JSON map is needed, such as {"weights": [5, 25, 50, 100]}.')
-        return given or {}
-
     def clean(self) -> dict[str, Any]:
-        """A strategy other than the recommended one needs its reason."""
+        """The settings have to fit the strategy, and one other than the recommended one needs its reason."""
         found: dict[str, Any] = super().clean() or {}
         advice = self.advice()
-        chosen = found.get("strategy")
-        if advice and chosen != RECOMMENDED and not found.get("strategy_reason"):
-            way = chosen or found["release"].application.strategy
-            if way != advice.strategy:
+        if advice and "strategy" in found:
+            way = advice.strategy if found["strategy"] == RECOMMENDED else found["strategy"]
+            way = way or found["release"].application.strategy
+            self._check_settings(way, found.get("parameters") or {})
+            if way != advice.strategy and not found.get("strategy_reason"):
                 title = strategies.find(advice.strategy).title
                 self.add_error("strategy_reason", REASON_NEEDED.format(title=title))
         return found
+
+    def _check_settings(self, way: str, given: dict[str, Any]) -> None:
+        try:
+            strategies.find(way).check(given)
+        except ValueError as error:
+            self.add_error("parameters", str(error))
 
     def advice(self) -> Recommendation | None:
         """What is recommended for the release in the environment; None before both are known."""
@@ -102,7 +104,7 @@ def ask(request: HttpRequest) -> HttpResponse:
                 chosen["release"],
                 chosen["environment"],
                 strategy=chosen["strategy"],
-                parameters=chosen["parameters"],
+                parameters=chosen["parameters"] or {},
                 strategy_reason=chosen["strategy_reason"],
                 reason=chosen["comment"],
             )
