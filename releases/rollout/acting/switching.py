@@ -8,12 +8,12 @@ from environments.kube.client import Gateway
 from environments.kube.errors import BeingDeleted, NotFound, Stale
 from environments.kube.names import TRACK, TRAFFIC
 from environments.kube.objects import Manifest
-from environments.kube.traffic import find
+from environments.kube.traffic import Seen, find
 from environments.kube.traffic.base import named_by
-from environments.kube.traffic.moving import switch
+from environments.kube.traffic.moving import read_switch, switch
 from releases.rollout.acting.hands import Hands, Result
 from releases.rollout.acting.performers import performs
-from releases.rollout.colours.wants import CountEndpoints, CountPods, Lead
+from releases.rollout.colours.wants import CountEndpoints, CountPods, Lead, LookLed
 
 TRIES = 5
 
@@ -25,8 +25,24 @@ def lead(hands: Hands, action: Lead) -> Result:
             return _select(hands.gateway, action, hands.sequence)
         seen = switch(hands.gateway, action.route, action.to, sequence=hands.sequence)
     except NotFound as gone:
-        return {"target": "", "accepted": False, "why": gone.words, "there": False}
+        return _gone(gone)
+    return _led(seen)
+
+
+@performs(LookLed)
+def look_again(hands: Hands, action: LookLed) -> Result:
+    try:
+        return {**_led(read_switch(hands.gateway, action.route)), "at": action.at}
+    except NotFound as gone:
+        return {**_gone(gone), "at": action.at}
+
+
+def _led(seen: Seen) -> Result:
     return {"target": seen.target, "accepted": seen.accepted, "why": seen.why, "there": True}
+
+
+def _gone(error: NotFound) -> Result:
+    return {"target": "", "accepted": False, "why": error.words, "there": False}
 
 
 def _select(gateway: Gateway, action: Lead, sequence: int) -> Result:

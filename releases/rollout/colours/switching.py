@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from releases.rollout.colours.checking import count_now, endpoints, probe
 from releases.rollout.colours.deploying import ColourStep, read_now, resized, wanted_size
 from releases.rollout.colours.entries import Coloured, colour_words, seen, spec_size
-from releases.rollout.colours.wants import Lead, ProbeUrl
+from releases.rollout.colours.wants import Lead, LookLed, ProbeUrl
 from releases.rollout.facts import Memory, View
 from releases.rollout.steps import Done, Fail, Judgement, Wait, undone
 from releases.rollout.wants import Action, Apply, Prune
@@ -16,6 +16,7 @@ FRESH = 2.0  # seconds for which a look at the live colour's size counts before 
 SWITCH_SECONDS = 60.0
 TRIES = 5
 TRY_PAUSE = 1.0
+LED_PAUSE = 0.3
 
 
 def leads(entry: Coloured, *, back: bool) -> tuple[Lead, ...]:
@@ -34,6 +35,14 @@ def not_led(view: View, wanted: tuple[Lead, ...]) -> str:
         if (result := results.get(lead.key)) and result["there"] and (result["target"] != lead.to or result["why"])
     ]
     return "; ".join(wrong)
+
+
+def looks_again(view: View, wanted: tuple[Lead, ...]) -> tuple[LookLed, ...]:
+    """Looks that are due at routes whose router has not taken the write up yet."""
+    now, results = view.facts.now, view.slot("led")
+    known = [(lead, results[lead.key]) for lead in wanted if lead.key in results]
+    late = [(lead, result) for lead, result in known if result["there"] and result["why"]]
+    return tuple(LookLed(lead.route, now) for lead, result in late if now >= result.get("at", 0.0) + LED_PAUSE)
 
 
 def moved(view: View, kept: Mapping[str, Any], entry: Coloured, name: str, weight: int) -> Memory:
@@ -87,7 +96,7 @@ class SwitchStep(ColourStep):
             return after
         if not self._all_new(view, entry):
             return count_now(view, entry.service, 0.2)
-        return self._probes(view, entry)
+        return (*looks_again(view, leads(entry, back=False)), *self._probes(view, entry))
 
     def _before(self, view: View, entry: Coloured) -> tuple[Action, ...]:
         looks = (*read_now(view, (entry.live,), FRESH), *count_now(view, entry.naming.preview))

@@ -27,6 +27,20 @@ class Lead(Action):
 
 
 @dataclass(frozen=True)
+class LookLed(Action):
+    """Read once more where a route leads, since its router takes a write up late. Result: as Lead's, and "at"."""
+
+    route: Route
+    at: float
+    slot: ClassVar[str] = "led"
+    writes: ClassVar[bool] = False
+
+    @property
+    def key(self) -> str:
+        return self.route.text
+
+
+@dataclass(frozen=True)
 class CountEndpoints(OnObject):
     """Count the ready endpoints of a Service by the track of their pods. Result: {"ready": {track: n}, "at"}."""
 

@@ -8,7 +8,7 @@ from environments.kube.names import STABLE, TRACK
 from environments.kube.objects import Manifest, Ref, ref_of
 from releases.planning.back import back_plan
 from releases.planning.objects import Wanted
-from releases.rollout.colours.wants import CountEndpoints, CountPods, Lead, Probe
+from releases.rollout.colours.wants import CountEndpoints, CountPods, Lead, LookLed, Probe
 from releases.rollout.facts import Look, Work
 from releases.rollout.strategies import Arrangement, Arranging, find
 from releases.rollout.wants import Action, Apply, CountRestarts, Outcome, Prune, Read, Scale
@@ -99,7 +99,10 @@ def _row(each: Wanted) -> dict[str, Any]:
 
 
 class Cluster(Paper):
-    """Deployments with their size and ready pods, Services with the track they lead to."""
+    """Deployments with their size and ready pods, Services with the track they lead to.
+
+    `late`: how many looks a router takes until it has taken a switch up.
+    """
 
     def __init__(
         self, plan: dict[str, Any], *, previous: tuple[Wanted, ...] = BUNDLE, sizes: Mapping[str, int], **facts: Any
@@ -116,6 +119,7 @@ class Cluster(Paper):
         self.stuck: set[str] = set()
         self.answers: dict[str, str] = {}
         self.history: list[tuple[str, str]] = []
+        self.late = 0
 
     def size(self, name: str, size: int) -> None:
         """An autoscaler or a person sets a size."""
@@ -176,7 +180,14 @@ class Cluster(Paper):
                 return {"ok": not why, "why": why, "at": action.at}
             case CountRestarts():
                 return {"count": self.restarts}
+            case LookLed():
+                self.late -= 1
+                return {**self._led(action.route.text), "at": action.at}
         return None
+
+    def _led(self, route: str) -> dict[str, Any]:
+        why = "it is not taken up yet" if self.late > 0 else ""
+        return {"target": self.serving[route], "accepted": not why, "why": why, "there": True}
 
     def _written(self, action: Action) -> dict[str, Any] | None:
         match action:
@@ -187,7 +198,7 @@ class Cluster(Paper):
             case Lead():
                 self.serving[action.route.text] = action.to
                 self.history.append(("lead", f"{action.route.object.kind if action.route.object else ''} {action.to}"))
-                return {"target": action.to, "accepted": True, "why": "", "there": True}
+                return self._led(action.route.text)
             case Prune():
                 self._pruned(action.ref)
                 return {"deleted": True}

@@ -253,6 +253,14 @@ def test_a_bad_sign_in_the_soak_gives_the_requests_back(happens: Any, why: str) 
     assert paper.serving == {"Service shop/web": "stable"}
 
 
+def test_a_router_that_takes_the_switch_up_late_is_asked_again() -> None:
+    paper = cluster()
+    paper.late = 2
+    paper.until("leads to green: it is not taken up yet")
+    paper.run()
+    assert paper.phases[-1] is Phase.SUCCEEDED
+
+
 def test_the_way_back_leads_requests_first_and_removes_last() -> None:
     paper = cluster()
     paper.until("of the soak are left")
