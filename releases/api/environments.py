@@ -36,6 +36,7 @@ def _environment(environment: Environment) -> EnvironmentOut:
         namespace=environment.namespace,
         required_approvals=environment.required_approvals,
         access_policy=environment.access_policy,
+        prometheus=environment.prometheus,
         purpose=environment.purpose,
     )
 

@@ -181,6 +181,7 @@ class EnvironmentOut(Schema):
     namespace: str
     required_approvals: int
     access_policy: str
+    prometheus: str = ""
     purpose: str
 
 
