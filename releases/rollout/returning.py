@@ -91,6 +91,8 @@ class ReturnStep(MovesRequests):
     def _move(self, view: View, each: Moved) -> SetWeight | None:
         weight = self._weight(view, each)
         written = view.slot("weighed").get(each.workload)
+        if not written and self._is_back(view, each):
+            return None
         if written and written["wanted"] <= weight and (_is_settled(each, written) or not _is_due(view, written["at"])):
             return None
         return SetWeight(each.route, view.facts.now, weight, NOBODY)
@@ -105,8 +107,10 @@ class ReturnStep(MovesRequests):
         return max(0, min(keeps, int(has)))
 
     def _is_back(self, view: View, each: Moved) -> bool:
-        found = view.slot("weighed").get(each.workload)
-        return bool(found and found["wanted"] == 0 and _is_settled(each, found))
+        found, seen = view.slot("weighed").get(each.workload), view.slot("seen").get(each.workload)
+        if found is None:
+            return bool(seen and seen["weight"] == 0)
+        return bool(found["wanted"] == 0 and _is_settled(each, found))
 
     def _told(self, view: View, each: Moved) -> str:
         ready, wanted = stable_ready(view, each), _serving(view, each)
@@ -190,7 +194,7 @@ class RestoreStep(WaveStep, MovesRequests):
 
 def began(view: View, each: Moved) -> bool:
     """Whether the canary of a workload was ever begun: before that there is nothing to come back."""
-    return each.canary in view.written
+    return each.canary in view.written or each.workload in view.kept.get("begun", ())
 
 
 def keys(moved: Iterable[Moved]) -> frozenset[str]:

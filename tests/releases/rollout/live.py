@@ -104,6 +104,16 @@ class Portal:
         self._pool.shutdown()
         self.gateway.delete(Ref("v1", "Namespace", "", self.namespace))
 
+    def halt(self) -> None:
+        """Nobody works on rollouts until `carry_on`."""
+        self._ended.set()
+        self._thread.join(10)
+
+    def carry_on(self) -> None:
+        self._ended.clear()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
     def push(self, image: str, tag: str, **behaviour: Any) -> None:
         self.place.push(image, tag, {"startup_seconds": 0.1, **behaviour})
 
