@@ -1,6 +1,6 @@
 """A workload in one of two colours: its objects renamed and told apart, and back to what a bundle has. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
@@ -122,6 +122,30 @@ def plain(objects: Iterable[Wanted], traffic: Iterable[Mapping[str, Any]]) -> tu
             routes = [Route.from_json(switch["route"]) for switch in entry["switches"]]
             found = _plain(found, Naming.from_json(entry["naming"]), routes)
     return found
+
+
+def as_large(
+    objects: Iterable[Wanted], traffic: Iterable[Mapping[str, Any]], live: Callable[[Ref], Manifest | None]
+) -> tuple[Wanted, ...]:
+    """The objects with each workload that an autoscaler holds, and that had a colour, as large as the colour is now.
+
+    `traffic` is of the plan before. The autoscaler that is made with it needs its time, and the colour goes soon.
+    """
+    found = tuple(objects)
+    scalers = [each.manifest for each in found if each.ref.kind in SCALERS]
+    namings = [Naming.from_json(entry["naming"]) for entry in traffic if entry.get("kind") == KIND]
+    scaled = [naming for naming in namings if autoscaled(scalers, naming.workload)]
+    return tuple(_as_large(each, scaled, live) for each in found)
+
+
+def _as_large(wanted: Wanted, namings: Iterable[Naming], live: Callable[[Ref], Manifest | None]) -> Wanted:
+    naming = next((each for each in namings if each.workload.key == wanted.ref.key), None)
+    coloured = live(naming.coloured) if naming else None
+    if coloured is None or live(wanted.ref) is not None:
+        return wanted
+    spec = wanted.manifest["spec"]
+    size = max(int(spec.get("replicas", 1)), int(coloured["spec"].get("replicas", 1)))
+    return replace(wanted, manifest={**wanted.manifest, "spec": {**spec, "replicas": size}})
 
 
 def _plain(objects: Sequence[Wanted], naming: Naming, routes: Sequence[Route]) -> tuple[Wanted, ...]:

@@ -120,7 +120,7 @@ class DeployStep(WaveStep, ColourStep):
 class DrainStep(ColourStep):
     """The colour that no longer serves is kept for a while, since nodes and proxies learn late.
 
-    settings: "seconds" since requests were moved, "moved" the name in `keep` of when.
+    settings: "seconds" since requests were moved, "moved" the name in `keep` of when; without it, of this step.
     """
 
     kind: ClassVar[str] = "colour-drain"
@@ -129,11 +129,17 @@ class DrainStep(ColourStep):
         return ()
 
     def verdict(self, view: View) -> Judgement:
-        moved = (view.kept.get(self.settings["moved"]) or {}).get("at")
-        left = 0.0 if moved is None else float(moved) + float(self.settings["seconds"]) - view.facts.now
+        left = float(self.settings["seconds"]) - self._since(view)
         if left <= 0 or view.fully:
             return Done("nothing is sent to it any more")
         return Wait(f"what no longer serves is kept for {left:.0f} s more, since nodes learn of it late", left)
+
+    def _since(self, view: View) -> float:
+        name = self.settings.get("moved")
+        if not name:
+            return view.spent
+        moved = view.kept.get(name)
+        return view.facts.now - float(moved["at"]) if moved else float(self.settings["seconds"])
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from typing import Any, ClassVar
 
+from environments.kube.objects import Ref
 from environments.kube.traffic import names
 from releases.analysis.metrics import read_metrics
 from releases.rollout.colours.arranging import arrange
@@ -74,6 +75,7 @@ class BlueGreen(Strategy):
             HoldStep(_cut(f"Hold requests on {_and(entry.live.name for entry in entries)}")),
             *_there(work, entries),
             *_waves(work, entries),
+            *_late(work, entries),
             _drained("Keep the old version until nobody asks it", "switched", _drain_seconds(work)),
             *_after(work, entries),
             *_settled(entries),
@@ -90,6 +92,7 @@ class BlueGreen(Strategy):
             *parts.adopted(work),
             *_there(work, entries),
             *(step for number, targets in parts.waves(work) for step in parts.wave(number, targets)),
+            *_late(work, entries),
             *parts.after(work),
             _drained("Keep the new version until nobody asks it", "returned", DRAIN_BACK),
             *parts.removed(work),
@@ -100,9 +103,20 @@ class BlueGreen(Strategy):
 
 
 def _there(work: Work, entries: Sequence[Coloured]) -> tuple[Step, ...]:
-    held = _held(work, entries)
-    free = [target for target in parts.at_stage(work, "services") if target not in held]
-    return (*parts.configured(work), *parts.services(free))
+    own = [target for entry in entries for target in parts.at_stage(work, "services") if target.ref in _new(entry)]
+    return (*parts.configured(work), *parts.services([*parts.early_services(work), *own]))
+
+
+def _late(work: Work, entries: Sequence[Coloured]) -> tuple[Step, ...]:
+    """Services that lead to one side of a workload that is rolled here."""
+    apart = [*_held(work, entries), *(target for e in entries for target in work.targets if target.ref in _new(e))]
+    left = [target for target in parts.late_services(work) if target not in apart]
+    return parts.services(left, "Services of one side")
+
+
+def _new(entry: Coloured) -> tuple[Ref, Ref]:
+    """The Services that come with the new colour."""
+    return entry.naming.preview, entry.naming.own
 
 
 def _held(work: Work, entries: Iterable[Coloured]) -> list[Target]:

@@ -56,9 +56,11 @@ def _there(work: Work, *, returning: bool = False) -> tuple[Step, ...]:
     return (
         *parts.adopted(work),
         *parts.configured(work),
-        *parts.services(parts.at_stage(work, "services")),
+        *parts.services(parts.early_services(work)),
         *(step for number, targets in parts.waves(work) for step in parts.wave(number, targets)),
+        *parts.services(parts.late_services(work), "Services of one side"),
         *parts.after(work),
+        *parts.drained(work),
         *parts.removed(work),
         *parts.ending(work, returning=returning),
     )
