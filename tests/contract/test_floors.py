@@ -1,0 +1,88 @@
+"""An autoscaler's minimum held up and given back, whoever else writes it meanwhile."""
+
+import pytest
+
+from environments.kube.apply import apply_object
+from environments.kube.errors import Fenced
+from environments.kube.floors import hold_floor, release_floor
+from environments.kube.names import FLOOR, MANAGER
+from environments.kube.objects import Ref
+from environments.kube.ownership import owns
+from tests.contract.objects import Manifest
+from tests.contract.space import Space
+
+MINIMUM = ("f:spec", "f:minReplicas")
+
+
+def scaler(minimum: int | None = 2) -> Manifest:
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
+    spec = {"scaleTargetRef": target, "maxReplicas": 10, **({} if minimum is None else {"minReplicas": minimum})}
+    return {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": "web"},
+        "spec": spec,
+    }
+
+
+def scaled_object() -> Manifest:
+    """KEDA's, with no minimum of its own."""
+    spec = {"scaleTargetRef": {"name": "web"}, "triggers": [{"type": "cron", "metadata": {}}]}
+    return {"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "metadata": {"name": "web"}, "spec": spec}
+
+
+def released(space: Space, manifest: Manifest, sequence: int = 1) -> Ref:
+    """Applied by a rollout."""
+    apply_object(space.gateway, space.here(manifest), sequence=sequence)
+    return space.ref(manifest["kind"], "web", manifest["apiVersion"])
+
+
+def test_a_minimum_is_held_up_and_given_back(space: Space) -> None:
+    ref = released(space, scaler())
+    floor = hold_floor(space.gateway, ref, 6, sequence=2)
+    assert floor == (6, 2)
+    assert space.found(ref)["spec"]["minReplicas"] == 6
+    assert hold_floor(space.gateway, ref, 8, sequence=2) == (8, 2)
+    assert release_floor(space.gateway, ref, sequence=2) == (2, 2)
+    found = space.found(ref)
+    assert found["spec"]["minReplicas"] == 2
+    assert FLOOR not in found["metadata"].get("annotations", {})
+
+
+def test_a_minimum_that_is_high_enough_is_left_alone(space: Space) -> None:
+    ref = released(space, scaler(5))
+    version = space.found(ref)["metadata"]["resourceVersion"]
+    assert hold_floor(space.gateway, ref, 4, sequence=2) == (5, 5)
+    assert release_floor(space.gateway, ref, sequence=2) is None
+    assert space.found(ref)["metadata"]["resourceVersion"] == version
+
+
+def test_one_that_nobody_has_set_is_unset_again(space: Space) -> None:
+    ref = released(space, scaled_object())
+    assert hold_floor(space.gateway, ref, 3, sequence=2) == (3, None)
+    assert space.found(ref)["spec"]["minReplicaCount"] == 3
+    assert release_floor(space.gateway, ref, sequence=2) == (0, None)
+    assert "minReplicaCount" not in space.found(ref)["spec"]
+
+
+def test_what_a_release_brings_meanwhile_stays(space: Space) -> None:
+    ref = released(space, scaler())
+    hold_floor(space.gateway, ref, 6, sequence=2)
+    released(space, scaler(6), sequence=2)
+    release_floor(space.gateway, ref, sequence=2)
+    found = space.found(ref)
+    assert found["spec"]["minReplicas"] == 6
+    assert owns(found, MANAGER, MINIMUM)
+    assert FLOOR not in found["metadata"].get("annotations", {})
+
+
+def test_what_is_not_there_is_not_held(space: Space) -> None:
+    ref = space.ref("HorizontalPodAutoscaler", "none", "autoscaling/v2")
+    assert hold_floor(space.gateway, ref, 3, sequence=1) is None
+    assert release_floor(space.gateway, ref, sequence=1) is None
+
+
+def test_an_older_rollout_holds_nothing(space: Space) -> None:
+    ref = released(space, scaler(), sequence=7)
+    with pytest.raises(Fenced):
+        hold_floor(space.gateway, ref, 6, sequence=6)
