@@ -43,15 +43,17 @@ def shop(sandbox: Sandbox, transactional_db: None) -> Iterator[Portal]:
         yield running
 
 
-@pytest.fixture(params=["sandbox", pytest.param("real", marks=pytest.mark.lane("flagger"))])
-def either(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, transactional_db: None) -> Iterator[Portal]:
-    if request.param == "real":
-        monkeypatch.setenv("SLIPWAY_TEST_KUBECONFIG", os.environ["SLIPWAY_TEST_FLAGGER"])
-        place = real_place()
-    else:
-        place = sandbox_place(request.getfixturevalue("sandbox"))
-    with shop_in(place) as running:
+@pytest.fixture
+def real(monkeypatch: pytest.MonkeyPatch, transactional_db: None) -> Iterator[Portal]:
+    monkeypatch.setenv("SLIPWAY_TEST_KUBECONFIG", os.environ["SLIPWAY_TEST_FLAGGER"])
+    with shop_in(real_place()) as running:
         yield running
+
+
+@pytest.fixture(params=["sandbox", pytest.param("real", marks=pytest.mark.lane("flagger"))])
+def either(request: pytest.FixtureRequest) -> Portal:
+    found: Portal = request.getfixturevalue("real" if request.param == "real" else "shop")
+    return found
 
 
 SERVICE = """\
@@ -78,19 +80,51 @@ spec:
 """
 
 
+def ingress(host: str) -> str:
+    return f"""\
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: {{name: web}}
+spec:
+  ingressClassName: nginx
+  rules:
+  - host: {host}
+    http: {{paths: [{{path: /, pathType: Prefix, backend: {{service: {{name: web, port: {{number: 80}}}}}}}}]}}
+"""
+
+
+def http_route(host: str) -> str:
+    return f"""\
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {{name: web}}
+spec:
+  parentRefs: [{{name: edge}}]
+  hostnames: [{host}]
+  rules: [{{backendRefs: [{{name: web, port: 80}}]}}]
+"""
+
+
 def traffic(host: str) -> str:
     labelled = "metadata:\n  name: traffic\n  labels: {test.slipway/traffic: 'true'}"
     return f"apiVersion: v1\nkind: ConfigMap\n{labelled}\ndata: {{host: {host}, rps: '40'}}\n"
 
 
-def release(shop: Portal, version: str, tag: str, strategy: str = "flagger", **more: Any) -> Rollout:
+def release(
+    shop: Portal,
+    version: str,
+    tag: str,
+    strategy: str = "flagger",
+    by: Callable[[str], str] = route,
+    **more: Any,
+) -> Rollout:
     host = f"{shop.namespace}.{HOST}"
     files = {
         "base/config.yaml": config(VERSION=version),
         "base/traffic.yaml": traffic(host),
         "base/web.yaml": deployment("web", "shop/web"),
         "base/service.yaml": SERVICE,
-        "base/route.yaml": route(host),
+        "base/route.yaml": by(host),
     }
     parameters = FAST if strategy == "flagger" else {"fatalGraceSeconds": 1}
     return shop.ask(
@@ -193,6 +227,36 @@ def at_rest(shop: Portal) -> None:
     assert target["spec"]["replicas"] == 0
     assert not found["spec"].get("skipAnalysis")
     assert not found["spec"].get("suspend")
+
+
+GATEWAY = {"gatewayClassName": "edge", "listeners": [{"name": "http", "port": 80, "protocol": "HTTP"}]}
+
+
+WORKLOAD = 'destination_workload_namespace="{{ namespace }}",destination_workload="{{ target }}"'
+GOOD = f'sum(rate(istio_requests_total{{reporter="source",response_code="200",{WORKLOAD}}}[30s]))'
+ALL = f'sum(rate(istio_requests_total{{reporter="source",{WORKLOAD}}}[30s]))'
+OWN = {"name": "answered", "query": f"100 * {GOOD} / {ALL}", "interval": "30s", "thresholdRange": {"min": 99}}
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    ("by", "more"), [(ingress, {}), (http_route, {"builtIn": False, "metrics": [OWN]})], ids=["nginx", "gateway"]
+)
+@pytest.mark.lane("flagger")
+def test_the_real_one_moves_requests_by_other_routers_too(real: Portal, by: Callable[[str], str], more: dict[str, Any]):
+    assert real.wait(release(real, "1.0.0", "1", "rolling", by), seconds=LONG).phase == Phase.SUCCEEDED
+    gateway = {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "Gateway", "spec": GATEWAY}
+    metadata = {"name": "edge", "namespace": real.namespace}
+    real.gateway.apply({**gateway, "metadata": metadata}, manager="test")
+    rollout = release(real, "1.1.0", "2", by=by, maxWeight=20, **more)
+    seen = set()
+    while (rollout := Rollout.objects.get(pk=rollout.pk)).phase not in ENDED:
+        found = real.get("Canary", "web", "flagger.app/v1beta1") or {}
+        seen.add((found.get("status") or {}).get("canaryWeight"))
+        time.sleep(0.2)
+    assert rollout.phase == Phase.SUCCEEDED, rollout.why
+    assert 20 in seen
+    assert words(rollout, "Follow").startswith("web: Succeeded: web-primary has the new version")
 
 
 def test_a_first_release_is_rolled_and_handed_over(shop):

@@ -251,6 +251,8 @@ def parameters_fit(parameters: Mapping[str, Any]) -> str:
         return "stepWeights names every step: leave maxWeight and stepWeight out, or stepWeights."
     if steps and (steps != sorted(set(steps)) or not steps[0]):
         return f"stepWeights has to rise from more than 0, which {', '.join(map(str, steps))} does not."
+    if parameters.get("builtIn") is False and not parameters.get("metrics"):
+        return "builtIn is false and metrics has none: nothing would be checked. Give metrics."
     if parameters.get("stepWeight") == 0:
         return "stepWeight is 0: no request would ever reach the new version."
     return ""

@@ -165,10 +165,13 @@ def outcome(before: Sight, now: Sight) -> Outcome:
 
 
 def returned(stray: str, now: Sight) -> bool:
-    """Whether the old template serves alone again. `stray`: Flagger's hash of the one that was taken away, or ""."""
-    if not now.settled or not now.same or now.primary != "done":
+    """Whether the old template serves alone again. `stray`: Flagger's hash of the one that was taken away, or "".
+
+    Until Flagger has looked at the old template it may still find a change in it, or in the configuration beside it.
+    """
+    if not now.settled or not now.same or now.primary != "done" or now.applied == stray:
         return False
-    return now.phase == "Failed" or (now.applied == now.promoted and now.applied != stray)
+    return now.phase == "Failed" or now.applied == now.promoted
 
 
 def measured(now: Sight, workload: str) -> Point | None:

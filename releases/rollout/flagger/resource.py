@@ -69,10 +69,11 @@ def patience(canary: Mapping[str, Any], progress_seconds: float) -> float:
 def analysis_of(parameters: Mapping[str, Any], provider: str) -> dict[str, Any]:
     """The analysis that the strategy's parameters ask for. Without routes Flagger can only count iterations."""
     interval = duration(parameters.get("interval", INTERVAL))
-    checks = [
+    own = [
         _metric("request-success-rate", interval, min=parameters.get("successRate", SUCCESS_RATE)),
         _metric("request-duration", interval, max=parameters.get("latency", LATENCY)),
     ]
+    checks = own if parameters.get("builtIn", True) else []
     base = {"interval": interval, "threshold": parameters.get("threshold", THRESHOLD)}
     return {**base, **_pace(parameters, provider), "metrics": [*checks, *parameters.get("metrics", ())]}
 

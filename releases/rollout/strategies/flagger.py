@@ -51,6 +51,7 @@ class Flagger(Strategy):
         Parameter("iterations", "count", "Looks before it promotes, where no router moves requests.", 10),
         Parameter("successRate", "number", "Percent of requests that have to succeed.", 99),
         Parameter("latency", "number", "Milliseconds within which 99 % have to be answered.", 500),
+        Parameter("builtIn", "flag", "Whether Flagger's own two metrics, success rate and latency, count.", True),
         Parameter("metrics", "list", "More metrics, as Flagger's analysis.metrics has them.", further=_metrics),
         Parameter(
             "provider",

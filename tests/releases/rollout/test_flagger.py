@@ -142,12 +142,20 @@ def test_the_parameters_say_how_it_is_analysed():
     assert [each["thresholdRange"] for each in spec["analysis"]["metrics"]] == [{"min": 95}, {"max": 250}]
 
 
+def test_flaggers_own_metrics_can_be_left_out():
+    query = {"name": "errors", "query": "vector(0)", "thresholdRange": {"max": 1}}
+    parameters = FLAGGER.check({"builtIn": "false", "metrics": [query]})
+    spec = made(arranged(DEPLOYMENT, SERVICE, ROUTE, parameters=parameters), "Canary")["spec"]
+    assert spec["analysis"]["metrics"] == [query]
+
+
 @pytest.mark.parametrize(
     ("parameters", "words"),
     [
         ({"interval": 5}, "Flagger looks every 10 s"),
         ({"stepWeights": [5, 20], "maxWeight": 50}, "leave maxWeight and stepWeight out"),
         ({"stepWeights": [20, 5]}, "has to rise"),
+        ({"builtIn": False}, "nothing would be checked"),
         ({"stepWeight": 0}, "no request would ever reach"),
         ({"metrics": ["errors"]}, "with a name"),
         ({"provider": "linkerd"}, "one of istio"),
@@ -410,7 +418,8 @@ def test_a_failure_of_before_is_not_this_ones():
         ("new", QUIET, True),
         ("new", replace(QUIET, applied="new", promoted="new"), False),  # promoted by the old analysis' hash: one more
         ("new", replace(NEW, phase="Progressing", same=True), False),
-        ("new", replace(NEW, phase="Failed", same=True), True),
+        ("new", replace(NEW, phase="Failed", same=True), False),  # it has not looked at the old one yet
+        ("new", replace(QUIET, phase="Failed", promoted="older"), True),
         ("", NEW, False),
         ("", replace(QUIET, primary="wait"), False),
     ],
@@ -769,6 +778,8 @@ def test_after_a_failed_analysis_nothing_is_to_be_done_with_traffic():
     story.flagger = replace(NEW, phase="Failed")
     story.go()
     story.flagger = replace(NEW, phase="Failed", same=True)
+    assert story.go(4).step == "flagger-return"
+    story.flagger = replace(QUIET, phase="Failed")
     assert story.go(4).step in ("verify", "end")
 
 
