@@ -183,10 +183,16 @@ class Chooser:
             return scaler
         for api_version, kind in AUTOSCALERS:
             ref = Ref(api_version, kind, workload.namespace, workload.name)
-            live = self.given.live(ref)
-            if live and scales(live, workload):
+            if (live := self._visible(ref)) and scales(live, workload):
                 return ref
         return None
+
+    def _visible(self, ref: Ref) -> Manifest | None:
+        """What is there, as far as it may be looked at: an autoscaler out of sight holds nothing up."""
+        try:
+            return self.given.live(ref)
+        except Denied:
+            return None
 
     def _objects(self, found: list[Found], entries: tuple[dict[str, Any], ...]) -> tuple[Wanted, ...]:
         first = self.weights[0]
