@@ -8,7 +8,8 @@ from environments.kube.errors import KindMissing
 from environments.kube.objects import Manifest, Ref
 from portal import blobs
 from releases.models import Rollout
-from releases.planning.colours import plain
+from releases.planning.colours import as_large, plain
+from releases.planning.selectors import apart
 from releases.planning.sources import Source
 from releases.queueing import running_release
 from releases.rollout import strategies
@@ -22,9 +23,10 @@ def arrange(rollout: Rollout, source: Source, gateway: Gateway) -> Source:
     previous = running_release(rollout.application_id, rollout.environment_id)
     before = blobs.load_json(previous.plan_digest) if previous else None
     refuse_while_held(rollout.strategy, before)
+    live = cache(lambda ref: _live(gateway, ref))
     arranged = strategies.find(rollout.strategy).arrange(
         Arranging(
-            objects=plain(source.objects, source.traffic),
+            objects=apart(plain(source.objects, source.traffic), live, before),
             application=rollout.application.name,
             namespace=rollout.environment.namespace_for(rollout.application.name),
             parameters=rollout.parameters,
@@ -33,14 +35,15 @@ def arrange(rollout: Rollout, source: Source, gateway: Gateway) -> Source:
             again=source.traffic,
             smoke_tests=source.smoke_tests,
             measured=bool(rollout.environment.prometheus),
-            live=cache(lambda ref: _live(gateway, ref)),
+            live=live,
             listed=gateway.list,
             knows=lambda api_version, kind: _knows(gateway, api_version, kind),
             taken=lambda host: _taken(rollout, host),
         )
     )
     notes = (*arranged.notes, *contested(rollout.strategy, [each.ref for each in arranged.objects]))
-    return replace(source, objects=arranged.objects, traffic=arranged.traffic, notes=notes)
+    objects = as_large(arranged.objects, (before or {}).get("traffic", ()), live)
+    return replace(source, objects=objects, traffic=arranged.traffic, notes=notes)
 
 
 def _live(gateway: Gateway, ref: Ref) -> Manifest | None:
