@@ -13,8 +13,9 @@ from environments.sandbox.cluster import Cluster
 from environments.sandbox.controllers import flagger_parts as parts
 from environments.sandbox.controllers.base import Controller
 from environments.sandbox.controllers.flagger_checks import Checks
+from environments.sandbox.controllers.flagger_configs import tracked
 from environments.sandbox.errors import ApiError
-from environments.sandbox.meta import Key, Object, deleting, generation_of, uid_of
+from environments.sandbox.meta import Key, Object, deleting, uid_of
 from environments.sandbox.store import Key as StoreKey
 
 GROUP = "flagger.app"
@@ -161,7 +162,13 @@ class Look:
         self._status(parts.with_phase(self.canary, phase, self._stamp))
 
     def _sync(self, phase: str) -> None:
-        self._status(parts.synced(self.canary, phase, parts.revision(self.target), self._stamp))
+        noted = {"trackedConfigs": tracked(self.client, self.target)}
+        self._status(parts.synced(self.canary, phase, parts.revision(self.target), self._stamp) | noted)
+
+    @property
+    def _changed(self) -> bool:
+        known = (self.canary.get("status") or {}).get("trackedConfigs") or {}
+        return parts.changed_since(self.canary, self.target) or tracked(self.client, self.target) != known
 
     @property
     def _stamp(self) -> str:
@@ -199,9 +206,9 @@ class Look:
 
     def _notice(self) -> None:
         """Nothing is under way: is there a new revision?"""
-        target, changed = self.target, parts.changed_since(self.canary, self.target)
+        changed = self._changed
         if self.phase == "Failed":
-            self._status({"lastAppliedSpec": parts.revision(target)})
+            self._sync("Failed")
         if not changed:
             return
         self.say(f"New revision detected! Scaling up {self._target_name}")
@@ -211,7 +218,7 @@ class Look:
     def _go_on(self) -> None:
         if not parts.skips_analysis(self.canary):
             self._require_ready(self.primary, "")
-        if self.phase in ("Progressing", "WaitingPromotion") and parts.changed_since(self.canary, self.target):
+        if self.phase in ("Progressing", "WaitingPromotion") and self._changed:
             self.say(f"New revision detected! Restarting analysis for {self._target_name}")
             self._set_weight(0)
             self._sync("Progressing")
@@ -262,9 +269,7 @@ class Look:
 
     def _promote(self) -> None:
         primary, target, label = self.primary, self.target, self.label
-        self.say(
-            f"Copying {self._target_name} template spec to {primary['metadata']['name']}.{self.namespace}",
-        )
+        self.say(f"Copying {self._target_name} template spec to {primary['metadata']['name']}.{self.namespace}")
         scaled = "autoscalerRef" in self.canary["spec"]
         self._change(primary, lambda obj: parts.promoted(obj, target, label, scaled=scaled))
 
@@ -354,24 +359,8 @@ class Look:
 
     def _require_ready(self, deployment: Object, what: str) -> None:
         name = f"{deployment['metadata']['name']}.{self.namespace}"
-        if words := _not_ready(deployment):
+        if words := parts.not_ready(deployment):
             raise Halted(f"{what + 'deployment ' if what else ''}{name} not ready: {words}")
-
-
-def _not_ready(deployment: Object) -> str:
-    status, wanted = deployment.get("status") or {}, int(deployment["spec"].get("replicas", 1))
-    updated, total = int(status.get("updatedReplicas") or 0), int(status.get("replicas") or 0)
-    available = int(status.get("availableReplicas") or 0)
-    head = "waiting for rollout to finish: "
-    if int(status.get("observedGeneration") or 0) < generation_of(deployment):
-        return f"{head}observed deployment generation less than desired generation"
-    if updated < wanted:
-        return f"{head}{updated} out of {wanted} new replicas have been updated"
-    if total > updated:
-        return f"{head}{total - updated} old replicas are pending termination"
-    if available < updated:
-        return f"{head}{available} of {updated} (readyThreshold 100%) updated replicas are available"
-    return ""
 
 
 def _same_ports(have: list[Object], wanted: list[Object]) -> bool:

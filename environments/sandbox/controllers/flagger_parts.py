@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from environments.sandbox.meta import Object, digest, labels_of, owner_reference
+from environments.sandbox.meta import Object, digest, generation_of, labels_of, owner_reference
 from environments.sandbox.store import encode
 
 TOTAL = 100
@@ -209,3 +209,20 @@ def changed_since(canary: Object, target: Object) -> bool:
     status, now = canary.get("status") or {}, revision(target)
     known = status.get("lastAppliedSpec")
     return not known or now not in (status.get("lastPromotedSpec"), known)
+
+
+def not_ready(deployment: Object) -> str:
+    """What is missing until a Deployment is up, in Flagger's words; "" where nothing is."""
+    status, wanted = deployment.get("status") or {}, int(deployment["spec"].get("replicas", 1))
+    updated, total = int(status.get("updatedReplicas") or 0), int(status.get("replicas") or 0)
+    available = int(status.get("availableReplicas") or 0)
+    head = "waiting for rollout to finish: "
+    if int(status.get("observedGeneration") or 0) < generation_of(deployment):
+        return f"{head}observed deployment generation less than desired generation"
+    if updated < wanted:
+        return f"{head}{updated} out of {wanted} new replicas have been updated"
+    if total > updated:
+        return f"{head}{total - updated} old replicas are pending termination"
+    if available < updated:
+        return f"{head}{available} of {updated} (readyThreshold 100%) updated replicas are available"
+    return ""

@@ -130,6 +130,18 @@ def test_a_newer_revision_starts_the_analysis_anew(world):
     assert "New revision detected! Restarting analysis for web.d" in told(world)
 
 
+def test_a_changed_configuration_is_a_new_revision():
+    world = World()
+    recorded.install(world.api, ["flagger", "istio"])
+    world.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {"A": "1"}})
+    world.create(workload(replicas=1, container={"envFrom": [{"configMapRef": {"name": "settings"}}]}))
+    world.create(canary())
+    assert phase(world.after(3 * TICK)) == "Initialized"
+    settings = world.get("ConfigMap", "settings")
+    world.client.update({**settings, "data": {"A": "2"}})
+    assert phase(world.after(TICK)) == "Progressing"
+
+
 def test_skipping_the_analysis_promotes_at_once(world):
     release(world, BAD)
     world.after(2 * TICK)
