@@ -98,8 +98,12 @@ def _paused(state: State, step: Step, view: View) -> str:
     standing = step.standing(view)
     stands = f" {standing}." if standing else ""
     if asked := state.memory.get("asked"):
-        return f"{asked}{stands} It goes on when somebody resumes or promotes it."
+        return f"{_sentence(asked)}{stands} It goes on when somebody resumes or promotes it."
     return f"Paused in “{step.label}”; it goes on when somebody resumes it.{stands}"
+
+
+def _sentence(words: str) -> str:
+    return words if words.endswith((".", "?", "!")) else f"{words}."
 
 
 def _halts(view: View, step: Step) -> tuple[Action, ...]:
@@ -166,7 +170,7 @@ class _Walk:
     def _ask(self, why: str) -> Decision:
         self.state = replace(self.state, memory={**self.state.memory, "asked": why})
         self._move(Phase.PAUSED, why)
-        return self._decision(f"{why} It goes on when somebody resumes or promotes it.", due_in=GUARDED)
+        return self._decision(f"{_sentence(why)} It goes on when somebody resumes or promotes it.", due_in=GUARDED)
 
     def fail(self, failed: Fail) -> Decision:
         """The end of the track, or the turn to the way back."""

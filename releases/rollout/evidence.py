@@ -9,15 +9,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from environments.kube.traffic import Route
-from releases.analysis.judge import amount, judge
-from releases.analysis.metrics import LATENCY, SUCCESS, Metric
+from releases.analysis.judge import judge
+from releases.analysis.metrics import Metric
 from releases.analysis.samples import Point, Sample
 from releases.analysis.tally import Outcome, Tally
 from releases.rollout.facts import Memory, View
+from releases.rollout.telling import Newest, told
 from releases.rollout.wants_traffic import Measure
 
 SHORTEST_WINDOW = 5.0  # seconds: a shorter one has too few scrapes in it to tell a rate
-SHORT_NAMES = {SUCCESS: "success rate", LATENCY: "p99"}
 
 
 @dataclass(frozen=True)
@@ -131,20 +131,15 @@ class Evidence:
         """ "success rate 99.8 % (limit ≥ 99), p99 212 ms (limit ≤ 500), passed 3 of 5"; "" for nothing measured."""
         if not self.metrics:
             return ""
-        several = len(self.routes) > 1
-        told = [self._told(memory, route, metric, several) for route in self.routes for metric in self.metrics]
-        seen = [words for words in told if words]
-        return ", ".join([*(seen or ["nothing measured yet"]), self._measured(memory)])
-
-    def _told(self, memory: Memory, route: Route, metric: Metric, several: bool) -> str:
-        last = memory.get("last", {}).get(f"{route.workload} {metric.name}")
-        if last is None:
-            return ""
-        name = SHORT_NAMES.get(metric.name, metric.name.replace("-", " "))
-        name = f"{route.workload} {name}" if several else name
-        if last["verdict"] in ("inconclusive", "error") or last["canary"] is None:
-            return f"{name}: {last['why']}"
-        return f"{name} {amount(last['canary'], metric.unit)}{_limits(last)}"
+        last = memory.get("last", {})
+        newest = [
+            Newest(metric, route.workload, point)
+            for metric in self.metrics
+            for route in self.routes
+            if (point := last.get(f"{route.workload} {metric.name}"))
+        ]
+        seen = told(newest, several=len(self.routes) > 1) or ["nothing measured yet"]
+        return ", ".join([*seen, self._measured(memory)])
 
     def _measured(self, memory: Memory) -> str:
         counts = Tally.from_json(memory.get("tally", {})).counts
@@ -164,10 +159,3 @@ def _without_comparisons(metrics: Iterable[Metric]) -> tuple[Metric, ...]:
 
 def _has_limit(metric: Metric) -> bool:
     return metric.min is not None or metric.max is not None
-
-
-def _limits(last: Mapping[str, Any]) -> str:
-    low, high = last["low"], last["high"]
-    told = [f"≥ {amount(low)}" if low is not None else "", f"≤ {amount(high)}" if high is not None else ""]
-    words = " and ".join(filter(None, told))
-    return f" (limit {words})" if words else ""

@@ -1,6 +1,6 @@
 """The new colour under all requests, looked after for a while, with the other one held as large as it was. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -78,7 +78,7 @@ class SoakStep(ColourStep):
 
     def _told(self, view: View, words: str) -> str:
         measured = self._evidence(view).words(view.memory)
-        pods = ", ".join(_pods(view, entry) for entry in self.coloured(view))
+        pods = _all_pods(view, self.coloured(view))
         return "; ".join(filter(None, [words, measured, pods]))
 
     def _evidence(self, view: View) -> Evidence:
@@ -106,9 +106,12 @@ class SoakStep(ColourStep):
         )
 
     def _short(self, view: View, memory: Memory) -> Memory:
-        """The memory with the time since when pods of a workload are missing."""
-        before = memory.get("short") or {}
-        missing = [e for e in self.coloured(view) if (obj := seen(view, e.idle)) and ready_pods(obj) < spec_size(obj)]
+        """The memory with the time since when a workload has fewer pods than took the requests over."""
+        before, sizes = memory.get("short") or {}, view.kept.get("sizes", {})
+        found = [(e, obj) for e in self.coloured(view) if (obj := seen(view, e.idle))]
+        missing = [
+            e for e, obj in found if ready_pods(obj) < min(spec_size(obj), int(sizes.get(e.name, spec_size(obj))))
+        ]
         return {**memory, "short": {e.name: before.get(e.name) or {"at": view.facts.now} for e in missing}}
 
     def _sign(self, view: View, entry: Coloured) -> str:
@@ -129,6 +132,15 @@ class SoakStep(ColourStep):
 def _is_older(look: Mapping[str, Any], scaled: Mapping[str, Any] | None) -> bool:
     """Whether an object was looked at before it was scaled."""
     return scaled is not None and int(look["metadata"].get("generation") or 0) < int(scaled["generation"])
+
+
+def _all_pods(view: View, entries: Sequence[Coloured]) -> str:
+    """The workloads that lack pods; where none does, all of them in one."""
+    found = [obj for entry in entries if (obj := seen(view, entry.idle))]
+    lacking = [entry for entry in entries if (obj := seen(view, entry.idle)) and ready_pods(obj) < spec_size(obj)]
+    if lacking or len(entries) == 1:
+        return ", ".join(_pods(view, entry) for entry in lacking or entries)
+    return f"all {sum(map(ready_pods, found))} pods of {len(entries)} workloads ready" if found else ""
 
 
 def _pods(view: View, entry: Coloured) -> str:

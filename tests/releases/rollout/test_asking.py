@@ -70,7 +70,7 @@ def test_a_step_is_stored_with_what_the_strategy_gave_it() -> None:
 def test_what_cannot_be_told_pauses_and_asks() -> None:
     decision = paper_at(None).go()
     assert decision.phase is Phase.PAUSED
-    assert decision.why == "no request was measured It goes on when somebody resumes or promotes it."
+    assert decision.why == "no request was measured. It goes on when somebody resumes or promotes it."
     assert decision.due_in == 2.0
 
 
