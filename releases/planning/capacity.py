@@ -89,11 +89,10 @@ def _too_little(need: Need, requests: Amounts, free: Amounts, nodes: int, left: 
     if not nodes:
         return f"no node that is up is one that {need.name} may run on (labels, affinity, taints)"
     total = _times(requests, need.count)
-    short = [name for name in total if total[name] > free[name]]
-    told = [_needs(name, total, free) for name in short if name in NAMES] or [
-        f"{left} of its {need.count} pods ({_list(requests)} each) find no node with room for a whole one"
-    ]
     where = f"the {nodes} nodes that it may run on" if nodes > 1 else "the one node that it may run on"
+    told = [_needs(name, total, free) for name in NAMES if total.get(name, 0.0) > free.get(name, 0.0)]
+    if not told:
+        return f"none of {where} has room for {left} of the {need.count} pods of {need.name} ({_list(requests)} each)"
     return f"{need.name} {' and '.join(told)} on {where}"
 
 
@@ -102,7 +101,7 @@ def _needs(name: str, total: Amounts, free: Amounts) -> str:
 
 
 def _list(requests: Amounts) -> str:
-    told = [f"{_amount(value, name)} {NAMES[name]}" for name, value in requests.items() if name in ("cpu", "memory")]
+    told = [f"{_amount(requests[name], name)} {NAMES[name]}" for name in ("cpu", "memory") if name in requests]
     return ", ".join(told) or "without requests"
 
 

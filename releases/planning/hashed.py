@@ -56,6 +56,15 @@ def hash_names(objects: tuple[Wanted, ...], workloads: Collection[Ref]) -> tuple
     return tuple(_with_names(objects, names, moved, read_by_others))
 
 
+def shared(objects: Iterable[Wanted], workloads: Collection[Ref]) -> tuple[str, ...]:
+    """What pods of the workloads read under a name that both versions have, as a person reads it."""
+    found = tuple(objects)
+    moved = {ref.key for ref in workloads}
+    read = _read_by(each for each in found if each.ref.key in moved)
+    ours = [each for each in found if _is_configuration(each) and each.ref.key in read]
+    return tuple(each.ref.text for each in ours if hashed_name(each.manifest) != each.ref.name)
+
+
 def hashed_name(manifest: Manifest) -> str:
     """The name of a ConfigMap or Secret by its content; its own where that ends with the hash already."""
     name, content = manifest["metadata"]["name"], canonical({key: manifest.get(key) for key in CONTENT})

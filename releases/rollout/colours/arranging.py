@@ -13,7 +13,7 @@ from releases.analysis.metrics import read_metrics
 from releases.errors import PlanRefused
 from releases.planning import capacity
 from releases.planning.colours import COLOURS, SCALERS, Naming, coloured, in_colour, other
-from releases.planning.hashed import hash_names
+from releases.planning.hashed import hash_names, shared
 from releases.planning.objects import Wanted, ref_in
 from releases.rollout.colours.entries import Coloured, Switch, spec_size
 from releases.rollout.colours.health import health_of, unexposed
@@ -23,6 +23,7 @@ WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
 MOVED = "Blue and green side by side"
 ROLLED = "Rolled out in its wave"
 UNCHECKED = "Room for both colours was not checked"
+SHARED = "Changes for both versions at once, since more than pods refers to it"
 UNMEASURED = "The soak measures no requests"
 
 
@@ -36,6 +37,7 @@ class Rolled:
 
 def arrange(given: Arranging) -> Arrangement:
     """The objects with every workload that can be in its idle colour. PlanRefused, and KubeError."""
+    _refuse_unknown(given)
     judged = [_judge(given, each) for each in given.objects if each.ref.kind in WORKLOADS]
     entries = [each for each in judged if isinstance(each, Coloured)]
     rolled = [each for each in judged if isinstance(each, Rolled)]
@@ -50,8 +52,17 @@ def arrange(given: Arranging) -> Arrangement:
         (ROLLED, "; ".join(f"{each.name}: {each.why}" for each in rolled)),
         (UNCHECKED, unchecked),
         (UNMEASURED, _unmeasured(entries)),
+        (SHARED, ", ".join(shared(objects, [entry.idle for entry in entries]))),
     )
     return Arrangement(objects, tuple(traffic), notes)
+
+
+def _refuse_unknown(given: Arranging) -> None:
+    known = {each.ref.name for each in given.objects if each.ref.kind in WORKLOADS}
+    if unknown := [name for name in given.parameters.get("workloads") or () if name not in known]:
+        raise PlanRefused(
+            f"The bundle has no workload {unknown[0]}, which `workloads` names; it has {', '.join(sorted(known))}."
+        )
 
 
 def _judge(given: Arranging, wanted: Wanted) -> Coloured | Rolled:

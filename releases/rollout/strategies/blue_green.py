@@ -30,6 +30,12 @@ def _checked_metrics(value: list[Any]) -> list[Any]:
     return value
 
 
+def _address(value: str) -> str:
+    if not value.startswith(("https://", "http://")):
+        raise ValueError("it has to be an address that starts with https:// or http://.")
+    return value
+
+
 class BlueGreen(Strategy):
     name: ClassVar[str] = "blue-green"
     title: ClassVar[str] = "Blue-green"
@@ -45,7 +51,12 @@ class BlueGreen(Strategy):
         Parameter("checks", "count", "Health checks through the preview before the switch.", 10),
         Parameter("checkSeconds", "seconds", "Seconds between two health checks.", 2),
         Parameter("pause", "flag", "Whether a person looks at the preview before the switch.", False),
-        Parameter("publicUrl", "text", "An address that has to answer after the switch, as the public calls it."),
+        Parameter(
+            "publicUrl",
+            "text",
+            "An address that has to answer after the switch, as the public calls it.",
+            further=_address,
+        ),
         Parameter("soakSeconds", "seconds", "How long the new colour is looked after before the old one goes.", 300),
         Parameter(
             "metrics",

@@ -304,3 +304,17 @@ def test_the_plan_names_what_it_moves_and_what_the_soak_looks_at() -> None:
     assert note(measured, "The soak measures no requests") == ""
     soak = next(step for step in plan_of(measured)["steps"] if step["kind"] == "colour-soak")
     assert [metric["name"] for metric in soak["settings"]["metrics"]] == ["success-rate", "latency"]
+
+
+def test_a_workload_that_there_is_not_is_refused() -> None:
+    with pytest.raises(PlanRefused, match="has no workload wbe, which `workloads` names; it has web"):
+        arranged(parameters={"workloads": ["wbe"]})
+
+
+def test_more_pods_than_took_over_may_be_missing_for_as_long_as_they_like() -> None:
+    paper = cluster(parameters={"soakSeconds": 100})
+    paper.until("of the soak are left")
+    paper.stuck.add("web-green")
+    paper.size("web-green", 8)
+    paper.run()
+    assert paper.phases[-1] is Phase.SUCCEEDED

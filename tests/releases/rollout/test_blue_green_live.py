@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from environments.kube.names import TRACK
+from environments.kube.objects import Ref
 from environments.sandbox import Sandbox
 from releases import actions
 from releases.models import Rollout, Step
@@ -179,3 +180,71 @@ def test_an_ingress_is_led_from_one_service_to_the_other(live: Portal) -> None:
     actions.roll_back(live.operator, second)
     live.wait(second, Phase.ROLLED_BACK)
     assert (backend(), track(live), names_of(live, "Service")) == ("web", "", {"web"})
+
+
+def test_a_rolling_update_after_blue_green_and_its_rollback(live: Portal) -> None:
+    succeeded(live, release(live, "1.0.0", "1"))
+    succeeded(live, release(live, "1.1.0", "2"))
+    rolled = succeeded(live, release(live, "1.2.0", "3", strategy="rolling"))
+    assert (deployments(live), track(live), version_served(live)) == ({"web"}, "", "3")
+    actions.roll_back(live.operator, rolled)
+    live.wait(rolled, Phase.ROLLED_BACK)
+    assert (deployments(live), track(live), version_served(live)) == ({"web-green"}, "green", "2")
+
+
+def test_an_undo_brings_a_colour_back_in_the_idle_one(live: Portal) -> None:
+    succeeded(live, release(live, "1.0.0", "1"))
+    second = succeeded(live, release(live, "1.1.0", "2"))
+    succeeded(live, release(live, "1.2.0", "3"))
+    undone = actions.undo(live.operator, live.application, live.environment, second)
+    succeeded(live, undone)
+    assert (deployments(live), track(live), version_served(live)) == ({"web-green"}, "green", "2")
+    assert any("Switch requests to web-green" in label for label, _ in labels(undone))
+
+
+def scaler(least: int = 2) -> str:
+    return f"""\
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {{name: web}}
+spec:
+  scaleTargetRef: {{apiVersion: apps/v1, kind: Deployment, name: web}}
+  minReplicas: {least}
+  maxReplicas: 6
+  metrics: [{{type: Resource, resource: {{name: cpu, target: {{type: Utilization, averageUtilization: 80}}}}}}]
+"""
+
+
+def test_each_colour_has_its_autoscaler_and_is_as_large_as_the_other_was(live: Portal) -> None:
+    succeeded(live, release(live, "1.0.0", "1", scaler=scaler()))
+    live.gateway.merge_patch(
+        Ref("autoscaling/v2", "HorizontalPodAutoscaler", live.namespace, "web"), {"spec": {"minReplicas": 4}}
+    )
+    live.wait_for(lambda: (live.get("Deployment", "web") or {})["status"].get("availableReplicas") == 4)
+    rollout = succeeded(live, release(live, "1.1.0", "2", scaler=scaler()))
+    deployed = Step.objects.get(rollout=rollout, label="Deploy web-green beside web")
+    assert "4 of 4 pods updated" in deployed.why
+    assert names_of(live, "HorizontalPodAutoscaler", "autoscaling/v2") == {"web-green"}
+    actions.roll_back(live.operator, rollout)
+    live.wait(rollout, Phase.ROLLED_BACK)
+    assert names_of(live, "HorizontalPodAutoscaler", "autoscaling/v2") == {"web"}
+
+
+def test_a_quota_without_room_for_both_colours_is_told_at_planning(live: Portal) -> None:
+    succeeded(live, release(live, "1.0.0", "1"))
+    quota = {"metadata": {"name": "few", "namespace": live.namespace}, "spec": {"hard": {"pods": "3"}}}
+    live.gateway.create({"apiVersion": "v1", "kind": "ResourceQuota", **quota})
+    live.wait_for(lambda: (live.get("ResourceQuota", "few", "v1") or {}).get("status", {}).get("used"))
+    rollout = live.wait(release(live, "1.1.0", "2"))
+    assert rollout.phase == Phase.FAILED
+    assert "web-green needs 2 of pods, 1 of 3 are left in quota few" in rollout.why
+
+
+def test_nodes_without_room_for_both_colours_are_told_at_planning(live: Portal) -> None:
+    succeeded(live, release(live, "1.0.0", "1"))
+    large = deployment("web", "shop/web").replace(
+        "        ports:", "        resources: {requests: {cpu: 900}}\n        ports:"
+    )
+    rollout = live.wait(release(live, "1.1.0", "2", web=large))
+    assert rollout.phase == Phase.FAILED
+    assert "web-green needs 1800 CPU" in rollout.why

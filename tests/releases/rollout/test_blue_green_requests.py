@@ -85,3 +85,17 @@ def test_switch_after_switch_under_requests_fails_none(live: Portal, entry: str)
         for number in range(1, 4):
             succeeded(live, release(live, f"1.{number}.0", "2" if number % 2 else "1"))
     assert [answer for answer in sent.failed if answer.sent >= began] == []
+
+
+def test_a_rolling_update_after_blue_green_and_the_way_back_have_endpoints_at_every_moment(
+    live: Portal, entry: str
+) -> None:
+    succeeded(live, release(live, "1.0.0", "1"))
+    succeeded(live, release(live, "1.1.0", "2"))
+    with requests(entry, f"web.{live.namespace}") as sent:
+        live.wait_for(lambda: any(answer.version == "2" for answer in sent.answers))
+        began = time.monotonic()
+        rolled = succeeded(live, release(live, "1.2.0", "1", strategy="rolling"))
+        actions.roll_back(live.operator, rolled)
+        live.wait(rolled, Phase.ROLLED_BACK)
+    assert [answer for answer in sent.failed if answer.sent >= began] == []
