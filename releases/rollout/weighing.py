@@ -41,6 +41,13 @@ class PodsStep(WaveStep, MovesRequests):
 
     kind: ClassVar[str] = "canary-pods"
 
+    def remember(self, view: View) -> Memory:
+        """Whose routes are written from here on stands there before the first write: they are to be put at rest."""
+        memory = super().remember(view)
+        kept = memory.get("keep") or {}
+        begun = sorted({*kept.get("begun", ()), *(each.workload for each in self.moved(view))})
+        return {**memory, "keep": {**kept, "begun": begun}}
+
     def actions(self, view: View) -> tuple[Action, ...]:
         weights = self._weights(view)
         if weights.are_met(view):
@@ -154,6 +161,11 @@ class WeightStep(MovesRequests):
             return ()
         return (*self._weights(view).look(view), *self._evidence(view).due(view))
 
+    def standing(self, view: View) -> str:
+        if view.memory.get("since") is None:
+            return ""
+        return self._seen(view, self._evidence(view), self._weights(view))
+
     def alarm(self, view: View) -> Fail | None:
         outcome = self._evidence(view).outcome(view.memory)
         return Fail(outcome.words) if outcome.way == "fail" and not view.fully else None
@@ -195,7 +207,7 @@ class WeightStep(MovesRequests):
         if self._left(view) > 0 or outcome.way == "wait":
             return self._wait(view, evidence, weights, seen)
         if self.settings.get("ask") and not view.memory.get("released"):
-            return Ask(f"{seen}. A person says how it goes on from here.")
+            return Ask(f"{self._to(view)} has passed. A person says how it goes on from here.")
         return Done(seen)
 
     def _promoted(self, view: View, evidence: Evidence, seen: str) -> Judgement:

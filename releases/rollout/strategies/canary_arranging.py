@@ -10,6 +10,7 @@ from environments.kube.names import STABLE, TRACK
 from environments.kube.objects import Manifest, Ref
 from environments.kube.traffic import Route, Router, Testers, choose, find
 from releases.errors import PlanRefused
+from releases.planning import capacity
 from releases.planning.canaries import beside, canary_of, scaler_of, scales
 from releases.planning.hashed import hash_names
 from releases.planning.objects import Wanted, objects_by_key
@@ -214,10 +215,30 @@ class Chooser:
             ("Canaried", "; ".join(canaried)),
             ("Rolled", "; ".join(f"{name}: {why}" for name, why in rolled.items())),
             ("Shares are coarse", "; ".join(_coarse(Moved.of(entry)) for entry in entries if Moved.of(entry).coarse)),
+            ("There may be no room for the canary", self._lacking(found, entries)),
             ("Requests that do not follow the weights", " ".join(self._unsupported(found))),
             ("Nothing is measured", "" if analysed or not found else "The weights only hold their time."),
             ("No Prometheus", "" if self.given.measured or not analysed else NO_PROMETHEUS),
         )
+
+    def _lacking(self, found: list[Found], entries: tuple[dict[str, Any], ...]) -> str:
+        """What nodes and quotas have no room for, as far as they may be looked at: nodes may come by themselves."""
+        needs = [self._need(each, Moved.of(entry)) for each, entry in zip(found, entries, strict=True)]
+        namespaces = sorted({each.wanted.ref.namespace for each in found})
+        try:
+            quotas = [each for namespace in namespaces for each in self.given.listed("v1", "ResourceQuota", namespace)]
+            words = [*capacity.over_quota(needs, quotas)] if needs else []
+            if any(capacity.requests_of(need.spec) for need in needs):
+                words += capacity.lacking(
+                    needs, self.given.listed("v1", "Node", ""), self.given.listed("v1", "Pod", "")
+                )
+        except Denied:
+            return ""
+        return "; ".join(words)
+
+    def _need(self, found: Found, each: Moved) -> capacity.Need:
+        spec = found.wanted.manifest["spec"]["template"]["spec"]
+        return capacity.Need(canary_of(found.wanted.ref).name, spec, each.needs(self.weights[-1], each.replicas))
 
     def _unsupported(self, found: list[Found]) -> list[str]:
         words = (

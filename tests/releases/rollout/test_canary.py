@@ -196,6 +196,17 @@ def test_a_plain_service_says_how_coarse_it_is() -> None:
     assert notes["Shares are coarse"].startswith("agent-service: with 4 pods the smallest step is 20 %")
 
 
+def test_a_plan_says_what_a_quota_has_no_room_for() -> None:
+    quota = {
+        "metadata": {"name": "few"}, "spec": {"hard": {"pods": "6"}},
+        "status": {"hard": {"pods": "6"}, "used": {"pods": "4"}},
+    }  # fmt: skip
+    lists = {"ResourceQuota": [quota]}
+    notes = dict(arranged(listed=lambda _version, kind, _namespace: lists.get(kind, [])).notes)
+    words = notes["There may be no room for the canary"]
+    assert words.startswith("agent-service-canary needs 4 of pods, 2 of 6 are left in quota few")
+
+
 def test_unknown_names_are_refused() -> None:
     with pytest.raises(PlanRefused, match="no workload agnet-service, which `workloads` names; it has agent-service"):
         arranged(parameters={"workloads": ["agnet-service"]})
@@ -299,10 +310,18 @@ def test_a_person_is_asked_at_a_weight() -> None:
     paper = CanaryPaper(pauseAt=[25])
     decision = paper.run(40)
     assert decision.phase is Phase.PAUSED
-    assert decision.why.startswith("25 % to 1.1.0: success rate 100 %")
-    assert "A person says how it goes on from here." in decision.why
+    assert decision.why.startswith(
+        "25 % to 1.1.0 has passed. A person says how it goes on from here. 25 % to 1.1.0: succ"
+    )
     assert paper.say("resume").phase is Phase.PROGRESSING
     assert paper.label().startswith("50 %")
+
+
+def test_a_paused_canary_says_what_it_still_measures() -> None:
+    paper = CanaryPaper(interval=60)
+    paper.run(10)
+    paper.say("pause")
+    assert "5 % to 1.1.0: success rate 100 %" in paper.later(31.0).why
 
 
 def test_promoting_skips_the_rest_of_the_time_and_no_check() -> None:
