@@ -40,7 +40,7 @@ SAID: Mapping[str, str] = {
     "start": "It starts now.",
     "promote-fully": "Promoted fully: no wait and no check holds it up any more.",
     "promote": "Promoted: it skips the wait, not the checks.",
-    "pause": "It pauses before the next wave.",
+    "pause": "It pauses: nothing new begins.",
     "resume": "It goes on.",
     "retry": "It tries again from the step that failed.",
     "supersede": "It goes first; what was ahead of it ends.",

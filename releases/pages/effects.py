@@ -1,7 +1,7 @@
 """What each button does to this very rollout, in a sentence: for its dialog, and for a rollout that asks."""
 
 from releases.models import Rollout
-from releases.states import Phase
+from releases.pages.words import asks
 
 HOLDS_REQUESTS = (
     "Nothing new begins, and requests stay where they are. It is measured on, "
@@ -27,9 +27,13 @@ MOVING = {
     "promote": "It goes on without waiting any longer in this step. Every metric still has to pass once.",
     "pause": HOLDS_REQUESTS,
 }
-ANSWERS = {
-    "resume": "The step is taken up again and measured anew. It asks again where that proves nothing.",
-    "promote": "Yes: it goes on from here, as soon as every metric has passed once.",
+CONTENT = {"resume": "Yes: it goes on from here.", "promote": "Yes: it goes on from here."}
+MOVED_BY_OTHERS = {
+    "resume": "The weights are put right once more, and it goes on. It asks again where they are changed again.",
+}
+UNPROVEN = {
+    "resume": "The step is measured anew. It asks again where that proves nothing either.",
+    "promote": "It goes on without waiting any longer, as soon as every metric has passed once.",
 }
 PLACEHOLDERS = {
     "approve": "What did you check?",
@@ -40,14 +44,20 @@ PLACEHOLDERS = {
 
 def effect(rollout: Rollout, verb: str) -> str:
     """What happens when the button is pressed; "" for a vote."""
-    texts = {**EFFECTS, **(MOVING if rollout.strategy != "rolling" else {}), **(ANSWERS if asks(rollout) else {})}
+    texts = {**EFFECTS, **(MOVING if rollout.strategy != "rolling" else {}), **_answers(rollout)}
     back = _way_back(rollout)
     return texts.get(verb, "").format(new=rollout.release.version, back=back, back_first=back[:1].upper() + back[1:])
 
 
-def asks(rollout: Rollout) -> bool:
-    """Whether it has paused by itself, to ask a person."""
-    return rollout.phase == Phase.PAUSED and bool((rollout.cursor.get("memory") or {}).get("asked"))
+def _answers(rollout: Rollout) -> dict[str, str]:
+    """What the buttons answer where it asks; {} where it does not."""
+    if not asks(rollout):
+        return {}
+    memory = rollout.cursor["memory"]
+    if any(change["times"] > 1 for change in (memory.get("changed") or {}).values()):
+        return MOVED_BY_OTHERS
+    measured = bool(memory.get("last") or memory.get("tally") or memory.get("blocked"))
+    return UNPROVEN if measured and not memory.get("content") else CONTENT
 
 
 def _way_back(rollout: Rollout) -> str:

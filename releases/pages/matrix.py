@@ -40,7 +40,7 @@ def asks(table: Matrix, actor: Actor) -> list[Ask]:
     mine = [Ask("ask", "Waits for you", rollout, rollout.why) for rollout in needs_approval_of(actor)]
     known = {ask.rollout.pk for ask in mine}
     flights = [cell.flight for row in table.rows for cell in row.cells if cell.flight and cell.flight.pk not in known]
-    order = {"bad": 0, "run": 1, "hold": 2, "ask": 3, "back": 4, "idle": 5}
+    order = {"bad": 0, "ask": 1, "run": 2, "hold": 3, "back": 4, "idle": 5}
     others = [Ask(kind_of(flight), word_of(flight), flight, flight.why) for flight in flights if _counts(flight)]
     return mine + sorted(others, key=lambda ask: (order[ask.kind], -ask.rollout.pk))
 

@@ -33,9 +33,14 @@ SCALER_KINDS: dict[str, str] = {"good": "good", "wait": "run", "hold": "hold", "
 
 def kind_of(rollout: Rollout) -> str:
     """good, run, ask, bad, hold, idle or back."""
-    return KINDS[Phase(rollout.phase)]
+    return "ask" if asks(rollout) else KINDS[Phase(rollout.phase)]
 
 
 def word_of(rollout: Rollout) -> str:
     """The phase as a person reads it."""
-    return str(rollout.phase).capitalize()
+    return "Asks" if asks(rollout) else str(rollout.phase).capitalize()
+
+
+def asks(rollout: Rollout) -> bool:
+    """Whether it has paused by itself, to ask a person how it goes on."""
+    return rollout.phase == Phase.PAUSED and bool((rollout.cursor.get("memory") or {}).get("asked"))

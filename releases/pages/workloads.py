@@ -63,8 +63,10 @@ def workload_rows(rollout: Rollout, plan: Mapping[str, Any] | None) -> tuple[lis
         return replace(made, share=shares.get(ref.key))
 
     rows = [row(ref, manifest) for ref, manifest in wanted]
-    going = [replace(row(ref, entry["manifest"]), leaving=_becomes(rollout)) for ref, entry in leaving]
-    return [*rows, *(each for each in going if each.seen)], seen
+    going = [row(ref, entry["manifest"]) for ref, entry in leaving]
+    becomes = _becomes(rollout)
+    old = [replace(each, leaving=becomes, dots=_as_old(each.dots)) for each in going if each.seen]
+    return [*rows, *old], seen
 
 
 def _running(plan: Mapping[str, Any] | None) -> list[tuple[Ref, Mapping[str, Any]]]:
@@ -113,6 +115,8 @@ def _row(
     over = Phase(rollout.phase) in {Phase.FAILED, Phase.ABORTED}
     kind = "bad" if over and verdict.state == "wait" else KINDS[verdict.state]
     dots = _dots(verdict, workload.object.get("status") or {}, "bad" if kind == "bad" else "wait")
+    if any(image.to_come for image in shown):
+        dots = _as_old(dots)
     beside = autoscalers_beside(workload, manifest)
     return WorkloadRow(ref, shown, True, verdict.ready, verdict.wanted, dots, kind, verdict.why, beside)
 
@@ -125,6 +129,10 @@ def _unseen(rollout: Rollout) -> str:
 
 def _containers(manifest: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return list(manifest.get("spec", {}).get("template", {}).get("spec", {}).get("containers", ()))
+
+
+def _as_old(dots: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple("" if dot == "new" else dot for dot in dots)
 
 
 def _dots(verdict: Verdict, status: Mapping[str, Any], lacking: str) -> tuple[str, ...]:

@@ -63,7 +63,7 @@ def placeholder(verb: str) -> str:
 @register.filter
 def asks(rollout: Rollout) -> bool:
     """Whether it has paused to ask a person."""
-    return effects.asks(rollout)
+    return words.asks(rollout)
 
 
 @register.filter
