@@ -223,14 +223,12 @@ class DefinitionsStep(ApplyStep):
 
 @dataclass(frozen=True)
 class PruneStep(Step):
-    """Delete what the plan no longer has, each by its uid."""
+    """Delete what the plan no longer has, by its uid; what the release brought, also where it was made again since."""
 
     kind: ClassVar[str] = "prune"
 
     def _wanted(self, view: View) -> tuple[Action, ...]:
-        return tuple(
-            Prune(ref, uid or str(view.written.get(ref.key, {}).get("uid", ""))) for ref, uid in view.work.prune
-        )
+        return tuple(Prune(ref, uid) for ref, uid in view.work.prune)
 
     def actions(self, view: View) -> tuple[Action, ...]:
         return undone(view, self._wanted(view))

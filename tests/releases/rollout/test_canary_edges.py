@@ -1,11 +1,13 @@
 """Canaries at the edges: of workloads without pods."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from releases.rollout.wants import Trouble
 from releases.states import Phase
-from tests.releases.rollout.canary_paper import AGENT, CanaryPaper, bundle
+from tests.releases.rollout.canary_paper import AGENT, CANARY, CanaryPaper, bundle
 
 
 def without_pods() -> list[dict[str, Any]]:
@@ -31,3 +33,16 @@ def test_requests_do_not_come_back_to_pods_that_somebody_took_away(monkeypatch: 
     decision = paper.run(40)
     assert decision.phase is Phase.PROGRESSING
     assert decision.why == "agent-service: 0 of 4 stable pods can take requests, 100 % still on the canary"
+
+
+def test_what_was_made_for_a_canary_that_could_not_be_created_goes_again() -> None:
+    paper = CanaryPaper()
+    paper.broken[CANARY.key] = Trouble("user", "exceeded quota: count/deployments.apps=1")
+    assert paper.run(60).phase is Phase.FAILED
+    paper.broken.clear()
+    paper.facts = replace(paper.facts, phase=Phase.ROLLING_BACK)
+    paper.phases.append(Phase.ROLLING_BACK)
+    paper.say("roll back")
+    assert paper.run(60).phase is Phase.ROLLED_BACK
+    assert paper.log[:2] == ["agent-service 0 %", "agent-service 0 %"]
+    assert paper.log[-1] == "agent-service at rest"

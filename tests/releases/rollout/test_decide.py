@@ -294,6 +294,16 @@ def test_going_back_adopts_restores_prunes_and_verifies(intent: str, on_the_way:
     assert ("forward", 3, "skipped") in paper.steps
 
 
+def test_going_back_removes_what_a_later_rollout_has_made_again() -> None:
+    back = plan_of(SETTINGS, prune=(API,))
+    back["prune"][0]["uid"] = ""
+    paper = Paper(plan_of(SETTINGS, API), back=back)
+    paper.go()
+    assert paper.state.written[API.key]["uid"] == "uid-api"
+    paper.say("roll back")
+    assert [(action.ref, action.uid) for action in paper.done if isinstance(action, Prune)] == [(API, "")]
+
+
 def test_an_environment_may_roll_back_by_itself() -> None:
     paper = Paper(ALL, back=plan_of(SETTINGS), roll_back_on_failure=True)
     up(paper, DB)
