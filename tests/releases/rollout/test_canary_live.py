@@ -1,13 +1,16 @@
 """Canaries from the request to the end, on a cluster with traffic and a Prometheus."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import urllib3
 
 from environments.kube.objects import Ref
 from environments.sandbox import Sandbox
+from releases import actions
 from releases.models import Measurement, Rollout, Step
 from releases.states import Phase
 from tests.environments.kube.traffic import documents
@@ -25,7 +28,7 @@ from tests.releases.rollout.canaries import (
 from tests.releases.rollout.live import Place, Portal, portal, real_place, sandbox_place
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
-REAL = [pytest.mark.lane(name) for name in ("kubeconfig", "registry", "prometheus", "metrics")]
+REAL = [pytest.mark.lane(name) for name in ("kubeconfig", "registry", "prometheus", "metrics", "entry")]
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +47,14 @@ def prometheus(request: pytest.FixtureRequest, place: Place, tmp_path: Path) -> 
     real = request.node.callspec.params["place"] == "real"
     with prometheus_of(None if real else request.getfixturevalue("sandbox"), tmp_path) as url:
         yield url
+
+
+@pytest.fixture
+def entry(request: pytest.FixtureRequest, place: Place) -> str:
+    """Where requests from outside come in."""
+    if request.node.callspec.params["place"] == "real":
+        return os.environ["SLIPWAY_TEST_ENTRY"]
+    return str(request.getfixturevalue("sandbox").entry)
 
 
 @pytest.fixture
@@ -115,3 +126,34 @@ def test_each_router_moves_requests_up_and_all_of_them_back(live: Portal, router
     assert good.phase == Phase.SUCCEEDED, "\n".join(told(good))
     assert verdicts(good)["pass"] >= 12
     assert is_gone(live, ("apps/v1", "Deployment"), ("v1", "Service"), ("networking.k8s.io/v1", "Ingress"))
+
+
+AT = {
+    "istio": ("agent-service", "/"),
+    "nginx": ("api.aiworkflow.com", "/api/agents"),
+    "gateway": ("api.aiworkflow.com", "/api/agents"),
+}
+
+
+@pytest.mark.parametrize("router", AT)
+def test_testers_see_the_canary_before_any_weight_and_nobody_else_does(live: Portal, entry: str, router: str) -> None:
+    if router == "gateway":
+        live.gateway.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": live.namespace}})
+        live.gateway.create(public_gateway(live.namespace))
+    more = ROUTERS.get(router, {})
+    started(live, **more)
+    testers = {"testersHeader": "x-early", "testersValue": "yes", "testersCookie": "early"}
+    rollout = live.wait(release(live, "1.1.0", bundle=files("green", **more), **testers), Phase.PAUSED)
+    assert rollout.why.startswith("Requests with the header x-early: yes or the cookie early=always get 1.1.0")
+
+    def sides(**headers: str) -> set[bool]:
+        """Whether the canary answers requests with these headers."""
+        host, path = AT[router]
+        answers = [urllib3.request("GET", f"{entry}{path}", headers={"Host": host, **headers}) for _ in range(8)]
+        return {"agent-service-canary" in answer.json()["pod"] for answer in answers}
+
+    live.wait_for(lambda: sides(**{"x-early": "yes"}) == {True}, seconds=10)
+    assert sides(Cookie="early=always") == {True}
+    assert sides() == sides(**{"x-early": "no"}) == {False}
+    actions.abort(live.operator, rollout)
+    live.wait(rollout, Phase.ABORTED)
