@@ -19,9 +19,14 @@ def described(**more: str) -> dict[str, str]:
         "Python": platform.python_version(),
         "SQLite": sqlite3.sqlite_version,
         **{name: version(name) for name in PACKAGES},
-        "load before": " ".join(f"{load:.2f}" for load in os.getloadavg()),
+        "load before": load(),
         **more,
     }
+
+
+def load() -> str:
+    """Processes that wanted to run, over the last one, five and fifteen minutes."""
+    return " ".join(f"{each:.2f}" for each in os.getloadavg())
 
 
 def _processor() -> str:

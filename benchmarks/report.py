@@ -10,6 +10,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table as Drawn
 
+from benchmarks import machine
+
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "var" / "benchmarks"
 
@@ -66,5 +68,11 @@ class Report:
             console.print(line)
         RESULTS.mkdir(parents=True, exist_ok=True)
         goals = [{**asdict(goal), "words": goal.words, "met": goal.met} for goal in self.goals]
-        content = {**asdict(self), "goals": goals, "at": datetime.now(UTC).isoformat(timespec="seconds")}
+        ran_on = {**self.machine, "load after": machine.load()}
+        content = {
+            **asdict(self),
+            "machine": ran_on,
+            "goals": goals,
+            "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
         (RESULTS / f"{self.name}.json").write_text(json.dumps(content, indent=1))
