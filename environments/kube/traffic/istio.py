@@ -3,7 +3,7 @@
 The list spec.http is one value for an apply, so it is always written whole. TCP and TLS routes stay as they are.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from environments.kube.names import CANARY, STABLE, TRACK
@@ -86,7 +86,10 @@ class Istio(Router):
         if not clearing or not _is_own(route):
             return ()
         labels = f"kubernetes.io/service-name={route.service}"
-        return (Listing("discovery.k8s.io/v1", "EndpointSlice", route.namespace, labels),)
+        return (
+            Listing("discovery.k8s.io/v1", "EndpointSlice", route.namespace, labels),
+            Listing("v1", "Pod", route.namespace, f"{TRACK}={CANARY}"),
+        )
 
     def weighted(self, route: Route) -> tuple[Ref, Path]:
         return self.main(route), HTTP
@@ -129,7 +132,8 @@ class Istio(Router):
         return (route.rule,) if route.rule and _is_own(route) else ()
 
     def not_yet_at_rest(self, live: Live, route: Route) -> str:
-        if not any(_has_canary_pods(each, route) for each in live.listed("EndpointSlice")):
+        canaries = {each["metadata"]["name"] for each in live.listed("Pod")}
+        if not any(_has_one_of(each, canaries) for each in live.listed("EndpointSlice")):
             return ""
         return f"The canary's pods still stand behind Service {route.service}: its subsets stay until they have gone."
 
@@ -371,10 +375,9 @@ def _full_host(route: Route) -> str:
     return f"{route.service}.{route.namespace}.svc.cluster.local"
 
 
-def _has_canary_pods(endpoints: Manifest, route: Route) -> bool:
-    start = f"{route.canary}-"
-    pods = [(each.get("targetRef") or {}).get("name", "") for each in endpoints.get("endpoints") or []]
-    return any(name.startswith(start) for name in pods)
+def _has_one_of(endpoints: Manifest, pods: Collection[str]) -> bool:
+    found = ((each.get("targetRef") or {}).get("name", "") for each in endpoints.get("endpoints") or [])
+    return any(name in pods for name in found)
 
 
 def _public(hosts: Sequence[str]) -> str:

@@ -216,9 +216,12 @@ class TestWithoutARuleInTheBundle:
         assert ISTIO_ROUTER.removed_at_rest(route) == (route.rule,)
         assert ISTIO_ROUTER.weight_of(live(rested), route) == 0
 
-    def test_but_not_while_the_canarys_pods_stand_behind_the_service(self) -> None:
+    @pytest.mark.parametrize("canary", ["agent-service-canary-7d4-x", f"{'a' * 58}x7k2q"])
+    def test_but_not_while_the_canarys_pods_stand_behind_the_service(self, canary: str) -> None:
+        """Pods of workloads with long names have names that are cut."""
         route, now = route_of([self.MANIFEST]), live(self.MANIFEST)
-        now.lists["EndpointSlice"] = [{"endpoints": [{"targetRef": {"name": "agent-service-canary-7d4-x"}}]}]
+        now.lists["Pod"] = [{"metadata": {"name": canary}}]
+        now.lists["EndpointSlice"] = [{"endpoints": [{"targetRef": {"name": canary}}]}]
         assert "its subsets stay until they have gone" in ISTIO_ROUTER.not_yet_at_rest(now, route)
         now.lists["EndpointSlice"] = [{"endpoints": [{"targetRef": {"name": "agent-service-7d4-x"}}]}, {}]
         assert ISTIO_ROUTER.not_yet_at_rest(now, route) == ""
