@@ -12,6 +12,7 @@ from releases.models import Application, Rollout
 from releases.planning.objects import lasting
 from releases.states import Phase
 
+NAMESPACE = "Namespace"
 POD_TEMPLATE = ("spec.template", "spec.jobTemplate")
 Row = Mapping[str, Any]
 
@@ -48,6 +49,9 @@ def compare(before: Row, after: Row) -> dict[str, Any]:
     was = {Ref(*row["ref"]).key: row for row in lasting(before["objects"])}
     objects = lasting(after["objects"])
     now = {Ref(*row["ref"]).key for row in objects}
+    # The release that finds no namespace makes it, and no release removes one: that is no change of the application.
+    objects = [row for row in objects if Ref(*row["ref"]).key in was or row["ref"][1] != NAMESPACE]
+    was = {key: row for key, row in was.items() if key in now or row["ref"][1] != NAMESPACE}
     changes = [_change(was.get(Ref(*row["ref"]).key), row) for row in objects]
     gone = [{"ref": row["ref"], "uid": ""} for key, row in was.items() if key not in now]
     return {"changes": changes, "objects": objects, "prune": gone}

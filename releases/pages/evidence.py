@@ -48,19 +48,29 @@ class Drawing:
     key: str
     title: str
     svg: SafeString
+    blank: bool
+    """Whether no point of it has a value."""
 
 
 def traffic_of(rollout: Rollout, plan: Mapping[str, Any] | None) -> dict[str, Any]:
-    """{"traffic", "drawings"} for the rollout's page; both empty for one that does not move requests."""
+    """{"traffic", "drawings", "blanks"} for the rollout's page; empty for one that does not move requests.
+
+    `blanks` are the drawings in which no value is seen.
+    """
     entries = list((plan or {}).get("traffic", ()))
     points = _points(rollout)
     if not entries and not points:
-        return {"traffic": [], "drawings": []}
+        return {"traffic": [], "drawings": [], "blanks": []}
     metrics = _metrics(plan or {})
     shares = shares_of(rollout, plan)
     points.sort(key=lambda point: (point.workload, _rank(point.metric, metrics), point.at))
     rows = [_row(entry, shares, points, metrics) for entry in entries]
-    return {"traffic": rows, "drawings": _drawings(points, metrics)}
+    drawings = _drawings(points, metrics)
+    return {
+        "traffic": rows,
+        "drawings": [each for each in drawings if not each.blank],
+        "blanks": [each for each in drawings if each.blank],
+    }
 
 
 def _points(rollout: Rollout) -> list[Measurement]:
@@ -129,7 +139,8 @@ def _drawing(workload: str, name: str, found: list[Measurement], metric: Metric 
         weights=_bands(found),
     )
     # The drawing escapes every text by its serialiser.
-    return Drawing(f"{workload}-{name}", title, mark_safe(svg))  # noqa: S308
+    blank = all(each.canary is None and each.stable is None for each in found)
+    return Drawing(f"{workload}-{name}", title, mark_safe(svg), blank)  # noqa: S308
 
 
 def _bands(found: Iterable[Measurement]) -> list[Weight]:

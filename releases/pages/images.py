@@ -35,7 +35,15 @@ def images(planned: Iterable[str], live: Iterable[str], names: Mapping[str, str]
     if not running:
         return tuple(Image(reference, short(reference, names)) for reference in wanted)
     pairs = zip(running, wanted, strict=False) if len(running) == len(wanted) else ((each, each) for each in running)
-    return tuple(Image(now, short(now, names), short(then, names) if then != now else "") for now, then in pairs)
+    return tuple(Image(now, short(now, names), _other(short(now, names), short(then, names))) for now, then in pairs)
+
+
+def _other(now: str, then: str) -> str:
+    """What is to come, without the name where that stays."""
+    name, _colon, tag = then.partition(":")
+    if then == now:
+        return ""
+    return tag if tag and now.startswith(f"{name}:") else then
 
 
 def short(reference: str, names: Mapping[str, str]) -> str:

@@ -55,6 +55,17 @@ def test_only_what_succeeded_there_counts_and_the_highest_runs(world: World, thr
     ]
 
 
+def test_the_namespace_that_the_first_release_made_is_no_change() -> None:
+    namespace = ["v1", "Namespace", "", "shop-prod"]
+    first, later = plan("web:1", namespace), plan("web:1")
+    assert all(
+        row["action"] == "unchanged"
+        for told in (compare(first, later), compare(later, first))
+        for row in told["changes"]
+    )
+    assert compare(first, later)["prune"] == []
+
+
 def test_two_plans_are_held_against_each_other_field_by_field() -> None:
     told = compare(plan("web:1", SETTINGS), plan("web:2", PRICES))
     rows = {tuple(row["ref"]): row for row in told["changes"]}

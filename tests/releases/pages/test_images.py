@@ -11,7 +11,8 @@ NAMES = {OLD: "registry.example/shop/web:1.0.0", NEW: "registry.example/shop/web
 @pytest.mark.parametrize(
     ("planned", "live", "told"),
     [
-        ([NEW], [OLD], [("web:1.0.0", "web:1.1.0")]),
+        ([NEW], [OLD], [("web:1.0.0", "1.1.0")]),
+        (["registry.example/shop/api:2"], [OLD], [("web:1.0.0", "api:2")]),
         ([NEW], [NEW], [("web:1.1.0", "")]),
         ([NEW], [], [("web:1.1.0", "")]),
         ([NEW, NEW], [OLD], [("web:1.0.0", "")]),
