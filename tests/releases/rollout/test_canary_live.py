@@ -14,7 +14,9 @@ from releases import actions
 from releases.models import Measurement, Rollout, Step
 from releases.states import Phase
 from tests.environments.kube.traffic import documents
+from tests.releases.rollout.bundles import deployment
 from tests.releases.rollout.canaries import (
+    IMAGE,
     files,
     gateway,
     nginx,
@@ -73,6 +75,12 @@ def started(live: Portal, **more: Any) -> Rollout:
     return rollout
 
 
+def with_gateway(live: Portal) -> None:
+    """What an administrator has put there before."""
+    live.gateway.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": live.namespace}})
+    live.gateway.create(public_gateway(live.namespace))
+
+
 def is_gone(live: Portal, *refs: tuple[str, str]) -> bool:
     return all(
         live.gateway.get(Ref(version, kind, live.namespace, "agent-service-canary")) is None for version, kind in refs
@@ -117,8 +125,7 @@ ROUTERS: dict[str, dict[str, str]] = {
 @pytest.mark.parametrize("router", ROUTERS)
 def test_each_router_moves_requests_up_and_all_of_them_back(live: Portal, router: str) -> None:
     if router == "gateway":
-        live.gateway.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": live.namespace}})
-        live.gateway.create(public_gateway(live.namespace))
+        with_gateway(live)
     started(live, **ROUTERS[router])
     bad = live.wait(release(live, "1.3.0", bundle=files("green", **ROUTERS[router])), Phase.ROLLED_BACK, seconds=50)
     assert "success-rate failed" in bad.why
@@ -138,8 +145,7 @@ AT = {
 @pytest.mark.parametrize("router", AT)
 def test_testers_see_the_canary_before_any_weight_and_nobody_else_does(live: Portal, entry: str, router: str) -> None:
     if router == "gateway":
-        live.gateway.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": live.namespace}})
-        live.gateway.create(public_gateway(live.namespace))
+        with_gateway(live)
     more = ROUTERS.get(router, {})
     started(live, **more)
     testers = {"testersHeader": "x-early", "testersValue": "yes", "testersCookie": "early"}
@@ -157,3 +163,20 @@ def test_testers_see_the_canary_before_any_weight_and_nobody_else_does(live: Por
     assert sides() == sides(**{"x-early": "no"}) == {False}
     actions.abort(live.operator, rollout)
     live.wait(rollout, Phase.ABORTED)
+
+
+def test_two_services_behind_one_route_go_up_side_by_side(live: Portal) -> None:
+    with_gateway(live)
+    requests = "  annotations: {test.slipway/path: /api/auth, test.slipway/rps: '60'}"
+    second = documents.HTTP_ROUTE.replace("  name: agent-service", f"  name: auth-requests\n{requests}", 1)
+    both = {
+        "routes": f"{gateway()}---{second}",
+        "auth": AUTH,
+        "service2": deployment("auth-service", IMAGE, replicas=2),
+    }
+    started(live, **both)
+    rollout = live.wait(release(live, "1.1.0", bundle=files("green", **both), router="gateway"), seconds=90)
+    assert rollout.phase == Phase.SUCCEEDED, told(rollout)
+    assert Step.objects.filter(rollout=rollout, label="50 %: agent-service, auth-service").exists()
+    passed = Measurement.objects.filter(rollout=rollout, verdict="pass")
+    assert {point.workload for point in passed} == {"agent-service", "auth-service"}
