@@ -1,7 +1,7 @@
 """Which workloads of a release go from one colour to the other, which are rolled, and why."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from environments.kube.errors import Denied
@@ -15,6 +15,7 @@ from releases.planning import capacity
 from releases.planning.colours import COLOURS, SCALERS, Naming, coloured, in_colour, other
 from releases.planning.hashed import hash_names, shared
 from releases.planning.objects import Wanted, ref_in
+from releases.planning.pairs import unpaired
 from releases.rollout.colours.entries import Coloured, Switch, spec_size
 from releases.rollout.colours.health import health_of, unexposed
 from releases.rollout.strategies.base import Arrangement, Arranging
@@ -37,6 +38,7 @@ class Rolled:
 
 def arrange(given: Arranging) -> Arrangement:
     """The objects with every workload that can be in its idle colour. PlanRefused, and KubeError."""
+    given = replace(given, objects=unpaired(given.objects))
     _refuse_unknown(given)
     judged = [_judge(given, each) for each in given.objects if each.ref.kind in WORKLOADS]
     entries = [each for each in judged if isinstance(each, Coloured)]
