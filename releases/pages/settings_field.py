@@ -11,6 +11,10 @@ EXAMPLE = '{"weights": [5, 25, 50, 100]}'
 class SettingsField(forms.JSONField):
     """A map of settings. Its errors name the line and the character, what stands there, and an example."""
 
+    def prepare_value(self, value: Any) -> Any:
+        """Text as it was typed, or as it stands in the address; nothing for nothing."""
+        return value if isinstance(value, str) else super().prepare_value(value) if value else ""
+
     def to_python(self, value: Any) -> Any:
         if self.disabled or value in self.empty_values or isinstance(value, dict):
             return value or None

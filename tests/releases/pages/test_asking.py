@@ -1,5 +1,6 @@
 """Asking in the browser: what does not fit is told beside its field, with what to do."""
 
+import html
 import re
 
 import pytest
@@ -84,3 +85,14 @@ def test_what_fits_is_asked_for_and_its_reason_is_shown(developer: Client, world
     assert "Rolling update was recommended" in page
     assert "Why: To try it." in page
     assert "5, 100" in page
+
+
+@pytest.mark.parametrize(
+    ("address", "typed"),
+    [("", ""), ("?parameters=%7B%22weights%22%3A%20%5B5%5D%7D", '{"weights": [5]}')],
+)
+def test_the_settings_are_empty_or_what_the_address_has(developer: Client, address: str, typed: str) -> None:
+    page = developer.get(f"/rollouts/new{address}").content.decode()
+    shown = re.search(r'<textarea name="parameters"[^>]*>(.*?)</textarea>', page, re.DOTALL)
+    assert shown
+    assert html.unescape(shown[1]).strip() == typed
