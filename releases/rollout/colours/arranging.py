@@ -1,6 +1,6 @@
 """Which workloads of a release go from one colour to the other, which are rolled, and why."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,6 +19,10 @@ from releases.planning.pairs import unpaired
 from releases.rollout.colours.entries import Coloured, Switch, spec_size
 from releases.rollout.colours.health import health_of, unexposed
 from releases.rollout.strategies.base import Arrangement, Arranging
+
+Entries = Sequence[Coloured]
+Needs = Sequence[capacity.Need]
+Look = Callable[[Arranging, Entries, Needs], Sequence[str]]
 
 WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
 MOVED = "Blue and green side by side"
@@ -260,21 +264,34 @@ def _check_room(given: Arranging, entries: Sequence[Coloured]) -> str:
         if each.ref.kind == "Deployment"
     }
     needs = [_need(given, entry, specs[entry.naming.workload.key]) for entry in entries]
-    namespaces = sorted({entry.naming.workload.namespace for entry in entries})
-    try:
-        quotas = [each for namespace in namespaces for each in given.listed("v1", "ResourceQuota", namespace)]
-        words = [*capacity.over_quota(needs, quotas)]
-        if any(capacity.requests_of(need.spec) for need in needs):
-            nodes = given.listed("v1", "Node", "")
-            words += capacity.lacking(needs, nodes, given.listed("v1", "Pod", ""))
-    except Denied as error:
-        return error.words
-    if words:
+    looks = (_over_quota, _lacking)
+    found = [_tried(look, given, entries, needs) for look in looks]
+    if words := [each for several, _ in found for each in several]:
         raise PlanRefused(
             f"There is no room for both colours: {'; '.join(words)}. Make room, roll it out without a second colour, "
             "or set checkCapacity to false where nodes come by themselves."
         )
-    return ""
+    return " ".join(why for _, why in found if why)
+
+
+def _tried(look: Look, given: Arranging, entries: Entries, needs: Needs) -> tuple[Sequence[str], str]:
+    """What the look has found, and why it could not be made."""
+    try:
+        return look(given, entries, needs), ""
+    except Denied as error:
+        return (), error.words
+
+
+def _over_quota(given: Arranging, entries: Entries, needs: Needs) -> Sequence[str]:
+    namespaces = sorted({entry.naming.workload.namespace for entry in entries})
+    quotas = [each for namespace in namespaces for each in given.listed("v1", "ResourceQuota", namespace)]
+    return capacity.over_quota(needs, quotas)
+
+
+def _lacking(given: Arranging, _entries: Entries, needs: Needs) -> Sequence[str]:
+    if not any(capacity.requests_of(need.spec) for need in needs):
+        return ()
+    return capacity.lacking(needs, given.listed("v1", "Node", ""), given.listed("v1", "Pod", ""))
 
 
 def _need(given: Arranging, entry: Coloured, spec: Mapping[str, Any]) -> capacity.Need:
