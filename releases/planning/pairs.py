@@ -28,7 +28,8 @@ def unpaired(objects: Iterable[Wanted]) -> tuple[Wanted, ...]:
 def _pair(objects: Iterable[Wanted], workload: Ref) -> list[Wanted]:
     names = {f"{workload.name}-{colour}" for colour in COLOURS}
     near = (each for each in objects if each.ref.kind == "Service" and each.ref.namespace == workload.namespace)
-    return [each for each in near if each.ref.name in names]
+    pair = [each for each in near if each.ref.name in names]
+    return pair if len(pair) == len(names) else []
 
 
 def _joined(objects: Iterable[Wanted], workload: Ref, pair: list[Wanted]) -> tuple[Wanted, ...]:

@@ -25,6 +25,8 @@ Needs = Sequence[capacity.Need]
 Look = Callable[[Arranging, Entries, Needs], Sequence[str]]
 
 WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
+SEVERAL = frozenset({"ReadWriteMany", "ReadOnlyMany"})
+AUTOSCALERS = (("autoscaling/v2", "HorizontalPodAutoscaler"), ("keda.sh/v1alpha1", "ScaledObject"))
 MOVED = "Blue and green side by side"
 ROLLED = "Rolled out in its wave"
 UNCHECKED = "Room for both colours was not checked"
@@ -80,10 +82,55 @@ def _judge(given: Arranging, wanted: Wanted) -> Coloured | Rolled:
     route = _route(given, wanted)
     if route is None:
         return Rolled(name, f"no {_routed_by(given)} leads to its pods")
-    if shared := _others_behind(given, wanted):
-        return Rolled(name, f"Service {route.service} leads to {shared} as well")
+    if why := _held_back(given, wanted, route):
+        return Rolled(name, why)
     before = _serving(given, wanted, route)
     return before if isinstance(before, Rolled) else _entry(given, wanted, route, before)
+
+
+def _held_back(given: Arranging, wanted: Wanted, route: Route) -> str:
+    """Why two versions cannot stand side by side, though requests could be moved; "" where they can."""
+    if others := _others_behind(given, wanted):
+        return f"Service {route.service} leads to {others} as well"
+    if claim := _claimed(given, wanted):
+        return f"its pods write to the volume {claim}, which one version at a time can have"
+    if scaler := _foreign_scaler(given, wanted):
+        return f"{scaler} scales it, is not in the bundle, and would not follow it to the other colour"
+    return ""
+
+
+def _claimed(given: Arranging, wanted: Wanted) -> str:
+    """A claim of the pods that only one node may have, "" for none."""
+    volumes = wanted.manifest["spec"]["template"]["spec"].get("volumes") or ()
+    names = [each["persistentVolumeClaim"]["claimName"] for each in volumes if each.get("persistentVolumeClaim")]
+    refs = [Ref("v1", "PersistentVolumeClaim", wanted.ref.namespace, name) for name in names]
+    bundle = {each.ref: each.manifest for each in given.objects}
+    found = ((ref.name, bundle.get(ref) or given.live(ref) or {}) for ref in refs)
+    return next(
+        (name for name, claim in found if not SEVERAL & set(claim.get("spec", {}).get("accessModes") or ())), ""
+    )
+
+
+def _foreign_scaler(given: Arranging, wanted: Wanted) -> str:
+    """An autoscaler of the workload that no release of ours brought, "" for none."""
+    brought = {each.ref.key for each in given.objects}
+    brought |= {ref_in(row).key for row in (given.previous or {}).get("objects", ())}
+    for api_version, kind in AUTOSCALERS:
+        if not given.knows(api_version, kind):
+            continue
+        for each in _listed(given, api_version, kind, wanted.ref.namespace):
+            made_by_another = bool(each["metadata"].get("ownerReferences"))
+            ours = made_by_another or ref_of(each, wanted.ref.namespace).key in brought
+            if not ours and any(autoscaled([each], in_colour(wanted.ref, track)) for track in (STABLE, *COLOURS)):
+                return f"{kind} {each['metadata']['name']}"
+    return ""
+
+
+def _listed(given: Arranging, api_version: str, kind: str, namespace: str) -> Sequence[Manifest]:
+    try:
+        return given.listed(api_version, kind, namespace)
+    except Denied:
+        return ()
 
 
 def _manifests(given: Arranging) -> list[Manifest]:

@@ -13,7 +13,7 @@ from releases.rollout.colours.entries import (
     spec_size,
 )
 from releases.rollout.colours.wants import CountPods, Lead
-from releases.rollout.facts import View
+from releases.rollout.facts import Memory, View
 from releases.rollout.steps import Done, Fail, Judgement, Step, Wait, undone
 from releases.rollout.wants import Action, Read, Scale
 from releases.rollout.waves import WaveStep, parameter
@@ -57,6 +57,10 @@ class HoldStep(ColourStep):
     """Services led to the pods that serve now and to no others, before there are any others."""
 
     kind: ClassVar[str] = "colour-hold"
+
+    def remember(self, view: View) -> Memory:
+        weights = {entry.name: 0 for entry in self.coloured(view)}
+        return {**view.memory, "keep": {**view.kept, "weights": weights}}
 
     def _wanted(self, view: View) -> tuple[Action, ...]:
         switches = [switch for entry in self.coloured(view) for switch in entry.switches]

@@ -34,7 +34,7 @@ class SoakStep(ColourStep):
         evidence = self._evidence(replace(view, memory=memory))
         if memory.pop("answered", None):
             memory = evidence.taken_up(memory)
-        return self._short(view, _restarts(view, evidence.taken_in(memory)))
+        return self._short(view, _restarts(view, evidence.taken_in(memory, view.facts.now)))
 
     def actions(self, view: View) -> tuple[Action, ...]:
         return (*self.guard(view), *self._held(view))

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from releases.rollout.colours.checking import count_now, endpoints, probe
-from releases.rollout.colours.deploying import ColourStep, read_now, resized, wanted_size
+from releases.rollout.colours.deploying import READY_SECONDS, ColourStep, read_now, resized, wanted_size
 from releases.rollout.colours.entries import Coloured, colour_words, seen, spec_size
 from releases.rollout.colours.wants import Lead, LookLed, ProbeUrl
 from releases.rollout.facts import Memory, View
 from releases.rollout.steps import Done, Fail, Judgement, Wait, undone
 from releases.rollout.wants import Action, Apply, Prune
+from releases.rollout.waves import parameter
 
 FRESH = 2.0  # seconds for which a look at the live colour's size counts before requests are moved
 SWITCH_SECONDS = 60.0
@@ -69,7 +70,7 @@ class SwitchStep(ColourStep):
         for entry in self.coloured(view):
             if self._is_switched(view, entry) and entry.name not in view.slot("moved"):
                 kept = moved(view, memory.get("keep") or {}, entry, "switched", 100)
-                memory = {**memory, "keep": kept, "moved": {**(memory.get("moved") or {}), entry.name: True}}
+                memory = {**memory, "keep": kept, "moved": {**(memory.get("moved") or {}), entry.name: view.spent}}
         return memory
 
     def actions(self, view: View) -> tuple[Action, ...]:
@@ -77,13 +78,18 @@ class SwitchStep(ColourStep):
 
     def verdict(self, view: View) -> Judgement:
         entries = self.coloured(view)
-        if view.spent >= SWITCH_SECONDS and not view.fully:
-            return Fail(f"not switched after {SWITCH_SECONDS:.0f} s; {self._why(view)}")
+        if view.spent >= self._most(view) and not view.fully:
+            return Fail(f"not switched after {self._most(view):.0f} s; {self._why(view)}")
         if failed := [words for entry in entries if (words := self._public_failure(view, entry))]:
             return Fail("; ".join(failed))
         if all(self._is_proven(view, entry) for entry in entries):
             return Done("; ".join(self._proof(view, entry) for entry in entries))
         return Wait(self._why(view), 0.3)
+
+    def _most(self, view: View) -> float:
+        """Seconds: of waiting for as many pods as the live colour has, and then for every request to arrive."""
+        waited = view.slot("moved").values() if len(view.slot("moved")) == len(self.coloured(view)) else ()
+        return max(waited, default=parameter(view, "readySeconds", READY_SECONDS)) + SWITCH_SECONDS
 
     def _why(self, view: View) -> str:
         return "; ".join(words for entry in self.coloured(view) if (words := self._missing(view, entry)))

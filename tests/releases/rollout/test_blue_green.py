@@ -318,3 +318,53 @@ def test_more_pods_than_took_over_may_be_missing_for_as_long_as_they_like() -> N
     paper.size("web-green", 8)
     paper.run()
     assert paper.phases[-1] is Phase.SUCCEEDED
+
+
+def _writing(access: str) -> tuple[Wanted, ...]:
+    web = deployment()
+    web.manifest["spec"]["template"]["spec"]["volumes"] = [
+        {"name": "d", "persistentVolumeClaim": {"claimName": "data"}}
+    ]
+    return (service(), web, wanted("v1", "PersistentVolumeClaim", "data", {"accessModes": [access]}))
+
+
+def test_two_versions_never_write_to_a_volume_of_one_node() -> None:
+    objects = _writing("ReadWriteOnce")
+    assert "web: its pods write to the volume data" in note(arranged(*objects, live=objects), "Rolled out in its wave")
+    assert arranged(*_writing("ReadWriteMany"), live=objects).traffic != ()
+
+
+def test_an_autoscaler_that_is_not_in_the_bundle_is_not_left_behind() -> None:
+    def listed(_version: str, kind: str, _namespace: str) -> list[Any]:
+        return [scaler("by-hand").manifest] if kind == "HorizontalPodAutoscaler" else []
+
+    found = arranged(listed=listed)
+    assert "web: HorizontalPodAutoscaler by-hand scales it" in note(found, "Rolled out in its wave")
+    assert arranged(*BUNDLE, scaler("by-hand"), listed=listed).traffic != ()
+
+
+PAIR = (service("web-blue", app="web", version="1"), service("web-green", app="web", version="2"))
+
+
+def test_a_bundle_that_brings_both_services_itself_is_as_one_with_a_service() -> None:
+    objects = (*PAIR, deployment(), ingress("web-blue"))
+    live = (service(), deployment(), ingress())
+    found = arranged(*objects, live=live, parameters={"router": "nginx"})
+    assert names(found) == [
+        "Service web-preview", "Service web-green", "Service web", "Deployment web-green", "Ingress web",
+    ]  # fmt: skip
+    assert manifest(found, "Service", "web")["spec"]["selector"] == {"app": "web", TRACK: "green"}
+    first = arranged(*objects, live=(), parameters={"router": "nginx"})
+    assert names(first) == ["Service web", "Deployment web", "Ingress web"]
+    paths = manifest(first, "Ingress", "web")["spec"]["rules"][0]["http"]["paths"]
+    assert paths[0]["backend"]["service"]["name"] == "web"
+
+
+def test_the_share_of_the_new_version_is_kept_for_the_screens() -> None:
+    paper = cluster()
+    paper.go()
+    assert paper.state.memory["keep"]["weights"] == {"web": 0}
+    paper.until("of the soak are left")
+    assert paper.state.memory["keep"]["weights"] == {"web": 100}
+    paper.say("roll back")
+    assert paper.state.memory["keep"]["weights"] == {"web": 0}
