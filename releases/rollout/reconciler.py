@@ -157,7 +157,7 @@ def _postpone(claim: Claim, why: str, *, may_end: bool) -> None:
         if may_end and attempts >= GIVE_UP_AFTER and Phase(claim.rollout.phase) in LIVE:
             _end(claim, why)
             return
-        fields = {"why": f"{why} Next try in {pause:.0f} s.", "attempts": attempts}
+        fields = {"why": f"{why.rstrip('.')}. Next try in {pause:.0f} s.", "attempts": attempts}
         if Phase(claim.rollout.phase) not in LIVE:
             fields["cursor"] = {}  # the try under way has come to its end
         claim.release(fields, timezone.now() + timedelta(seconds=pause))
