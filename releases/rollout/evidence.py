@@ -1,7 +1,7 @@
 """Evidence for a step: which measurements are due, what they add up to, and what to say of them. Pure.
 
-A step keeps in its memory `tally` (see Tally), `last` (the newest point of each metric) and `points` (those not on
-record yet); each action Measure leaves its sample in `measured`.
+A step keeps in its memory `tally` (see Tally), `last` (the newest point of each metric), `came` (when the newest came
+in) and `points` (those not on record yet); each action Measure leaves its sample in `measured`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,6 +18,7 @@ from releases.rollout.telling import Newest, told
 from releases.rollout.wants_traffic import Measure
 
 SHORTEST_WINDOW = 5.0  # seconds: a shorter one has too few scrapes in it to tell a rate
+BREATH = 0.5  # seconds between what came in and the next look: time to decide by it
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Evidence:
             metrics = _without_comparisons(metrics)
         return cls(metrics, tuple(routes), weight, since, bool(settings.get("alone")), began)
 
-    def taken_in(self, memory: Memory) -> Memory:
+    def taken_in(self, memory: Memory, now: float) -> Memory:
         """The memory with every new sample judged and counted."""
         samples = dict(memory.get("measured") or {})
         for key, data in samples.items():
@@ -59,7 +60,7 @@ class Evidence:
             metric = next((metric for metric in self.metrics if metric.name == sample.metric), None)
             if metric is not None:
                 memory = self._with(memory, key, metric, sample)
-        return {**memory, "measured": {}} if samples else memory
+        return {**memory, "measured": {}, "came": {"at": now}} if samples else memory
 
     def _with(self, memory: Memory, key: str, metric: Metric, sample: Sample) -> Memory:
         point = judge(metric, sample)
@@ -101,7 +102,8 @@ class Evidence:
         last = memory.get("last", {}).get(f"{route.workload} {metric.name}")
         since = self.since or 0.0
         first = max(since + metric.interval, (since if self.began is None else self.began) + SHORTEST_WINDOW)
-        return float(last["at"]) + metric.interval if last else first
+        came = float((memory.get("came") or {"at": 0.0})["at"])
+        return max(float(last["at"]) + metric.interval if last else first, came + BREATH)
 
     def next_in(self, view: View) -> float | None:
         """Seconds until the next measurement; None where nothing is measured."""

@@ -136,7 +136,7 @@ class WeightStep(MovesRequests):
         if memory.get("answered"):
             released = memory.get("content", False)
             memory = {**taken_up(evidence.taken_up(memory)), "answered": False, "released": released}
-        memory = evidence.taken_in(memory)
+        memory = evidence.taken_in(memory, view.facts.now)
         weights = self._weights(view)
         memory = weights.with_changes(replace(view, memory=memory))
         if memory.get("since") is None and weights.are_met(replace(view, memory=memory)):
