@@ -1,6 +1,7 @@
 """Run as a process of its own, with the portal's variables: lays what an administrator would, and tells it as JSON.
 
-Standard input: {"kubeconfig": text, "registry": host:port, "url", "demo": the platforms' folder, "shops": [names]}.
+Standard input: {"kubeconfig": text, "registry": host:port, "prometheus": URL or "", "url", "demo": the platforms'
+folder, "shops": [names]}.
 """
 
 import json
@@ -22,7 +23,7 @@ def main(wanted: dict[str, Any]) -> dict[str, Any]:
     from releases.models import Application, WebhookSource
 
     users = seed.people()
-    seed.environments(wanted["kubeconfig"], "")
+    seed.environments(wanted["kubeconfig"], wanted["prometheus"])
     webhooks = {}
     for application in seed.applications(Path(wanted["demo"])):
         references = images.references(Path(wanted["demo"]) / application.name, wanted["registry"], "{version}")

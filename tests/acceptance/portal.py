@@ -47,10 +47,11 @@ HTTP = urllib3.PoolManager(timeout=urllib3.Timeout(connect=5, read=30), retries=
 
 
 class Place(NamedTuple):
-    """A cluster's kubeconfig file, and the registry beside it."""
+    """A cluster's kubeconfig file, the registry beside it, and a Prometheus that knows its requests ("" for none)."""
 
     kubeconfig: str
     registry: str
+    prometheus: str = ""
 
 
 class Refused(Exception):
@@ -211,13 +212,14 @@ def _sandbox(processes: Processes, state: Path) -> Place:
     command = [sys.executable, "-m", "environments.sandbox", "--kubeconfig", str(state / "kubeconfig")]
     command += [word for node in NODES for word in ("--node", node)]
     told = processes.start("sandbox", command, {}, tells=True)
-    return Place(told["kubeconfig"], told["registry"])
+    return Place(told["kubeconfig"], told["registry"], told["prometheus"])
 
 
 def _lay(running: Portal) -> None:
     wanted = {
         "kubeconfig": Path(running.place.kubeconfig).read_text(),
         "registry": running.place.registry,
+        "prometheus": running.place.prometheus,
         "url": running.url,
         "demo": str(running.demo),
         "shops": running.shops,

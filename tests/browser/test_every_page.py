@@ -10,6 +10,7 @@ from playwright.sync_api import Page
 from tests.acceptance import shop
 from tests.acceptance.portal import Portal, Rollout
 from tests.acceptance.signing import generic_release
+from tests.browser.canary import asking_canary
 from tests.browser.conftest import SignIn
 
 CHECKS = (Path(__file__).parent / "checks.js").read_text()
@@ -29,7 +30,7 @@ pytestmark = [pytest.mark.lane("chromium"), pytest.mark.timeout(240)]
 
 @pytest.fixture(scope="module")
 def addresses(live: Portal) -> list[str]:
-    """Every kind of page, with a rollout that succeeded, one that failed, and ones that wait for a large plan."""
+    """Every kind of page, with a rollout that succeeded, one that failed, and ones that wait or ask."""
     told = generic_release(live.webhooks["ai-workflow"]["generic"], "1.0.0", environments=["staging", "prod"])
     waiting = [live.rollout(number) for number in told[1]["rollouts"]]
     name = live.shops.pop()
@@ -37,6 +38,7 @@ def addresses(live: Portal) -> list[str]:
     done = live.succeed(live.ask(name, "1.0.0", "dev"))
     live.release(name, "1.1.0", shop.files("extra", COLOUR="green"), "crash")
     failed = live.wait(live.ask(name, "1.1.0", "dev", parameters={"fatalGraceSeconds": 1}), "failed")
+    asking = asking_canary(live)
     for rollout in waiting:
         live.wait(rollout, "awaiting approval")
     return [
@@ -51,7 +53,10 @@ def addresses(live: Portal) -> list[str]:
             "/environments",
         ),
         *("/environments/dev", "/environments/prod/configuration", f"/environments/dev/configuration/{name}"),
-        *(f"/rollouts/{each['id']}?tab={tab}" for each in (done, failed, waiting[0]) for tab in TABS),
+        *(f"/rollouts/{each['id']}?tab={tab}" for each in (done, failed, waiting[0], asking) for tab in TABS),
+        f"/revisions/{name}/dev",
+        f"/rollouts/{asking['id']}/promote-fully",
+        f"/rollouts/new?release={asking['release']}&environment=dev",
         f"/rollouts/{failed['id']}/workloads/Deployment/{name}-dev/web",
         f"/rollouts/{failed['id']}/rollback",
         f"/rollouts/{waiting[0]['id']}/approve",
