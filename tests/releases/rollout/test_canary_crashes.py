@@ -3,55 +3,24 @@
 import pytest
 
 from environments.kube.objects import Ref
-from releases.rollout.engine import Decision
-from releases.rollout.facts import Facts
-from releases.rollout.state import State
-from releases.rollout.wants import Action, Outcome
 from releases.states import Phase
 from tests.environments.kube.traffic import documents
 from tests.releases.rollout.canary_paper import AGENT, CANARY, CanaryPaper, autoscaler, bundle
+from tests.releases.rollout.mortal import Mortal
 
-NEVER = 10**6
 REMOVED = (CANARY.key, Ref("v1", "Service", CANARY.namespace, CANARY.name).key)
 
 
-class Killed(Exception):
+class MortalCanary(Mortal, CanaryPaper):
     pass
 
 
-class MortalPaper(CanaryPaper):
-    """Loses what it did since its last save, once, after the action of that number."""
+def paper_of() -> MortalCanary:
+    return MortalCanary(bundle(autoscaler(), routes=documents.INGRESS), weights=[50, 100], interval=3)
 
-    def __init__(self, kill_after: int) -> None:
-        super().__init__(bundle(autoscaler(), routes=documents.INGRESS), weights=[50, 100], interval=3)
-        self.kill_after(kill_after)
-        self._saved: tuple[State, Facts] = (self.state, self.facts)
 
-    def kill_after(self, actions: int) -> None:
-        self._left = actions
-
-    @property
-    def was_killed(self) -> bool:
-        return self._left <= 0
-
-    def go(self) -> Decision:
-        try:
-            return super().go()
-        except Killed:
-            self.state, self.facts = self._saved
-            return super().go()
-
-    def _note(self, decision: Decision) -> None:
-        super()._note(decision)
-        if decision.records or decision.moves or decision.again or not decision.actions:
-            self._saved = (self.state, self.facts)
-
-    def _do(self, action: Action) -> Outcome:
-        outcome = super()._do(action)
-        self._left -= 1
-        if self._left == 0:
-            raise Killed
-        return outcome
+def run_to(paper: CanaryPaper, where: str) -> None:
+    paper.run(60, until=lambda: paper.label().startswith(where))
 
 
 def removed(paper: CanaryPaper) -> set[str]:
@@ -64,8 +33,12 @@ def is_clean(paper: CanaryPaper) -> bool:
 
 
 def test_killed_after_any_action_it_still_comes_to_its_end() -> None:
-    kill_after = 1
-    while (paper := MortalPaper(kill_after)) and (end := paper.run(60)) and paper.was_killed:
+    kill_after, reached = 1, True
+    while reached:
+        paper = paper_of()
+        paper.kill_after(kill_after)
+        end = paper.run(60)
+        reached = paper.was_killed
         assert end.phase is Phase.SUCCEEDED, f"killed after action {kill_after}: {end.why}"
         assert is_clean(paper), f"killed after action {kill_after}: {paper.log}"
         kill_after += 1
@@ -76,9 +49,9 @@ def test_killed_after_any_action_it_still_comes_to_its_end() -> None:
 def test_aborted_and_killed_on_the_way_back_nothing_is_left(where: str, stuck: str) -> None:
     kill_after, reached = 1, True
     while reached:
-        paper = MortalPaper(NEVER)
+        paper = paper_of()
         paper.stuck.add(stuck)
-        paper.run(60, until=lambda paper=paper: paper.label().startswith(where))
+        run_to(paper, where)
         paper.stuck.clear()
         paper.kill_after(kill_after)
         paper.say("abort")
