@@ -212,7 +212,7 @@ def test_a_lease_from_before_the_clock_was_put_back_holds_nobody_off(
     until(lambda: Cluster.objects.filter(watched_by="here").exists())
 
 
-def test_one_watch_a_kind_serves_every_application_and_nothing_else_is_asked(
+def test_one_watch_a_kind_serves_every_application_and_nothing_is_asked_of_its_own(
     cluster: Cluster, sandbox: Sandbox, watch: Callable[..., Watching], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     watched, asked = [], []
@@ -226,4 +226,6 @@ def test_one_watch_a_kind_serves_every_application_and_nothing_else_is_asked(
         sandbox.client.create(deployment(name))
     until(lambda: Workload.objects.filter(deleted=False).count() == 3)
     assert sorted(path.rpartition("/")[2] for path in watched) == ["daemonsets", "deployments", "jobs", "statefulsets"]
-    assert asked == []
+    # Autoscalers are listed once in a while, whatever happens to the workloads.
+    lists = ("horizontalpodautoscalers", "scaledobjects", "verticalpodautoscalers")
+    assert [call.path for call in asked if not call.path.endswith(lists)] == []
