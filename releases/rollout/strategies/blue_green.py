@@ -114,8 +114,10 @@ class BlueGreen(Strategy):
 
 
 def _there(work: Work, entries: Sequence[Coloured]) -> tuple[Step, ...]:
+    held = _held(work, entries)
+    early = [target for target in parts.early_services(work) if target not in held]
     own = [target for entry in entries for target in parts.at_stage(work, "services") if target.ref in _new(entry)]
-    return (*parts.configured(work), *parts.services([*parts.early_services(work), *own]))
+    return (*parts.configured(work), *parts.services([*early, *own]))
 
 
 def _late(work: Work, entries: Sequence[Coloured]) -> tuple[Step, ...]:
