@@ -38,7 +38,13 @@ def look_again(hands: Hands, action: LookLed) -> Result:
 
 
 def _led(seen: Seen) -> Result:
-    return {"target": seen.target, "accepted": seen.accepted, "why": seen.why, "there": True}
+    return {
+        "target": seen.target,
+        "accepted": seen.accepted,
+        "why": seen.why,
+        "there": True,
+        "manager": seen.manager,
+    }
 
 
 def _gone(error: NotFound) -> Result:

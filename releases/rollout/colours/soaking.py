@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from releases.rollout.colours.deploying import ColourStep, read_now
 from releases.rollout.colours.entries import Coloured, ready_pods, seen, spec_size
+from releases.rollout.colours.watching import Watch, taken_up
 from releases.rollout.evidence import Evidence
 from releases.rollout.facts import Memory, View
 from releases.rollout.steps import Ask, Done, Fail, Judgement, Wait, undone
@@ -33,11 +34,11 @@ class SoakStep(ColourStep):
         memory = {**view.memory, "began": view.memory.get("began") or {"at": view.facts.now}}
         evidence = self._evidence(replace(view, memory=memory))
         if memory.pop("answered", None):
-            memory = evidence.taken_up(memory)
+            memory = taken_up(evidence.taken_up(memory))
         return self._short(view, _restarts(view, evidence.taken_in(memory, view.facts.now)))
 
     def actions(self, view: View) -> tuple[Action, ...]:
-        return (*self.guard(view), *self._held(view))
+        return (*self.guard(view), *self._watch(view).actions(view), *self._held(view))
 
     def guard(self, view: View) -> tuple[Action, ...]:
         if view.fully:
@@ -46,6 +47,9 @@ class SoakStep(ColourStep):
         looks = read_now(view, tuple(entry.idle for entry in entries), LOOK_PAUSE)
         lives = read_now(view, tuple(entry.live for entry in entries), HELD_PAUSE)
         return (*self._evidence(view).due(view), *looks, *lives, *self._counts(view))
+
+    def _watch(self, view: View) -> Watch:
+        return Watch.of(() if view.fully else self.coloured(view))
 
     def alarm(self, view: View) -> Fail | None:
         if view.fully:
@@ -60,6 +64,8 @@ class SoakStep(ColourStep):
             return alarm
         if view.fully:
             return Done("the rest of the soak is skipped, since somebody said so")
+        if elsewhere := self._watch(view).elsewhere(view):
+            return Ask(elsewhere)
         evidence = self._evidence(view)
         outcome = evidence.outcome(view.memory)
         if outcome.way in ("ask", "error-limit"):

@@ -13,7 +13,7 @@ class Lead(Action):
     """Lead all requests of a route to `to` by one guarded write, and read it back.
 
     `selector`: the Service's own, where the route is one; None leaves it. Result: {"target", "accepted", "why",
-    "there"}; not `there`: the object is gone, so that it leads nowhere.
+    "there", "manager"}; not `there`: the object is gone, so that it leads nowhere.
     """
 
     route: Route
@@ -28,7 +28,7 @@ class Lead(Action):
 
 @dataclass(frozen=True)
 class LookLed(Action):
-    """Read once more where a route leads, since its router takes a write up late. Result: as Lead's, and "at"."""
+    """Read where a route leads: its router takes a write up late, and others may write. Result: as Lead's, and "at"."""
 
     route: Route
     at: float

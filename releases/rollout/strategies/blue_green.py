@@ -14,6 +14,7 @@ from releases.rollout.colours.entries import Coloured, coloured_of
 from releases.rollout.colours.returning import ReturnStep
 from releases.rollout.colours.soaking import SoakStep
 from releases.rollout.colours.switching import SwitchStep
+from releases.rollout.colours.watching import KeepStep
 from releases.rollout.facts import Target, Work
 from releases.rollout.steps import AfterStep, ConfirmStep, Step
 from releases.rollout.strategies import parts
@@ -87,7 +88,10 @@ class BlueGreen(Strategy):
             *_there(work, entries),
             *_waves(work, entries),
             *_late(work, entries),
-            _drained("Keep the old version until nobody asks it", "switched", _drain_seconds(work)),
+            KeepStep(
+                "Keep the old version until nobody asks it",
+                settings={"moved": "switched", "seconds": _drain_seconds(work)},
+            ),
             *_after(work, entries),
             *_settled(entries),
             *parts.removed(work),

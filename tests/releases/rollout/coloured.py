@@ -101,7 +101,7 @@ def _row(each: Wanted) -> dict[str, Any]:
 class Cluster(Paper):
     """Deployments with their size and ready pods, Services with the track they lead to.
 
-    `late`: how many looks a router takes until it has taken a switch up.
+    `late`: how many looks a router takes until it has taken a switch up. `manager`: who has led requests last.
     """
 
     def __init__(
@@ -120,6 +120,7 @@ class Cluster(Paper):
         self.answers: dict[str, str] = {}
         self.history: list[tuple[str, str]] = []
         self.late = 0
+        self.manager = ""
 
     def size(self, name: str, size: int) -> None:
         """An autoscaler or a person sets a size."""
@@ -187,7 +188,9 @@ class Cluster(Paper):
 
     def _led(self, route: str) -> dict[str, Any]:
         why = "it is not taken up yet" if self.late > 0 else ""
-        return {"target": self.serving[route], "accepted": not why, "why": why, "there": True}
+        return {
+            "target": self.serving[route], "accepted": not why, "why": why, "there": True, "manager": self.manager,
+        }  # fmt: skip
 
     def _written(self, action: Action) -> dict[str, Any] | None:
         match action:
