@@ -17,7 +17,7 @@ from releases.rollout.facts import Memory, View
 from releases.rollout.telling import Newest, told
 from releases.rollout.wants_traffic import Measure
 
-SHORTEST_WINDOW = 5.0  # seconds: a shorter one has too few scrapes in it to tell a rate
+SHORTEST_WINDOW = 4.0  # seconds: a shorter one has too few scrapes in it to tell a rate
 BREATH = 0.5  # seconds between what came in and the next look: time to decide by it
 
 

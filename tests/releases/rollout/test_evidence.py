@@ -53,7 +53,7 @@ QUICK = Metric.from_json({"template": "success-rate", "interval": 2})
 
 @pytest.mark.parametrize(
     ("began", "now", "window"),
-    [(SINCE, 1002.0, None), (SINCE, 1005.0, 5.0), (900.0, 1002.0, 5.0), (998.0, 1003.0, 5.0)],
+    [(SINCE, 1002.0, None), (SINCE, 1004.0, 4.0), (900.0, 1002.0, 4.0), (998.0, 1003.0, 4.0)],
 )
 def test_no_measurement_looks_back_to_another_version_of_the_same_names(
     began: float, now: float, window: float | None
