@@ -85,11 +85,9 @@ class Istio(Router):
     def lists(self, live: Live, route: Route, *, clearing: bool) -> tuple[Listing, ...]:
         if not clearing or not _is_own(route):
             return ()
-        labels = f"kubernetes.io/service-name={route.service}"
-        return (
-            Listing("discovery.k8s.io/v1", "EndpointSlice", route.namespace, labels),
-            Listing("v1", "Pod", route.namespace, f"{TRACK}={CANARY}"),
-        )
+        behind = f"kubernetes.io/service-name={route.service}"
+        pods = Listing("v1", "Pod", route.namespace, f"{TRACK}={CANARY}")
+        return Listing("discovery.k8s.io/v1", "EndpointSlice", route.namespace, behind), pods
 
     def weighted(self, route: Route) -> tuple[Ref, Path]:
         return self.main(route), HTTP
@@ -138,7 +136,8 @@ class Istio(Router):
         return f"The canary's pods still stand behind Service {route.service}: its subsets stay until they have gone."
 
     def hosts(self, manifest: Manifest, route: Route) -> tuple[str, ...]:
-        return tuple(manifest.get("spec", {}).get("hosts") or ()) if is_at(manifest, route.object) else ()
+        hosts = manifest.get("spec", {}).get("hosts") if is_at(manifest, route.object) else ()
+        return tuple(_named_host(host, route) for host in hosts or ())
 
     def unsupported(self, manifest: Manifest, route: Route, testers: Testers = NO_TESTERS) -> tuple[str, ...]:
         if not is_at(manifest, route.object):
@@ -376,8 +375,12 @@ def _full_host(route: Route) -> str:
 
 
 def _has_one_of(endpoints: Manifest, pods: Collection[str]) -> bool:
-    found = ((each.get("targetRef") or {}).get("name", "") for each in endpoints.get("endpoints") or [])
-    return any(name in pods for name in found)
+    return any((each.get("targetRef") or {}).get("name") in pods for each in endpoints.get("endpoints") or [])
+
+
+def _named_host(host: str, route: Route) -> str:
+    """A host as the whole cluster knows it: a short name is of the namespace of its own object."""
+    return host if "." in host or host == "*" or not route.object else f"{host}.{route.object.namespace}"
 
 
 def _public(hosts: Sequence[str]) -> str:

@@ -6,7 +6,9 @@ from releases.rollout.acting.hands import Hands, Result
 from releases.rollout.acting.performers import performs
 from releases.rollout.wants_traffic import Measure
 
-NO_PROMETHEUS = "The environment has no Prometheus. Give it the address of one, or let a person promote each weight."
+NO_PROMETHEUS = (
+    "The environment has no Prometheus. Give it the address of one, promote it fully, or release it with metrics: []."
+)
 
 
 @performs(Measure)

@@ -17,6 +17,7 @@ from tests.environments.kube.traffic import documents
 from tests.releases.rollout.canary_paper import (
     AGENT,
     CANARY,
+    NAMESPACE,
     CanaryPaper,
     arranging,
     autoscaler,
@@ -248,8 +249,9 @@ def test_the_routers_crd_is_missing() -> None:
 
 
 def test_two_canaries_on_one_host_are_refused_with_a_reason() -> None:
-    given = arranging(bundle(), taken=lambda host: "rollout 7 (shop 1.1.0)" if host == "agent-service" else "")
-    with pytest.raises(PlanRefused, match=r"rollout 7 .shop 1.1.0. moves the requests of agent-service at the moment"):
+    host = f"agent-service.{NAMESPACE}"
+    given = arranging(bundle(), taken=lambda asked: "rollout 7 (shop 1.1.0)" if asked == host else "")
+    with pytest.raises(PlanRefused, match=rf"rollout 7 .shop 1.1.0. moves the requests of {host} at the moment"):
         find("canary").arrange(given)
 
 

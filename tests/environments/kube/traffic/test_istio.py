@@ -133,6 +133,15 @@ def test_a_host_is_the_service_in_all_its_forms(host: str, ours: bool) -> None:
     assert bool(found) is ours
 
 
+@pytest.mark.parametrize(
+    ("host", "known"),
+    [("agent-service", f"agent-service.{NAMESPACE}"), ("api.aiworkflow.com", "api.aiworkflow.com"), ("*", "*")],
+)
+def test_a_short_host_is_one_of_its_namespace_alone(host: str, known: str) -> None:
+    manifest = virtual({"route": [to()]}, hosts=(host,))
+    assert ISTIO_ROUTER.hosts(manifest, route_of([manifest])) == (known,)
+
+
 def test_entries_to_other_hosts_and_other_protocols_stay() -> None:
     other = {"match": [{"uri": {"prefix": "/auth"}}], "route": [to("auth-service")]}
     redirect = {"match": [{"uri": {"prefix": "/old"}}], "redirect": {"uri": "/new"}}
