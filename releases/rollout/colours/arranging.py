@@ -90,6 +90,8 @@ def _judge(given: Arranging, wanted: Wanted) -> Coloured | Rolled:
 
 def _held_back(given: Arranging, wanted: Wanted, route: Route) -> str:
     """Why two versions cannot stand side by side, though requests could be moved; "" where they can."""
+    if not spec_size(wanted.manifest):
+        return "it is to have no pods"
     if others := _others_behind(given, wanted):
         return f"Service {route.service} leads to {others} as well"
     if claim := _claimed(given, wanted):

@@ -374,3 +374,10 @@ def test_the_share_of_the_new_version_is_kept_for_the_screens() -> None:
     assert paper.state.memory["keep"]["weights"] == {"web": 100}
     paper.say("roll back")
     assert paper.state.memory["keep"]["weights"] == {"web": 0}
+
+
+def test_what_is_to_have_no_pods_is_rolled() -> None:
+    objects = (service(), deployment(replicas=0))
+    found = arranged(*objects, live=objects)
+    assert "web: it is to have no pods" in note(found, "Rolled out in its wave")
+    assert not found.traffic
