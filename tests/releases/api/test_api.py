@@ -222,3 +222,37 @@ def test_the_openapi_document_is_open_and_names_every_path(client: Client) -> No
         "audit",
     }
     assert {f"/api/v1/{path}" for path in wanted} <= set(paths)
+
+
+def test_revisions_are_listed_compared_and_brought_back_by_number(world: World) -> None:
+    def plan(mode: str) -> dict[str, Any]:
+        ref = ["v1", "ConfigMap", "shop-prod", "settings"]
+        manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {"mode": mode}}
+        return {"objects": [{"ref": ref, "manifest": manifest}]}
+
+    for version, mode in (("1.0.0", "fast"), ("1.1.0", "slow")):
+        world.rollout(Phase.SUCCEEDED, version=version, plan_digest=blobs.store_json(plan(mode)))
+    operator, place = caller(world, "operator"), "application=shop&environment=prod"
+    listed = operator.get(f"revisions?{place}").json()
+    assert [(each["number"], each["version"], each["running"]) for each in listed] == [
+        (2, "1.1.0", True),
+        (1, "1.0.0", False),
+    ]
+    told = operator.get(f"revisions/compare?{place}&before=1&after=2").json()
+    assert told["changes"][0]["fields"] == [{"path": "data.mode", "before": "fast", "after": "slow"}]
+    refused = operator.get(f"revisions/compare?{place}&before=1&after=9")
+    assert (refused.status_code, "there are 1 to 2" in refused.json()["detail"]) == (404, True)
+    undone = operator.post("undo", {"application": "shop", "environment": "prod", "revision": 1})
+    assert (undone.status_code, undone.json()["version"]) == (201, "1.0.0")
+    missing = operator.post("undo", {"application": "shop", "environment": "prod", "revision": 7})
+    assert missing.status_code == 404
+
+
+def test_a_strategy_comes_with_its_parameters_and_its_reason(world: World) -> None:
+    world.release("1.0.0")
+    body = {"release": "shop@1.0.0", "environment": "dev", "strategy": "canary", "parameters": {"weights": [10, 100]}}
+    asked = caller(world, "developer").post("rollouts", {**body, "strategy_reason": "To try it."}).json()
+    assert (asked["strategy"], asked["parameters"]) == ("canary", {"weights": [10, 100]})
+    assert (asked["recommended"], asked["strategy_reason"]) == ("rolling", "To try it.")
+    falling = caller(world, "developer").post("rollouts", {**body, "parameters": {"weights": [50, 10]}})
+    assert (falling.status_code, "weights" in falling.json()["detail"]) == (422, True)
