@@ -65,9 +65,14 @@ def target_of(work: Work, key: str) -> Target | None:
 
 def stable_size(view: View, each: Moved) -> int:
     """How many pods stable is to have now."""
-    look = view.look(each.key)
+    return size_of(view, each.key, each.replicas)
+
+
+def size_of(view: View, key: str, unknown: int) -> int:
+    """How many pods a workload is to have now; `unknown` where nothing was seen of it yet."""
+    look = view.look(key)
     spec = ((look.object if look else None) or {}).get("spec") or {}
-    return int(spec.get("replicas", each.replicas))
+    return int(spec.get("replicas", unknown))
 
 
 def stable_ready(view: View, each: Moved) -> int:

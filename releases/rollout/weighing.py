@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from environments.kube.traffic import NOBODY, Route, Testers
 from releases.rollout.evidence import Evidence
 from releases.rollout.facts import Memory, Target, View
-from releases.rollout.moves import Moved, moved, stable_ready, stable_size, target_of, timed_out
+from releases.rollout.moves import Moved, moved, size_of, stable_ready, stable_size, target_of, timed_out
 from releases.rollout.steps import HEARTBEAT, Ask, Done, Fail, Judgement, Step, Wait, read_due, undone
 from releases.rollout.wants import Action, Read, Scale
 from releases.rollout.wants_traffic import HoldFloor, ReadWeight
@@ -276,14 +276,15 @@ class WeightStep(MovesRequests):
         return tuple(action for each in self.moved(view) if (action := self._size(view, each)))
 
     def _size(self, view: View, each: Moved) -> Scale | None:
-        """More pods for the canary where its share of stable's size needs them; never fewer within a step."""
+        """More pods for the canary where its share of stable's size needs them; never fewer than it has."""
         target = target_of(view.work, each.canary)
         if target is None:
             return None
         needed = each.needs(self._weight, stable_size(view, each))
         scaled = view.slot("scaled").get(each.canary)
-        have = int(scaled["replicas"]) if scaled else 0
-        return Scale(target.ref, needed) if needed > have else None
+        if scaled:
+            return Scale(target.ref, needed) if needed > int(scaled["replicas"]) else None
+        return Scale(target.ref, max(needed, size_of(view, each.canary, 0)))
 
     def _floors(self, view: View) -> tuple[Action, ...]:
         """The autoscaler of a workload that requests leave keeps what it has, so that they can come back at once."""

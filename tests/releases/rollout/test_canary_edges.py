@@ -46,3 +46,15 @@ def test_what_was_made_for_a_canary_that_could_not_be_created_goes_again() -> No
     assert paper.run(60).phase is Phase.ROLLED_BACK
     assert paper.log[:2] == ["agent-service 0 %", "agent-service 0 %"]
     assert paper.log[-1] == "agent-service at rest"
+
+
+def test_a_canary_keeps_its_pods_at_the_next_weight_though_somebody_has_shrunk_stable() -> None:
+    paper = CanaryPaper()
+    paper.run(60, until=lambda: paper.label().startswith("50 %"))
+    paper.run(5)
+    had = paper.replicas(CANARY)
+    paper.size(AGENT, 1)
+    paper.run(60, until=lambda: paper.label().startswith("100 %"))
+    paper.run(2)
+    assert had == 2
+    assert paper.replicas(CANARY) >= had
