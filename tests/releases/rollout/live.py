@@ -119,11 +119,27 @@ class Portal:
 
     def ask(self, version: str, files: Mapping[str, str], images: Mapping[str, str], **more: Any) -> Rollout:
         """A release and the request to roll it out; `images` as {name: "repository:tag"} at the place's registry."""
-        bundle = intake.store_bundle(self.application, packed(files), "bundle.tar.gz")
+        own = {path: self.at_own_hosts(text) for path, text in files.items()}
+        bundle = intake.store_bundle(self.application, packed(own), "bundle.tar.gz")
         named = {name: f"{self.place.registry}/{image}" for name, image in images.items()}
         release, _ = intake.create_release(SYSTEM, self.application, version, named, bundle=bundle)
         actor = SYSTEM.granted([self.environment.name], ["request"])
         return actions.request(actor, release, self.environment, **more)
+
+    @property
+    def public_host(self) -> str:
+        """What stands for the documents' api.aiworkflow.com."""
+        return f"api.{self.namespace}.example.test"
+
+    @property
+    def mesh_host(self) -> str:
+        """What stands for the documents' host agent-service."""
+        return f"agent-service.{self.namespace}.svc.cluster.local"
+
+    def at_own_hosts(self, text: str) -> str:
+        """The documents' objects at hosts that no other test on the same cluster has: its edge routes by host alone."""
+        in_mesh = text.replace("  hosts:\n  - agent-service\n", f"  hosts:\n  - {self.mesh_host}\n")
+        return in_mesh.replace("api.aiworkflow.com", self.public_host)
 
     def wait(self, rollout: Rollout, *phases: Phase, seconds: float = STUCK) -> Rollout:
         """The rollout when it is in one of the phases, by default in any that ends it."""
