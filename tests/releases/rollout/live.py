@@ -115,13 +115,14 @@ class Portal:
         self._thread.start()
 
     def push(self, image: str, tag: str, **behaviour: Any) -> None:
-        self.place.push(image, tag, {"startup_seconds": 0.1, **behaviour})
+        """To a repository of this portal's own: what a tag means elsewhere is nobody's business here."""
+        self.place.push(f"{self.namespace}/{image}", tag, {"startup_seconds": 0.1, **behaviour})
 
     def ask(self, version: str, files: Mapping[str, str], images: Mapping[str, str], **more: Any) -> Rollout:
         """A release and the request to roll it out; `images` as {name: "repository:tag"} at the place's registry."""
         own = {path: self.at_own_hosts(text) for path, text in files.items()}
         bundle = intake.store_bundle(self.application, packed(own), "bundle.tar.gz")
-        named = {name: f"{self.place.registry}/{image}" for name, image in images.items()}
+        named = {name: f"{self.place.registry}/{self.namespace}/{image}" for name, image in images.items()}
         release, _ = intake.create_release(SYSTEM, self.application, version, named, bundle=bundle)
         actor = SYSTEM.granted([self.environment.name], ["request"])
         return actions.request(actor, release, self.environment, **more)
