@@ -100,7 +100,7 @@ class TestersStep(MovesRequests):
         if view.fully:
             return ()
         weights = self._weights(view)
-        return weights.write(view) if not weights.are_met(view) else ()
+        return () if weights.are_met(view) else (*weights.write(view), *weights.look(view))
 
     def verdict(self, view: View) -> Judgement:
         if view.promoted or view.memory.get("released"):

@@ -147,7 +147,7 @@ class CanaryPaper(Paper):
     """What pods, routes and measurements do follows from what is written; each can be made to misbehave.
 
     `sampled` gives what is measured, `stuck` has the keys of Deployments that never get ready, `weights` what the
-    routes give now, `managers` who wrote that.
+    routes give now, `managers` who wrote that; `late` at how many looks a router has not taken a write up yet.
     """
 
     def __init__(self, manifests: Sequence[Manifest] | None = None, **parameters: Any) -> None:
@@ -166,6 +166,8 @@ class CanaryPaper(Paper):
         self.managers: dict[str, str] = {}
         self.minimum: int | None = None
         self.log: list[str] = []
+        self.late = self.pending = 0
+        self.asked: dict[str, tuple[int, Any]] = {}
         self.generations: dict[str, int] = {}
         for each in before:
             if each["kind"] == "Deployment":
@@ -230,9 +232,13 @@ class CanaryPaper(Paper):
         match action:
             case SetWeight():
                 self.log.append(f"{action.key} {action.weight} %")
+                again = self.asked.get(action.key) == (action.weight, action.testers)
+                self.asked[action.key] = (action.weight, action.testers)
                 self.weights[action.key], self.managers[action.key] = action.weight, TRAFFIC
+                self.pending = self.pending - 1 if again else self.late
                 return {**self._seen(action), "wanted": action.weight}
             case ReadWeight():
+                self.pending -= 1
                 return self._seen(action)
             case ClearRoute():
                 self.log.append(f"{action.key} at rest")
@@ -274,7 +280,9 @@ class CanaryPaper(Paper):
 
     def _seen(self, action: Any) -> dict[str, Any]:
         manager = self.managers.get(action.key, TRAFFIC)
+        heard = self.pending <= 0
         return {
-            "weight": self.weights.get(action.key, 0), "accepted": True, "why": "", "manager": manager,
+            "weight": self.weights.get(action.key, 0), "accepted": heard, "why": "" if heard else "not taken up yet",
+            "manager": manager,
             "ours": manager == TRAFFIC, "at": action.at,
         }  # fmt: skip

@@ -58,3 +58,12 @@ def test_a_canary_keeps_its_pods_at_the_next_weight_though_somebody_has_shrunk_s
     paper.run(2)
     assert had == 2
     assert paper.replicas(CANARY) >= had
+
+
+def test_a_router_that_takes_every_write_up_late_is_looked_at_again() -> None:
+    paper = CanaryPaper(testersHeader="x-early", weights=[5, 100])
+    paper.late = 3
+    paper.run(30, until=lambda: paper.phases[-1] is Phase.PAUSED)
+    assert paper.last.why.startswith("Requests with the header x-early: always get 1.1.0")
+    paper.say("promote")
+    assert paper.run(90).phase is Phase.SUCCEEDED
