@@ -73,14 +73,14 @@ def test_an_object_that_loses_our_label_arrives_as_deleted_and_returns_as_added(
     assert space.live(config_ref(space, "first")) is not None
 
 
-def test_a_silent_watch_ends_when_it_is_told_to(space: Space, watched: Watched):
+def test_a_silent_watch_ends_within_a_second_of_being_told_to(space: Space, watched: Watched):
     watched.next(), watched.next()
     time.sleep(0.2)
     began = time.monotonic()
     watched.watcher.stop()
     watched.watcher.join(5)
     assert not watched.watcher.is_alive()
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 1
 
 
 @pytest.mark.parametrize("make", [deployment, statefulset], ids=["Deployment", "StatefulSet"])

@@ -132,11 +132,11 @@ def test_development_has_no_autoscaler() -> None:
 
 
 @pytest.mark.parametrize("application", APPLICATIONS)
-def test_rendering_takes_far_less_than_a_plan_may(application: str) -> None:
+def test_rendering_takes_well_under_200_ms(application: str) -> None:
     rendered(application, "prod")
     began = time.perf_counter()
     rendered(application, "prod")
-    assert time.perf_counter() - began < 5
+    assert time.perf_counter() - began < 0.2
 
 
 def test_smoke_tests_ask_services_that_are_there() -> None:

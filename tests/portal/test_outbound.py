@@ -142,7 +142,7 @@ def drip_headers(handler, seconds: float = 5) -> None:
         time.sleep(0.05)
 
 
-SLOW = {"silent": lambda handler: time.sleep(6), "a byte at a time": drip, "headers a byte at a time": drip_headers}
+SLOW = {"silent": lambda handler: time.sleep(2), "a byte at a time": drip, "headers a byte at a time": drip_headers}
 
 
 @pytest.mark.parametrize("way", SLOW)
@@ -151,7 +151,7 @@ def test_a_call_ends_in_time(server: Server, way: str) -> None:
     started = time.monotonic()
     with pytest.raises(OutboundFailed, match="no whole answer in time"):
         call("GET", server.url(), timeout=(0.3, 0.5))
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 1.5
 
 
 def test_an_answer_has_a_limit(server: Server) -> None:

@@ -157,7 +157,7 @@ def test_a_body_that_trickles_ends_with_the_time_for_the_whole_call() -> None:
     start = time.monotonic()
     with serving(trickle) as server, pytest.raises(errors.Unreachable, match="too long"):
         gateway(server, attempts=1).version()
-    assert time.monotonic() - start < 8
+    assert time.monotonic() - start < 2.5
 
 
 def test_a_fault_that_passes_is_not_seen() -> None:
@@ -177,7 +177,7 @@ def test_the_servers_own_pause_is_kept() -> None:
     start = time.monotonic()
     with serving(serve) as server:
         gateway(server).version()
-    assert 1.0 <= time.monotonic() - start < 10
+    assert 1.0 <= time.monotonic() - start < 2.0
 
 
 def test_a_pause_longer_than_the_call_may_last_is_left_to_the_caller() -> None:
@@ -186,7 +186,7 @@ def test_a_pause_longer_than_the_call_may_last_is_left_to_the_caller() -> None:
     with serving(busy) as server, pytest.raises(errors.Throttled) as raised:
         gateway(server).version()
     assert (raised.value.retry_after, server.connections) == (60, 1)
-    assert time.monotonic() - start < 20
+    assert time.monotonic() - start < 1.0
 
 
 def test_the_breaker_opens_and_lets_one_try_through() -> None:
@@ -312,4 +312,4 @@ class TestTls:
             calling = gateway(silent.getsockname()[1], scheme="https", attempts=1)
             with pytest.raises(errors.Unreachable):
                 calling.version()
-        assert time.monotonic() - start < 5
+        assert time.monotonic() - start < 1.5

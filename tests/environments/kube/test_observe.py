@@ -279,7 +279,7 @@ def test_a_callback_that_raises_does_not_end_the_watch():
 
 
 @pytest.mark.parametrize("moment", ["silent", "pausing", "at once"])
-def test_stop_ends_it_at_once(moment):
+def test_stop_ends_it_within_a_second(moment):
     act = refuse(503) if moment == "pausing" else watch(END)
     pace = Pace(first_pause=60, longest_pause=60)
     with watching(act, pace=pace) as (_server, seen, watcher):
@@ -289,7 +289,7 @@ def test_stop_ends_it_at_once(moment):
         watcher.stop()
         watcher.join(5)
         assert not watcher.is_alive()
-        assert time.monotonic() - began < 4
+        assert time.monotonic() - began < 1
 
 
 def test_only_what_deciding_reads_is_kept():

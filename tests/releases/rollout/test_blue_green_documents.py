@@ -98,7 +98,7 @@ def test_a_bad_version_is_taken_back_by_what_is_measured_and_a_good_one_stays(li
     failed = Measurement.objects.filter(rollout=bad, verdict="fail").earliest("at")
     back = Step.objects.get(rollout=bad, track="back", index=0)
     assert back.finished_at
-    assert back.finished_at.timestamp() - failed.at < 5.0
+    assert back.finished_at.timestamp() - failed.at < 2.0
     assert live.get("Deployment", "agent-service-green") is None
     good = live.wait(release(live, "1.1.0", bundle), seconds=60)
     assert good.phase == Phase.SUCCEEDED, told(good)
