@@ -8,8 +8,8 @@ from environments.kube.errors import BeingDeleted, Fenced, Stale
 from environments.kube.names import MANAGER, SCALE, SEQUENCE
 from environments.kube.objects import Manifest, Ref, ref_of
 from environments.kube.ownership import REPLICAS, SCALED_KINDS, owns
+from environments.kube.stale import decide_anew
 
-TRIES = 8
 # An object that exists has never this version, so an apply that carries it creates, or is Stale.
 ABSENT = Guard("", "1")
 
@@ -128,17 +128,20 @@ def _replicas_only(manifest: Manifest, value: int) -> Manifest:
 
 def _unless_newer(gateway: Gateway, ref: Ref, sequence: int, write: Callable[[Manifest | None], Applied]) -> Applied:
     """Reads, refuses where a newer rollout has written, writes; again where the object changed in between."""
-    for attempt in range(1, TRIES + 1):
+
+    def attempt() -> Applied:
         live = gateway.get(ref)
-        refuse_older(live, ref, sequence)
-        if live and live["metadata"].get("deletionTimestamp"):
-            raise BeingDeleted(f"{ref.text} is being deleted: it can be written again when it has gone.")
-        try:
-            return write(live)
-        except Stale:
-            if attempt == TRIES:
-                raise
-    raise Stale(f"{ref.text} keeps changing.", status=409)
+        refuse_unwritable(live, ref, sequence)
+        return write(live)
+
+    return decide_anew(attempt)
+
+
+def refuse_unwritable(live: Manifest | None, ref: Ref, sequence: int) -> None:
+    """Raises Fenced where a newer rollout has written the object, BeingDeleted where it is going."""
+    refuse_older(live, ref, sequence)
+    if live and live["metadata"].get("deletionTimestamp"):
+        raise BeingDeleted(f"{ref.text} is being deleted: it can be written again when it has gone.")
 
 
 def refuse_older(live: Manifest | None, ref: Ref, sequence: int) -> None:

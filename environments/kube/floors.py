@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 from environments.kube.apply import guard_of, refuse_older
 from environments.kube.client import Gateway
-from environments.kube.errors import KindMissing, NotFound, Stale
+from environments.kube.errors import KindMissing, NotFound
 from environments.kube.names import FLOOR, MANAGER, SCALE
 from environments.kube.objects import Manifest, Ref
 from environments.kube.ownership import owns
+from environments.kube.stale import decide_anew
 
-TRIES = 8
 FIELDS = {"HorizontalPodAutoscaler": "minReplicas", "ScaledObject": "minReplicaCount"}
 
 
@@ -59,17 +59,12 @@ def release_floor(gateway: Gateway, ref: Ref, *, sequence: int) -> Floor | None:
 
 
 def _on(gateway: Gateway, ref: Ref, sequence: int, write: Callable[[Manifest], Floor | None]) -> Floor | None:
-    for attempt in range(1, TRIES + 1):
+    def attempt() -> Floor | None:
         live = _read(gateway, ref)
-        if live is None:
-            return None
         refuse_older(live, ref, sequence)
-        try:
-            return write(live)
-        except Stale:
-            if attempt == TRIES:
-                raise
-    raise Stale(f"{ref.text} keeps changing.", status=409)
+        return write(live) if live else None
+
+    return decide_anew(attempt)
 
 
 def _read(gateway: Gateway, ref: Ref) -> Manifest | None:

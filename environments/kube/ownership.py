@@ -10,15 +10,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from environments.kube.client import Gateway
-from environments.kube.errors import Stale
 from environments.kube.names import MANAGER, SCALE, TRAFFIC
 from environments.kube.objects import Manifest, Ref
+from environments.kube.stale import decide_anew
 
 Fields = dict[str, Any]
 Entry = Mapping[str, Any]
 
 OURS = frozenset({MANAGER, SCALE, TRAFFIC})
-TRIES = 5
 SCALED_KINDS = frozenset({"Deployment", "StatefulSet", "ReplicaSet"})
 CONTROLLERS = re.compile(
     r"^(kube-.*|kubelet|controllers|cluster-autoscaler|.*controller(-manager)?|.*-operator|istiod|pilot-discovery"
@@ -169,19 +168,16 @@ def adopt(gateway: Gateway, ref: Ref) -> tuple[str, ...]:
 
     Raises KubeError: Stale where the object keeps changing.
     """
-    for attempt in range(1, TRIES + 1):
+
+    def attempt() -> tuple[str, ...]:
         live = gateway.get(ref)
         patch, managers = adoption_patch(live) if live else ([], ())
         if not patch:
             return ()
-        try:
-            gateway.json_patch(ref, patch)
-        except Stale:
-            if attempt == TRIES:
-                raise
-        else:
-            return managers
-    return ()
+        gateway.json_patch(ref, patch)
+        return managers
+
+    return decide_anew(attempt)
 
 
 def autoscaled(scalers: list[Manifest], ref: Ref) -> bool:

@@ -16,6 +16,7 @@ from releases.rollout import strategies
 from releases.rollout.flagger.leaving import contested, refuse_while_held
 from releases.rollout.strategies import Arranging
 from releases.states import LIVE
+from releases.summary import plans_of
 
 
 def arrange(rollout: Rollout, source: Source, gateway: Gateway) -> Source:
@@ -24,6 +25,7 @@ def arrange(rollout: Rollout, source: Source, gateway: Gateway) -> Source:
     before = blobs.load_json(previous.plan_digest) if previous else None
     refuse_while_held(rollout.strategy, before)
     live = cache(lambda ref: _live(gateway, ref))
+    moved_hosts = cache(lambda: _moved_hosts(rollout))
     arranged = strategies.find(rollout.strategy).arrange(
         Arranging(
             objects=apart(plain(source.objects, source.traffic), live, before),
@@ -38,7 +40,7 @@ def arrange(rollout: Rollout, source: Source, gateway: Gateway) -> Source:
             live=live,
             listed=gateway.list,
             knows=lambda api_version, kind: _knows(gateway, api_version, kind),
-            taken=lambda host: _taken(rollout, host),
+            taken=lambda host: moved_hosts().get(host, ""),
         )
     )
     notes = (*arranged.notes, *contested(rollout.strategy, [each.ref for each in arranged.objects]))
@@ -61,12 +63,15 @@ def _knows(gateway: Gateway, api_version: str, kind: str) -> bool:
     return True
 
 
-def _taken(rollout: Rollout, host: str) -> str:
-    """Another application's rollout that moves requests of the host in this environment's cluster."""
-    others = Rollout.objects.filter(environment__cluster=rollout.environment.cluster_id, phase__in=LIVE).exclude(
-        application=rollout.application_id
-    )
-    for other in others.exclude(plan_digest="").select_related("release__application", "environment"):
-        if any(host in entry.get("hosts", ()) for entry in blobs.load_json(other.plan_digest).get("traffic", ())):
-            return f"rollout {other.pk} ({other.release} in {other.environment})"
-    return ""
+def _moved_hosts(rollout: Rollout) -> dict[str, str]:
+    """Hosts whose requests another application's rollout moves in this environment's cluster, and which one that is."""
+    live = Rollout.objects.filter(environment__cluster=rollout.environment.cluster_id, phase__in=LIVE)
+    others = live.exclude(application=rollout.application_id).exclude(plan_digest="")
+    found = list(others.select_related("release__application", "environment"))
+    plans = plans_of(found)
+    return {
+        host: f"rollout {other.pk} ({other.release} in {other.environment})"
+        for other in found
+        for entry in (plans[other.pk] or {}).get("traffic", ())
+        for host in entry.get("hosts", ())
+    }

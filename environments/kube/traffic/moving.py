@@ -8,15 +8,14 @@ is not installed, NotFound where the route's object is not there, Fenced where a
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from environments.kube.apply import guard_of, refuse_older, with_sequence
+from environments.kube.apply import guard_of, refuse_older, refuse_unwritable, with_sequence
 from environments.kube.client import Gateway
-from environments.kube.errors import BeingDeleted, KindMissing, NotFound, Stale
+from environments.kube.errors import KindMissing, NotFound
 from environments.kube.names import TRAFFIC
 from environments.kube.objects import Manifest, Ref, ref_of
+from environments.kube.stale import decide_anew
 from environments.kube.traffic.base import NOBODY, Live, Route, Router, Seen, Testers, manager_of
 from environments.kube.traffic.choosing import find
-
-TRIES = 5
 
 Decide = Callable[[Router, Live], list[Manifest]]
 
@@ -102,28 +101,20 @@ def _switched(gateway: Gateway, route: Route, sequence: int, decide: Decide) -> 
 def _write(gateway: Gateway, route: Route, sequence: int, decide: Decide) -> list[Manifest]:
     """Looks, decides, writes; again from the start where something has changed in between."""
     router = find(route.router)
-    for attempt in range(1, TRIES + 1):
+
+    def attempt() -> list[Manifest]:
         live = _look(gateway, router, route)
         bodies = decide(router, live)
         # Nothing is written where one of them would have to be refused.
         for ref in {router.main(route), *map(ref_of, bodies)}:
-            _refuse(live.get(ref), ref, sequence)
-        try:
-            return [_apply(gateway, body, live.get(ref_of(body)), sequence) for body in bodies]
-        except Stale:
-            if attempt == TRIES:
-                raise
-    raise Stale(f"{route.text} keeps changing.", status=409)
+            refuse_unwritable(live.get(ref), ref, sequence)
+        return [_apply(gateway, body, live.get(ref_of(body)), sequence) for body in bodies]
+
+    return decide_anew(attempt)
 
 
 def _apply(gateway: Gateway, body: Manifest, live: Manifest | None, sequence: int) -> Manifest:
     return gateway.apply(with_sequence(body, sequence), manager=TRAFFIC, force=True, guard=guard_of(live)).object
-
-
-def _refuse(live: Manifest | None, ref: Ref, sequence: int) -> None:
-    refuse_older(live, ref, sequence)
-    if live and live["metadata"].get("deletionTimestamp"):
-        raise BeingDeleted(f"{ref.text} is being deleted: it can be written again when it has gone.")
 
 
 def _remove_all(gateway: Gateway, router: Router, route: Route, sequence: int) -> None:
@@ -132,19 +123,15 @@ def _remove_all(gateway: Gateway, router: Router, route: Route, sequence: int) -
 
 
 def _remove(gateway: Gateway, ref: Ref, sequence: int) -> None:
-    for attempt in range(1, TRIES + 1):
+    def attempt() -> None:
         live = gateway.get(ref)
         if live is None:
             return
         refuse_older(live, ref, sequence)
         guard = guard_of(live)
-        try:
-            gateway.delete(ref, uid=guard.uid, resource_version=guard.resource_version)
-        except Stale:
-            if attempt == TRIES:
-                raise
-        else:
-            return
+        gateway.delete(ref, uid=guard.uid, resource_version=guard.resource_version)
+
+    decide_anew(attempt)
 
 
 def _look(gateway: Gateway, router: Router, route: Route, *, clearing: bool = False) -> Live:

@@ -3,19 +3,18 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from environments.kube.apply import guard_of, refuse_older, with_sequence
+from environments.kube.apply import guard_of, refuse_unwritable, with_sequence
 from environments.kube.client import Gateway
-from environments.kube.errors import BeingDeleted, NotFound, Stale
+from environments.kube.errors import NotFound
 from environments.kube.names import TRACK, TRAFFIC
 from environments.kube.objects import Manifest
+from environments.kube.stale import decide_anew
 from environments.kube.traffic import Seen, find
 from environments.kube.traffic.base import named_by
 from environments.kube.traffic.moving import read_switch, switch
 from releases.rollout.acting.hands import Hands, Result
 from releases.rollout.acting.performers import performs
 from releases.rollout.colours.wants import CountEndpoints, CountPods, Lead, LookLed
-
-TRIES = 5
 
 
 @performs(Lead)
@@ -55,21 +54,16 @@ def _select(gateway: Gateway, action: Lead, sequence: int) -> Result:
     """The whole selector by one apply: what it was beside the track may be another in the new version."""
     ref = find("service").main(action.route)
     body = {**named_by(ref), "spec": {"selector": {**(action.selector or {}), TRACK: action.to}}}
-    for _ in range(TRIES):
+
+    def attempt() -> Manifest:
         live = gateway.get(ref)
         if live is None:
             raise NotFound(f"{ref.text} is not there.", status=404)
-        refuse_older(live, ref, sequence)
-        if live["metadata"].get("deletionTimestamp"):
-            raise BeingDeleted(f"{ref.text} is being deleted.")
-        try:
-            written = gateway.apply(
-                with_sequence(body, sequence), manager=TRAFFIC, force=True, guard=guard_of(live)
-            ).object
-        except Stale:
-            continue
-        return {"target": written["spec"]["selector"].get(TRACK, ""), "accepted": True, "why": "", "there": True}
-    raise Stale(f"{ref.text} keeps changing.", status=409)
+        refuse_unwritable(live, ref, sequence)
+        return gateway.apply(with_sequence(body, sequence), manager=TRAFFIC, force=True, guard=guard_of(live)).object
+
+    selector = decide_anew(attempt)["spec"]["selector"]
+    return {"target": selector.get(TRACK, ""), "accepted": True, "why": "", "there": True}
 
 
 @performs(CountEndpoints)
