@@ -1,12 +1,10 @@
 """The documents' agent-service by blue-green (11.4.1), good and bad, with requests and a Prometheus."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from environments.sandbox import Sandbox
 from releases.models import Measurement, Rollout, Step
 from releases.states import Phase
 from tests.environments.kube.traffic import documents
@@ -16,12 +14,11 @@ from tests.releases.rollout.canaries import (
     gateway,
     istio,
     nginx,
-    prometheus_of,
     public_gateway,
     service_alone,
     told,
 )
-from tests.releases.rollout.live import Place, Portal, portal, real_place, sandbox_place
+from tests.releases.rollout.live import Place, Portal, portal
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 REAL = [pytest.mark.lane(name) for name in ("kubeconfig", "registry", "prometheus", "metrics", "entry")]
@@ -45,22 +42,9 @@ BUNDLES: dict[str, tuple[str, str, str]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(speed=4) as running:
-        yield running
-
-
 @pytest.fixture(params=["sandbox", pytest.param("real", marks=REAL)])
-def place(request: pytest.FixtureRequest) -> Place:
-    return real_place() if request.param == "real" else sandbox_place(request.getfixturevalue("sandbox"))
-
-
-@pytest.fixture
-def prometheus(request: pytest.FixtureRequest, place: Place, tmp_path: Path) -> Iterator[str]:
-    real = request.node.callspec.params["place"] == "real"
-    with prometheus_of(None if real else request.getfixturevalue("sandbox"), tmp_path) as url:
-        yield url
+def cluster_name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture

@@ -7,28 +7,16 @@ import pytest
 
 from environments.kube.names import TRACK
 from environments.kube.objects import Ref
-from environments.sandbox import Sandbox
 from releases import actions
 from releases.models import Rollout, Step
 from releases.states import Phase
 from tests.releases.rollout.bundles import config, deployment
-from tests.releases.rollout.live import Place, Portal, portal, real_place, sandbox_place
+from tests.releases.rollout.live import Place, Portal, portal
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 QUICK = {
     "fatalGraceSeconds": 1, "checks": 3, "checkSeconds": 0.1, "soakSeconds": 1, "drainSeconds": 0.5, "readySeconds": 20,
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(speed=4) as running:
-        yield running
-
-
-@pytest.fixture(params=["sandbox", pytest.param("real", marks=pytest.mark.lane("kubeconfig"))])
-def place(request: pytest.FixtureRequest) -> Place:
-    return real_place() if request.param == "real" else sandbox_place(request.getfixturevalue("sandbox"))
 
 
 @pytest.fixture

@@ -1,16 +1,14 @@
 """No request fails while colours change, and the old version answers within two seconds of the button."""
 
-import os
 import time
 from collections.abc import Iterator
 
 import pytest
 
-from environments.sandbox import Sandbox
 from releases import actions
 from releases.models import Rollout
 from releases.states import Phase
-from tests.releases.rollout.live import Place, Portal, portal, real_place, sandbox_place
+from tests.releases.rollout.live import Place, Portal, portal
 from tests.releases.rollout.requests import requests
 from tests.releases.rollout.test_blue_green_live import QUICK, files, ingress, release, succeeded
 
@@ -18,21 +16,9 @@ pytestmark = [pytest.mark.django_db(transaction=True)]
 REAL = pytest.param("real", marks=[pytest.mark.lane("kubeconfig"), pytest.mark.lane("entry")])
 
 
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(speed=4) as running:
-        yield running
-
-
 @pytest.fixture(params=["sandbox", REAL])
-def place(request: pytest.FixtureRequest) -> Place:
-    return real_place() if request.param == "real" else sandbox_place(request.getfixturevalue("sandbox"))
-
-
-@pytest.fixture
-def entry(request: pytest.FixtureRequest) -> str:
-    real = "real" in request.node.callspec.id
-    return os.environ["SLIPWAY_TEST_ENTRY"] if real else str(request.getfixturevalue("sandbox").entry)
+def cluster_name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture

@@ -1,15 +1,12 @@
 """Canaries from the request to the end, on a cluster with traffic and a Prometheus."""
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import urllib3
 
 from environments.kube.objects import Ref
-from environments.sandbox import Sandbox
 from releases import actions
 from releases.models import Measurement, Rollout, Step
 from releases.states import Phase
@@ -20,43 +17,21 @@ from tests.releases.rollout.canaries import (
     files,
     gateway,
     nginx,
-    prometheus_of,
     public_gateway,
     release,
     service_alone,
     told,
     verdicts,
 )
-from tests.releases.rollout.live import Place, Portal, portal, real_place, sandbox_place
+from tests.releases.rollout.live import Place, Portal, portal
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 REAL = [pytest.mark.lane(name) for name in ("kubeconfig", "registry", "prometheus", "metrics", "entry")]
 
 
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(speed=4) as running:
-        yield running
-
-
 @pytest.fixture(params=["sandbox", pytest.param("real", marks=REAL)])
-def place(request: pytest.FixtureRequest) -> Place:
-    return real_place() if request.param == "real" else sandbox_place(request.getfixturevalue("sandbox"))
-
-
-@pytest.fixture
-def prometheus(request: pytest.FixtureRequest, place: Place, tmp_path: Path) -> Iterator[str]:
-    real = request.node.callspec.params["place"] == "real"
-    with prometheus_of(None if real else request.getfixturevalue("sandbox"), tmp_path) as url:
-        yield url
-
-
-@pytest.fixture
-def entry(request: pytest.FixtureRequest, place: Place) -> str:
-    """Where requests from outside come in."""
-    if request.node.callspec.params["place"] == "real":
-        return os.environ["SLIPWAY_TEST_ENTRY"]
-    return str(request.getfixturevalue("sandbox").entry)
+def cluster_name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture

@@ -6,27 +6,15 @@ from collections.abc import Iterator
 import pytest
 
 from environments.kube.objects import Ref
-from environments.sandbox import Sandbox
 from portal import audit
 from releases import actions
 from releases.models import Rollout, Step
 from releases.states import Phase
 from tests.releases.rollout.bundles import config, deployment, secret
-from tests.releases.rollout.live import Place, Portal, portal, real_place, sandbox_place
+from tests.releases.rollout.live import Place, Portal, portal
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 QUICK = {"fatalGraceSeconds": 1}
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(speed=4) as running:
-        yield running
-
-
-@pytest.fixture(params=["sandbox", pytest.param("real", marks=pytest.mark.lane("kubeconfig"))])
-def place(request: pytest.FixtureRequest) -> Place:
-    return real_place() if request.param == "real" else sandbox_place(request.getfixturevalue("sandbox"))
 
 
 @pytest.fixture

@@ -9,25 +9,13 @@ import pytest
 from environments.kube.autoscaling.reading import AutoscalerReader
 from environments.kube.objects import Manifest
 from environments.models import Workload
-from environments.sandbox import Sandbox
 from releases.models import Rollout, Step
 from releases.rollout import policing
 from releases.states import Phase
 from tests.releases.rollout.bundles import config, deployment
-from tests.releases.rollout.live import Place, Portal, portal, real_place, sandbox_place
+from tests.releases.rollout.live import Place, Portal, portal
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    with Sandbox(speed=4) as running:
-        yield running
-
-
-@pytest.fixture(params=["sandbox", pytest.param("real", marks=pytest.mark.lane("kubeconfig"))])
-def place(request: pytest.FixtureRequest) -> Place:
-    return real_place() if request.param == "real" else sandbox_place(request.getfixturevalue("sandbox"))
 
 
 @pytest.fixture

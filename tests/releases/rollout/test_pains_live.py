@@ -14,9 +14,9 @@ from releases.states import Phase
 from tests.releases.rollout.canaries import files, release, told
 from tests.releases.rollout.canary_paper import autoscaler
 from tests.releases.rollout.live import Portal
-from tests.releases.rollout.test_canary_live import is_gone, live, place, prometheus, sandbox, started, weights
+from tests.releases.rollout.test_canary_live import cluster_name, is_gone, live, started, weights
 
-__all__ = ["live", "place", "prometheus", "sandbox"]
+__all__ = ["cluster_name", "live"]
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 SLOW = {"interval": 60}
