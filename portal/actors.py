@@ -30,12 +30,16 @@ class Scope:
 
 @dataclass(frozen=True)
 class Actor:
-    """Who acts. `name` goes into the audit as it is; `user` is the person behind it, if one is."""
+    """Who acts. `name` goes into the audit as it is; `user` is the person behind it, if one is.
+
+    `own`: that person is signed in, or issued the token while they were; False for a token that another gave them.
+    """
 
     kind: Kind
     name: str
     user: "User | None" = None
     scope: Scope | None = None
+    own: bool = True
 
     def __str__(self) -> str:
         return self.name

@@ -48,11 +48,33 @@ class AuditEntry(models.Model):
         return f"{self.number} {self.verb}"
 
 
+class ServiceAccount(models.Model):
+    """A user that is a program. `portal.people.service_accounts` makes it."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True, related_name="service_account"
+    )
+    purpose = models.CharField(max_length=200, help_text="What runs under it.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["user__username"]
+
+    def __str__(self) -> str:
+        return self.user.get_username()
+
+
 class ApiToken(models.Model):
     """A bearer token of the API: only its hash is kept; scoped to environments and verbs, and it expires."""
 
     name = models.CharField(max_length=100)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_tokens")
+    issued_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, editable=False, on_delete=models.SET_NULL, related_name="+"
+    )
+    in_session = models.BooleanField(
+        default=False, editable=False, help_text="Issued by a person who was signed in, not by a program."
+    )
     prefix = models.CharField(max_length=12, help_text="The token's first characters, to tell it from others.")
     hash = models.CharField(max_length=64, unique=True)
     environments = models.JSONField(default=list, blank=True, help_text="Names; empty: all that the person may.")
@@ -66,6 +88,11 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
+
+    @property
+    def own(self) -> bool:
+        """Whether its person issued it, in a session of theirs."""
+        return self.in_session and self.issued_by_id == self.user_id
 
 
 class OutgoingCall(models.Model):

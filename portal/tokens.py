@@ -16,6 +16,7 @@ from portal.models import ApiToken
 from portal.roles import Verb
 
 MARK = "slw_"
+MARK_OF_NAME = " (token "
 MOST_NAME = 200  # what the tables have room for where they say who did something
 USED_EVERY = timedelta(minutes=1)
 
@@ -38,13 +39,20 @@ def issue(
     *,
     actor: Actor | None = None,
 ) -> tuple[str, ApiToken]:
-    """A new token: its text, which nothing can show again, and its row. Raises TokenError."""
+    """A new token: its text, which nothing can show again, and its row. Raises TokenError.
+
+    People issue tokens for themselves; `actor` is another person for a service account only.
+    """
+    issuer = actor or Actor.of(user)
     _check(verbs := sorted(verbs), expires_at)
+    _check_issuer(issuer, user)
     text = MARK + secrets.token_urlsafe(32)
     with transaction.atomic():
         token = ApiToken.objects.create(
             name=name,
             user=user,
+            issued_by=issuer.user,
+            in_session=issuer.kind == "person",
             prefix=text[:12],
             hash=hash_of(text),
             environments=sorted(environments),
@@ -57,7 +65,7 @@ def issue(
             "verbs": verbs,
             "expires": expires_at,
         }
-        audit.record("token.issued", token, data, actor=actor or Actor.of(user))
+        audit.record("token.issued", token, data, actor=issuer)
     return text, token
 
 
@@ -72,7 +80,7 @@ def authenticate(text: str) -> Actor | None:
     """Who presents this token; None where it is unknown, revoked or expired, or its person is gone."""
     now = timezone.now()
     token = (
-        ApiToken.objects.select_related("user")
+        ApiToken.objects.select_related("user__service_account")
         .filter(hash=hash_of(text), revoked_at=None, expires_at__gt=now, user__is_active=True)
         .first()
     )
@@ -80,7 +88,12 @@ def authenticate(text: str) -> Actor | None:
         return None
     _note_use(token, now)
     scope = Scope(frozenset(token.environments), frozenset(token.verbs))
-    return Actor("token", f"{token.user.get_username()} (token {token.name})"[:MOST_NAME], token.user, scope)
+    return Actor("token", name_of(token.user, token), token.user, scope, own=token.own)
+
+
+def name_of(user: User, token: ApiToken) -> str:
+    """The name that an actor with this token goes by."""
+    return f"{user.get_username()}{MARK_OF_NAME}{token.name})"[:MOST_NAME]
 
 
 def _note_use(token: ApiToken, now: datetime) -> None:
@@ -95,3 +108,12 @@ def _check(verbs: list[str], expires_at: datetime) -> None:
         raise TokenError(f"Unknown verbs: {', '.join(unknown)}. There are: {', '.join(Verb.values)}.")
     if expires_at <= timezone.now():
         raise TokenError("A token has to expire in the future.")
+
+
+def _check_issuer(issuer: Actor, user: User) -> None:
+    if issuer.kind == "token":
+        raise TokenError("A token issues no tokens: sign in.")
+    if issuer.user != user and not hasattr(user, "service_account"):
+        raise TokenError(
+            f"{user.get_username()} issues tokens for themself, signed in. Issue one for a service account instead."
+        )

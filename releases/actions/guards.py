@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from environments.access import require, roles_of
 from portal.actors import Actor
+from portal.people.voice import why_no_vote
 from portal.roles import Role, Verb
 from releases.models import Rollout
 from releases.queueing import PENDING, followers, live_sibling, siblings, starts_by_itself
@@ -114,7 +115,8 @@ def _wish(rollout: Rollout, verb: str) -> Objection:
 
 
 def _person(actor: Actor, _rollout: Rollout) -> Objection:
-    return None if actor.user else PermissionDenied("A vote is a person's: sign in, or use a token of your own.")
+    why_not = why_no_vote(actor)
+    return PermissionDenied(why_not) if why_not else None
 
 
 def _not_requester(actor: Actor, rollout: Rollout) -> Objection:

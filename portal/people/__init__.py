@@ -1,0 +1,1 @@
+"""Accounts: who has a vote, service accounts, passwords that their owners set, and the door they sign in by."""

@@ -1,0 +1,191 @@
+"""People, groups, service accounts and tokens in the admin."""
+
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group, User
+from django.contrib.auth.validators import UnicodeUsernameValidator
+from django.db.models import Model, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+
+from portal import tokens
+from portal.actors import Actor
+from portal.admin_audit import AuditedAdmin
+from portal.admin_once import show_once
+from portal.models import ApiToken, ServiceAccount
+from portal.people import service_accounts
+from portal.roles import Verb
+
+LIFETIME = timedelta(days=90)
+
+admin.site.unregister([User, Group])
+
+
+@admin.register(User)
+class PersonAdmin(AuditedAdmin, UserAdmin):
+    """People. Only a superuser changes superusers, or who is one."""
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
+        fields = super().get_readonly_fields(request, obj)
+        return fields if request.user.is_superuser else (*fields, "is_superuser", "user_permissions", "groups")
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return super().has_change_permission(request, obj) and _may_touch(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return super().has_delete_permission(request, obj) and _may_touch(request, obj)
+
+
+@admin.register(Group)
+class TeamAdmin(AuditedAdmin, GroupAdmin):
+    """Groups, whose members share grants in environments."""
+
+
+class ServiceAccountForm(forms.ModelForm):
+    """A name and what it is for; the user is made with it."""
+
+    username = forms.CharField(
+        label="Name", max_length=150, validators=[UnicodeUsernameValidator()], help_text="As the history will name it."
+    )
+
+    class Meta:
+        model = ServiceAccount
+        fields = ["purpose"]
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if self.instance.pk:
+            del self.fields["username"]
+
+    def clean_username(self) -> str:
+        name: str = self.cleaned_data["username"]
+        if User.objects.filter(username__iexact=name).exists():
+            raise forms.ValidationError("There is an account of that name.")
+        return name
+
+
+@admin.register(ServiceAccount)
+class ServiceAccountAdmin(AuditedAdmin):
+    """Accounts of programs. To end one, close its account among the users."""
+
+    form = ServiceAccountForm
+    list_display = ["user", "purpose", "is_active", "created_at"]
+    search_fields = ["user__username", "purpose"]
+
+    @admin.display(boolean=True, description="active")
+    def is_active(self, obj: ServiceAccount) -> bool:
+        return bool(obj.user.is_active)
+
+    def get_fields(self, _request: HttpRequest, obj: Model | None = None) -> Any:
+        return ["purpose"] if obj else ["username", "purpose"]
+
+    def save_model(self, request: HttpRequest, obj: ServiceAccount, form: ServiceAccountForm, change: bool) -> None:
+        if change:
+            super().save_model(request, obj, form, change)
+            return
+        given = form.cleaned_data
+        made = service_accounts.create(given["username"], given["purpose"], actor=Actor.of(request.user))
+        obj.user, obj.created_at = made.user, made.created_at
+
+    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> Any:
+        """Making it has written its entry."""
+        return admin.ModelAdmin.log_addition(self, request, obj, message)
+
+    def has_delete_permission(self, _request: HttpRequest, _obj: Model | None = None) -> bool:
+        return False
+
+
+class TokenForm(forms.ModelForm):
+    """What a token is asked with; its text is made, not given."""
+
+    environments = forms.CharField(required=False, help_text="Names, comma-separated; empty: all that the person may.")
+    verbs = forms.MultipleChoiceField(
+        choices=Verb.choices,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="None: all that the person may.",
+    )
+
+    class Meta:
+        model = ApiToken
+        fields = ["name", "user", "environments", "verbs", "expires_at"]
+
+    def clean_environments(self) -> list[str]:
+        return [name.strip() for name in self.cleaned_data["environments"].split(",") if name.strip()]
+
+    def clean_expires_at(self) -> Any:
+        if self.cleaned_data["expires_at"] <= timezone.now():
+            raise forms.ValidationError("A token has to expire in the future.")
+        return self.cleaned_data["expires_at"]
+
+
+@admin.register(ApiToken)
+class TokenAdmin(admin.ModelAdmin):
+    """Tokens: issued, shown once, revoked; never changed and never removed."""
+
+    form = TokenForm
+    list_display = ["name", "user", "prefix", "environments", "verbs", "expires_at", "last_used_at", "revoked_at"]
+    list_filter = ["user", "revoked_at"]
+    search_fields = ["name", "prefix", "user__username"]
+    exclude = ["hash"]
+    actions = ["revoke"]
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        return {"user": request.user.pk, "expires_at": timezone.now() + LIFETIME}
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
+        if db_field.name == "user":
+            options["queryset"] = _may_issue_for(request)
+            options["empty_label"] = None
+        return super().formfield_for_foreignkey(db_field, request, **options)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ApiToken]:
+        found = super().get_queryset(request)
+        return found if request.user.is_superuser else found.filter(user=request.user)
+
+    def save_model(self, request: HttpRequest, obj: ApiToken, form: TokenForm, _change: bool) -> None:
+        asked = form.cleaned_data
+        text, token = tokens.issue(
+            asked["user"],
+            asked["name"],
+            asked["environments"],
+            asked["verbs"],
+            asked["expires_at"],
+            actor=Actor.of(request.user),
+        )
+        obj.pk, obj.prefix = token.pk, token.prefix
+        request.issued = text  # type: ignore[attr-defined]
+
+    def response_add(self, request: HttpRequest, obj: ApiToken, _post_url_continue: str | None = None) -> HttpResponse:
+        return show_once(self, request, obj, "Token", request.issued)  # type: ignore[attr-defined]
+
+    @admin.action(description="Revoke the selected tokens", permissions=["revoke"])
+    def revoke(self, request: HttpRequest, chosen: QuerySet[ApiToken]) -> None:
+        for token in chosen:
+            tokens.revoke(token, actor=Actor.of(request.user))
+        self.message_user(request, f"{len(chosen)} revoked.")
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("portal.change_apitoken")
+
+    def has_change_permission(self, _request: HttpRequest, _obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, _request: HttpRequest, _obj: Model | None = None) -> bool:
+        return False
+
+
+def _may_issue_for(request: HttpRequest) -> QuerySet[User]:
+    """Oneself; for who looks after service accounts also those."""
+    own = Q(username=request.user.get_username())
+    programs = Q(service_account__isnull=False, is_active=True)
+    wanted = own | programs if request.user.has_perm("portal.change_serviceaccount") else own
+    return User.objects.filter(wanted).order_by("username")
+
+
+def _may_touch(request: HttpRequest, obj: Model | None) -> bool:
+    return obj is None or request.user.is_superuser or not getattr(obj, "is_superuser", False)
