@@ -17,6 +17,7 @@ from portal import audit
 from portal.actors import Actor
 from portal.admin_audit import AuditedAdmin, ReadOnlyAdmin
 from portal.admin_once import show_once
+from portal.form_fields import JSONObjectField
 from releases import intake, webhooks
 from releases.models import Application, Delivery, Release, Rollout, WebhookSource
 from releases.rollout import strategies
@@ -35,6 +36,7 @@ class ApplicationForm(forms.ModelForm):
         model = Application
         fields = ["name", "title", "description", "repository", "strategy", "parameters"]
 
+    parameters = JSONObjectField(required=False, help_text=Application._meta.get_field("parameters").help_text)
     strategy = forms.ChoiceField(choices=lambda: [(name, strategies.find(name).title) for name in strategies.names()])
 
     def clean(self) -> dict[str, Any]:
@@ -108,6 +110,7 @@ class WebhookSourceForm(forms.ModelForm):
 
     secret_fields = ("token",)
 
+    mapping = JSONObjectField(required=False, help_text=WebhookSource._meta.get_field("mapping").help_text)
     provider = forms.ChoiceField(choices=lambda: [(name, name) for name in sorted(webhooks.PROVIDERS)])
     callback_url = forms.URLField(
         required=False, assume_scheme="https", help_text=WebhookSource._meta.get_field("callback_url").help_text
@@ -125,7 +128,7 @@ class WebhookSourceForm(forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
         provider = webhooks.find(cleaned.get("provider", ""))
-        if provider and isinstance(cleaned.get("mapping"), dict):
+        if provider and "mapping" in cleaned:
             for problem in provider.check(cleaned["mapping"]):
                 self.add_error("mapping", problem)
         return cleaned

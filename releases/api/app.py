@@ -7,6 +7,7 @@ from ninja.security import HttpBearer
 from portal import tokens
 from portal.actors import Actor
 from releases.api import audit, environments, problems, releases, rollouts
+from releases.api.given import StrictParser, only_known_parameters
 
 
 class Bearer(HttpBearer):
@@ -16,7 +17,8 @@ class Bearer(HttpBearer):
         return tokens.authenticate(token)
 
 
-api = NinjaAPI(title="Slipway", version="1", auth=Bearer(), docs_url=None, urls_namespace="api")
+api = NinjaAPI(title="Slipway", version="1", auth=Bearer(), docs_url=None, urls_namespace="api", parser=StrictParser())
+api.add_decorator(only_known_parameters)
 api.add_router("", releases.router)
 api.add_router("", rollouts.router)
 api.add_router("", environments.router)

@@ -1,29 +1,30 @@
 """Every error as problem+json (RFC 9457): type, title, status, detail, and `errors` where there are several."""
 
-import http
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
-from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.core.exceptions import (
+    BadRequest,
+    ObjectDoesNotExist,
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+)
+from django.http import Http404, HttpRequest, HttpResponse
+from django.http.multipartparser import MultiPartParserError
+from django.http.request import UnreadablePostError
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from environments.manifests.errors import BundleError, BundleErrors
+from portal.problems import problem
+from portal.strict_json import NotTaken, TooLong
 from releases.errors import Unacceptable
 from releases.states import InvalidTransition
 
 log = structlog.get_logger(__name__)
-
-
-def problem(status: int, detail: str, **more: Any) -> HttpResponse:
-    """A problem document; its type is about:blank, so the title is the status's own."""
-    body = {"type": "about:blank", "title": http.HTTPStatus(status).phrase, "status": status, "detail": detail, **more}
-    answer = JsonResponse(body, status=status, content_type="application/problem+json")
-    if status == 401:
-        answer["WWW-Authenticate"] = 'Bearer realm="slipway"'
-    return answer
+MOST_ERRORS = 20
 
 
 def _bundle(error: BundleError) -> HttpResponse:
@@ -33,9 +34,30 @@ def _bundle(error: BundleError) -> HttpResponse:
 
 
 def _validation(error: ValidationError) -> HttpResponse:
-    errors = [{"field": ".".join(map(str, one["loc"][1:])), "detail": one["msg"]} for one in error.errors]
+    errors = [{"field": _field(one["loc"]), "detail": one["msg"]} for one in error.errors[:MOST_ERRORS]]
     detail = "; ".join(f"{one['field']}: {one['detail']}" for one in errors)
     return problem(422, f"The request does not fit: {detail}.", errors=errors)
+
+
+def _field(place: Sequence[int | str]) -> str:
+    """The field's path, without where in the request it stands."""
+    return ".".join(str(part)[:60] for part in place[1:])
+
+
+def _http(error: HttpError) -> HttpResponse:
+    """ninja wraps what its parser raises."""
+    cause = error.__cause__
+    if isinstance(cause, NotTaken):
+        return problem(413 if isinstance(cause, TooLong) else 400, f"The body {cause}")
+    return problem(error.status_code, str(error))
+
+
+def _unreadable(_error: Exception) -> HttpResponse:
+    return problem(400, "The request cannot be read: it is cut off, or not of the form that its headers say.")
+
+
+def _too_big(_error: Exception) -> HttpResponse:
+    return problem(413, "The request is longer than this address takes.")
 
 
 def _broken(error: Exception) -> HttpResponse:
@@ -54,7 +76,12 @@ ANSWERS: dict[type[Exception], Callable[[Any], HttpResponse]] = {
     Unacceptable: lambda error: problem(422, str(error)),
     BundleError: _bundle,
     ValidationError: _validation,
-    HttpError: lambda error: problem(error.status_code, str(error)),
+    HttpError: _http,
+    RequestDataTooBig: _too_big,
+    SuspiciousOperation: _unreadable,
+    BadRequest: _unreadable,
+    MultiPartParserError: _unreadable,
+    UnreadablePostError: _unreadable,
     Exception: _broken,
 }
 

@@ -1,13 +1,17 @@
 """Releases and bundles."""
 
-import json
+import re
+from typing import Any
 
 from django.http import Http404, HttpRequest
 from ninja import Router, Status
 from ninja.errors import HttpError
-from pydantic import ValidationError as PydanticError
+from ninja.errors import ValidationError as NotFitting
+from pydantic import ValidationError
 
+from portal import strict_json
 from portal.actors import Actor
+from releases.api.given import once_each, refuse_unknown
 from releases.api.shapes import BundleOut, ReleaseIn, ReleaseOut
 from releases.errors import Unacceptable
 from releases.intake import create_release, require_release_right, store_bundle
@@ -16,6 +20,7 @@ from releases.visibility import require_inside, visible_releases
 
 router = Router(tags=["releases"])
 MOST_BYTES = 16 * 1024 * 1024
+ID = re.compile(r"[0-9]{1,18}")
 TEXTS = ("application", "version", "changelog", "commit", "commit_author")
 MULTIPART = {
     "requestBody": {
@@ -84,7 +89,8 @@ def post_bundle(request: HttpRequest) -> Status[BundleOut]:
     uploaded = _uploaded(request)
     if uploaded is None:
         raise Unacceptable("There is no file “bundle” in this request. Send it as multipart/form-data.")
-    application = application_named(actor, request.POST.get("application", ""))
+    refuse_unknown("field", request.POST, ["application"])
+    application = application_named(actor, once_each(request.POST).get("application", ""))
     bundle = store_bundle(application, *uploaded)
     return Status(201, BundleOut(digest=bundle.digest, application=application.name, files=bundle.files))
 
@@ -113,7 +119,7 @@ def release_of(actor: Actor, wanted: int | str) -> Release:
     if at:
         found = releases.filter(application__name=application, version=version).first()
     else:
-        found = releases.filter(pk=int(wanted)).first() if str(wanted).isdecimal() else None
+        found = releases.filter(pk=int(wanted)).first() if ID.fullmatch(str(wanted)) else None
     if found is None:
         raise Http404(f"There is no release {wanted!r}. Name its id, or application@version.")
     return found
@@ -136,27 +142,33 @@ def shown(release: Release) -> ReleaseOut:
 
 
 def _parse(request: HttpRequest) -> tuple[ReleaseIn, tuple[bytes, str] | None]:
-    if request.content_type == "multipart/form-data":
-        fields = {name: request.POST[name] for name in request.POST}
-        values: object = {**fields, "images": _json(fields.get("images") or "{}", "images")}
-    else:
-        values = _json(request.body, "The body")
-    try:
-        return ReleaseIn.model_validate(values), _uploaded(request)
-    except PydanticError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-        raise Unacceptable(f"The release does not fit: {wrong}.") from None
+    if request.content_type != "multipart/form-data":
+        return _fitting(_json(request.body, "The body")), None
+    fields, uploaded = once_each(request.POST), _uploaded(request)
+    if uploaded and "bundle" in fields:
+        raise Unacceptable("bundle is given twice: as a file and as a digest.")
+    return _fitting({**fields, "images": _json(fields.get("images") or "{}", "images")}), uploaded
 
 
-def _json(text: str | bytes, what: str) -> object:
+def _fitting(values: Any) -> ReleaseIn:
     try:
-        return json.loads(text)
-    except ValueError as error:
-        raise HttpError(400, f"{what} is not JSON: {error}.") from None
+        return ReleaseIn.model_validate(values)
+    except ValidationError as error:
+        wrong = error.errors(include_url=False, include_input=False)
+        raise NotFitting([{**one, "loc": ("body", *one["loc"])} for one in wrong]) from None
+
+
+def _json(text: str | bytes, what: str) -> Any:
+    try:
+        return strict_json.read(text)
+    except strict_json.NotTaken as error:
+        status = 413 if isinstance(error, strict_json.TooLong) else 400
+        raise HttpError(status, f"{what} {error}") from None
 
 
 def _uploaded(request: HttpRequest) -> tuple[bytes, str] | None:
-    file = request.FILES.get("bundle")
+    refuse_unknown("file", request.FILES, ["bundle"])
+    file = once_each(request.FILES).get("bundle")
     if file is None:
         return None
     if (file.size or 0) > MOST_BYTES:

@@ -1,12 +1,21 @@
 """What the API takes and gives. Times are RFC 3339 in UTC; digests are "sha256:" and 64 hexadecimal digits."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from ninja import Schema
+from pydantic import ConfigDict, Field
+
+Number = Annotated[int, Field(strict=True)]
 
 
-class ReleaseIn(Schema):
+class Given(Schema):
+    """What the API takes: a field that it does not know is refused, since it would change nothing in silence."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ReleaseIn(Given):
     """A release to create. `images`: {name: reference}. `bundle`: the digest of an earlier one; none: the current."""
 
     application: str
@@ -41,14 +50,14 @@ class BundleOut(Schema):
     files: list[dict[str, Any]]
 
 
-class RolloutIn(Schema):
+class RolloutIn(Given):
     """A rollout to ask for. `release`: its id, or "application@version".
 
     `strategy`: none, the application's; "recommended", what the kind of change asks for; `strategy_reason`: why it is
     another than that.
     """
 
-    release: int | str
+    release: Number | str
     environment: str
     strategy: str = ""
     parameters: dict[str, Any] = {}
@@ -56,14 +65,14 @@ class RolloutIn(Schema):
     comment: str = ""
 
 
-class UndoIn(Schema):
+class UndoIn(Given):
     """What ran in an environment at an earlier rollout, at a revision, or with this version last, is to come back."""
 
     application: str
     environment: str
     version: str = ""
-    rollout: int | None = None
-    revision: int | None = None
+    rollout: Number | None = None
+    revision: Number | None = None
     comment: str = ""
 
 
@@ -162,7 +171,7 @@ class RolloutOut(Schema):
     autoscaling: list[AutoscalerOut] = []
 
 
-class Said(Schema):
+class Said(Given):
     """What a person says with a verb. `digest`: the plan that they saw; needed to approve or reject."""
 
     digest: str = ""

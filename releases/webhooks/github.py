@@ -54,7 +54,7 @@ def _release(_mapping: Mapping[str, Any], payload: Payload) -> News | Ignored:
 
 
 def _workflow_run(mapping: Mapping[str, Any], payload: Payload) -> News | Ignored:
-    run = payload.get("workflow_run") or {}
+    run = _part(payload, "workflow_run")
     action, conclusion = _text(payload, "action"), _text(run, "conclusion")
     if action != "completed" or conclusion != "success":
         return Ignored("workflow_run", f"The run is {action} with {conclusion or 'no conclusion'}; success counts.")
@@ -76,8 +76,8 @@ def _workflow_run(mapping: Mapping[str, Any], payload: Payload) -> News | Ignore
 
 
 def _registry_package(_mapping: Mapping[str, Any], payload: Payload) -> News | Ignored:
-    package = payload.get("registry_package") or {}
-    version = package.get("package_version") or {}
+    package = _part(payload, "registry_package")
+    version = _part(package, "package_version")
     if _text(payload, "action") not in {"published", "updated"}:
         return Ignored("registry_package", "Only a package that is published or updated counts.")
     tag = _text(version, "container_metadata", "tag", "name")
@@ -123,6 +123,11 @@ def _need(value: str, name: str) -> None:
         raise Unusable(f"The payload has no {name}.")
 
 
+def _part(payload: Payload, name: str) -> Payload:
+    value = payload.get(name)
+    return value if isinstance(value, Mapping) else {}
+
+
 def _text(payload: Payload, *path: str) -> str:
     value: Any = payload
     for name in path:
@@ -140,8 +145,10 @@ READERS: dict[str, Callable[[Mapping[str, Any], Payload], News | Ignored]] = {
 
 def _check(mapping: Mapping[str, Any]) -> list[str]:
     found = problems(mapping, {"repository": str, "events": list, "workflow": str, "branches": list, "api": str})
-    unknown = [str(event) for event in mapping.get("events") or () if event not in READERS]
-    return found + [f"events has {event}; there are {', '.join(READERS)}." for event in unknown]
+    if found:
+        return found
+    unknown = [event for event in mapping.get("events") or () if event not in READERS]
+    return [f"events has {event}; there are {', '.join(READERS)}." for event in unknown]
 
 
 register(Provider("github", _verify, lambda headers: headers.get("x-github-delivery", ""), _read, _check))

@@ -48,12 +48,19 @@ def fill(template: str, fields: Mapping[str, str]) -> str:
 
 def problems(mapping: Mapping[str, Any], allowed: Mapping[str, type | tuple[type, ...]]) -> list[str]:
     """What a mapping has wrong, a sentence each; `allowed` are a provider's own keys beside the common ones."""
+    if not isinstance(mapping, Mapping):
+        return ["A mapping is a JSON object."]
     shape = {"version": str, "images": (str, dict), "workloads": list, **allowed}
     found = [f"{key} is not known; there are {', '.join(sorted(shape))}." for key in mapping if key not in shape]
     for key, value in mapping.items():
         if key in shape and not isinstance(value, shape[key]):
             found.append(f"{key} is {value!r}, which is not of the right type.")
-    return found or [*_template_problems("version", mapping.get("version"), VERSION_FIELDS), *_image_problems(mapping)]
+        elif isinstance(value, list) and not all(isinstance(each, str) for each in value):
+            found.append(f"{key} has something else than text.")
+    return found or [
+        *_template_problems("version", mapping.get("version", ""), VERSION_FIELDS),
+        *_image_problems(mapping),
+    ]
 
 
 def _image_problems(mapping: Mapping[str, Any]) -> list[str]:
@@ -63,14 +70,15 @@ def _image_problems(mapping: Mapping[str, Any]) -> list[str]:
 
 
 def _template_problems(key: str, template: Any, fields: set[str]) -> list[str]:
-    if not template:
-        return []
     if not isinstance(template, str):
         return [f"{key} has to be text."]
     try:
-        used = {name for _text, name, _spec, _conversion in Formatter().parse(template) if name is not None}
+        parts = [(name, spec, how) for _text, name, spec, how in Formatter().parse(template) if name is not None]
     except ValueError as error:
         return [f"{key} is no template: {error}."]
+    if any(spec or how for _name, spec, how in parts):
+        return [f"{key} has a field with a format; only its name may stand between the braces."]
+    used = {name for name, _spec, _how in parts}
     unknown = sorted(used - fields)
     return [f"{key} uses {', '.join(unknown)}; it may use {', '.join(sorted(fields))}."] if unknown else []
 

@@ -46,7 +46,10 @@ class News:
 
 @dataclass(frozen=True)
 class Provider:
-    """One provider. `verify` raises Untrusted; `read` raises Unusable; `check` says what a mapping has wrong."""
+    """One provider. `verify` raises Untrusted; `read` raises Unusable; `check` says what a mapping has wrong.
+
+    `read` gets a mapping with which nothing is wrong.
+    """
 
     name: str
     verify: Callable[[str, Headers, bytes], None]

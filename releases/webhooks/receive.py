@@ -5,8 +5,6 @@ Whatever is wrong with who sent it is a 401 with the same words, so that an atta
 
 import base64
 import hashlib
-import json
-import re
 import secrets
 from collections.abc import Mapping
 from typing import Any
@@ -18,15 +16,13 @@ from django.http.request import RawPostDataException, UnreadablePostError
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from portal import metrics
-from releases.api.problems import problem
+from portal import metrics, strict_json
+from portal.problems import problem
 from releases.models import Delivery, WebhookSource
 from releases.webhooks import Provider, find, process
 from releases.webhooks.provider import Headers, Ignored, News, Untrusted, Unusable
 
 log = structlog.get_logger(__name__)
-MOST_BYTES = 1024 * 1024
-NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 NOT_TRUSTED = "The request could not be verified."
 # Verified against where there is no such source, so that the answer takes as long.
 NOBODY = "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
@@ -38,7 +34,7 @@ def receive(request: HttpRequest, provider: str, source: str) -> HttpResponse:
     """POST /webhooks/PROVIDER/SOURCE: 202 with the delivery's id and what it led to, or a problem document."""
     body = _body(request)
     if body is None:
-        return problem(413, f"A webhook has at most {MOST_BYTES} bytes.")
+        return problem(413, f"A webhook has at most {strict_json.MOST_BYTES} bytes.")
     headers = {name.lower(): value for name, value in request.headers.items()}
     known, origin = find(provider), _source(provider, source)
     if not _trusted(known, origin, headers, body):
@@ -53,14 +49,11 @@ def receive(request: HttpRequest, provider: str, source: str) -> HttpResponse:
 
 
 def _body(request: HttpRequest) -> bytes | None:
-    length = request.headers.get("content-length", "0")
-    if length.isdecimal() and int(length) > MOST_BYTES:
-        return None
     try:
-        content = request.read(MOST_BYTES + 1)
+        content = request.read(strict_json.MOST_BYTES + 1)
     except (RawPostDataException, UnreadablePostError):
         return None
-    return content if len(content) <= MOST_BYTES else None
+    return content if len(content) <= strict_json.MOST_BYTES else None
 
 
 def _source(provider: str, name: str) -> WebhookSource | None:
@@ -79,6 +72,8 @@ def _trusted(provider: Provider | None, source: WebhookSource | None, headers: H
 
 def _take(provider: Provider, source: WebhookSource, headers: Headers, body: bytes) -> HttpResponse:
     payload = _json(body)
+    if wrong := provider.check(source.mapping):
+        raise Unusable(f"The mapping of {source} has to be put right first: {' '.join(wrong)}")
     read = provider.read(source.mapping, headers, payload)
     key = read.business_key if isinstance(read, News) else ""
     commit = read.commit if isinstance(read, News) else ""
@@ -99,14 +94,11 @@ def _take(provider: Provider, source: WebhookSource, headers: Headers, body: byt
 
 def _json(body: bytes) -> Mapping[str, Any]:
     try:
-        payload = json.loads(body)
-        plain = json.dumps(payload, ensure_ascii=False, allow_nan=False).encode()
-    except (ValueError, RecursionError) as error:
-        raise Unusable(f"The body is not JSON: {error}.") from None
+        payload = strict_json.read(body)
+    except strict_json.NotTaken as error:
+        raise Unusable(f"The body {error}") from None
     if not isinstance(payload, dict):
         raise Unusable("The body has to be a JSON object.")
-    if NUL.search(plain):
-        raise Unusable("The body has text with the character U+0000, which cannot be stored.")
     return payload
 
 

@@ -103,6 +103,68 @@ def test_errors_are_problem_documents(world: World, what: str, path: str, body: 
     assert said in problem["detail"]
 
 
+UNKNOWN: list[tuple[str, Any]] = [
+    ("releases", {"application": "shop", "version": "2.0.0", "dry_run": True}),
+    ("rollouts", {"release": "shop@1.0.0", "environment": "dev", "dry_run": True}),
+    ("undo", {"application": "shop", "environment": "prod", "dry_run": True}),
+    ("rollouts/1/cancel", {"dry_run": True}),
+]
+
+
+@pytest.mark.parametrize(("path", "body"), UNKNOWN)
+def test_a_field_that_is_not_known_is_told_and_nothing_is_done(world: World, path: str, body: Any) -> None:
+    world.release("1.0.0")
+    before = Release.objects.count(), Rollout.objects.count()
+    answer = caller(world, "developer").post(path, body)
+    assert (answer.status_code, "dry_run" in answer.json()["detail"]) == (422, True)
+    assert (Release.objects.count(), Rollout.objects.count()) == before
+
+
+@pytest.mark.parametrize("path", ["releases?dry_run=1", "matrix?x=1", "rollouts?limit=1&limit=2", "rollouts?phase=%00"])
+def test_a_parameter_that_is_not_known_or_not_usable_is_told(world: World, path: str) -> None:
+    answer = caller(world, "developer").get(path)
+    assert (answer.status_code, answer["Content-Type"]) == (422, "application/problem+json")
+
+
+FORMS: list[tuple[str, dict[str, Any]]] = [
+    ("releases", {"application": "shop", "version": "2", "dry_run": "true"}),
+    ("releases", {"application": "shop", "version": ["2", "3"]}),
+    ("releases", {"application": "shop", "version": "2", "archive": SimpleUploadedFile("a.yaml", b"")}),
+    ("bundles", {"application": "shop", "dry_run": "1", "bundle": SimpleUploadedFile("a.yaml", WEB.encode())}),
+    ("bundles", {"application": ["shop", "x"], "bundle": SimpleUploadedFile("a.yaml", WEB.encode())}),
+]
+
+
+@pytest.mark.parametrize(("path", "form"), FORMS)
+def test_a_form_with_what_is_not_known_is_told_and_nothing_is_stored(
+    world: World, path: str, form: dict[str, Any]
+) -> None:
+    answer = caller(world, "developer").client.post(f"/api/v1/{path}", form)
+    assert (answer.status_code, Bundle.objects.count(), Release.objects.count()) == (422, 0, 0)
+
+
+BODIES = [
+    (b'{"application": "shop", "version": "\\ud800"}', 400, "surrogate"),
+    (b'{"application": "shop", "version": "2", "version": "3"}', 400, "twice"),
+    (b"[" * 100_000, 400, "deeper"),
+    (b"[" + b"9" * 5000 + b"]", 400, "64 bits"),
+    (b" " * (1024 * 1024 + 1), 413, "are the most"),
+]
+
+
+@pytest.mark.parametrize("path", ["releases", "rollouts"])
+@pytest.mark.parametrize(("body", "status", "why"), BODIES, ids=[why for _, _, why in BODIES])
+def test_a_body_that_cannot_be_read_is_told(world: World, path: str, body: bytes, status: int, why: str) -> None:
+    client = caller(world, "developer").client
+    answer = client.post(f"/api/v1/{path}", body, content_type="application/json")
+    assert (answer.status_code, why in answer.json()["detail"]) == (status, True)
+
+
+def test_a_release_s_number_of_thousands_of_digits_names_nothing(world: World) -> None:
+    body = {"release": "9" * 5000, "environment": "dev"}
+    assert caller(world, "developer").post("rollouts", body).status_code == 404
+
+
 @pytest.mark.parametrize("header", [None, "Bearer nonsense", "Basic eDp5"])
 def test_without_a_token_there_is_nothing(world: World, header: str | None) -> None:
     client = Client(headers={"Authorization": header} if header else {})

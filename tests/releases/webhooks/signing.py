@@ -1,5 +1,6 @@
 """Webhooks as GitHub and any CI sign them."""
 
+import base64
 import hashlib
 import hmac
 import json
@@ -8,7 +9,6 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.test import Client
-from standardwebhooks.webhooks import Webhook
 
 GITHUB_SECRET = "It's a Secret to Everybody"
 GENERIC_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -16,6 +16,13 @@ GENERIC_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 def github_signature(body: bytes, secret: str = GITHUB_SECRET) -> str:
     return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+
+
+def generic_signature(message: str, at: datetime, body: bytes, secret: str = GENERIC_SECRET) -> str:
+    """Of any bytes; the library signs text only, and is held against it in test_receive."""
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    signed = hmac.digest(key, f"{message}.{int(at.timestamp())}.".encode() + body, "sha256")
+    return f"v1,{base64.b64encode(signed).decode()}"
 
 
 def post_github(
@@ -39,12 +46,12 @@ def post_github(
 def post_generic(
     client: Client, payload: Any, *, message: str = "msg_1", at: datetime | None = None, secret: str = GENERIC_SECRET
 ) -> HttpResponse:
-    body = json.dumps(payload)
+    body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
     at = at or datetime.now(UTC)
     headers = {
         "webhook-id": message,
         "webhook-timestamp": str(int(at.timestamp())),
-        "webhook-signature": Webhook(secret).sign(message, at, body),
+        "webhook-signature": generic_signature(message, at, body, secret),
     }
     return client.post("/webhooks/generic/shop-ci", body, content_type="application/json", headers=headers)
 

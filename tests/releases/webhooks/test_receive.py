@@ -1,9 +1,11 @@
 """What comes in by webhook: proven, stored once, answered at once."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from django.test import Client
+from standardwebhooks.webhooks import Webhook
 
 from portal.models import AuditEntry
 from releases.models import Delivery, Release, Rollout, WebhookSource
@@ -169,13 +171,81 @@ def test_more_than_a_mebibyte_is_refused_before_it_is_verified(client: Client, g
     assert post_github(client, "release", b"x" * (1024 * 1024 + 1)).status_code == 413
 
 
-# Text and numbers that JSON in Python takes and a database does not.
-UNSTORABLE = [b'{"a": "\\u0000"}', b'{"a": "\\ud800"}', b'{"a": NaN}', b'{"a": 1e999}', b'{"a":' * 100_000]
+# Text and numbers that JSON in Python takes and a database does not: tests/portal/test_strict_json.py has them all.
+UNSTORABLE = [
+    b'{"a": "\\u0000"}',
+    b'{"a": "\\ud800"}',
+    b'{"a": NaN}',
+    b'{"a":' * 100_000,
+    b'{"a": ' + b"9" * 5000 + b"}",
+]
+NO_OBJECT = [b"", b"{", b"[]", b"\xff\xfe", *UNSTORABLE]
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b"\xff\xfe", *UNSTORABLE])
+@pytest.mark.parametrize("body", NO_OBJECT)
 def test_a_genuine_body_that_is_no_json_object_is_told(client: Client, github: WebhookSource, body: bytes) -> None:
     assert post_github(client, "release", body).status_code == 422
+
+
+@pytest.mark.parametrize("body", NO_OBJECT)
+def test_a_genuine_generic_body_that_is_no_json_object_is_told(
+    client: Client, generic: WebhookSource, body: bytes
+) -> None:
+    assert post_generic(client, body).status_code == 422
+
+
+def test_the_generic_signature_is_that_of_standard_webhooks(client: Client, generic: WebhookSource) -> None:
+    at, body = datetime.now(UTC), '{"type": "ping"}'
+    headers = {
+        "webhook-id": "msg_1",
+        "webhook-timestamp": str(int(at.timestamp())),
+        "webhook-signature": f"v1a,other {Webhook(GENERIC_SECRET).sign('msg_1', at, body)}",
+    }
+    answer = client.post("/webhooks/generic/shop-ci", body, content_type="application/json", headers=headers)
+    assert answer.status_code == 202
+
+
+# Where an event has an object, something else.
+MISSHAPEN = [
+    ("registry_package", {"action": "published", "registry_package": "text"}),
+    ("registry_package", {"action": "published", "registry_package": {"package_version": [1]}}),
+    ("workflow_run", {"action": "completed", "workflow_run": 7}),
+    ("release", {"action": "published", "release": [], "repository": "example/shop"}),
+    ("push", {"ref": {"a": 1}, "after": [1], "head_commit": 1, "repository": 5}),
+]
+
+
+@pytest.mark.parametrize(("event", "payload"), MISSHAPEN)
+def test_an_event_of_another_shape_is_told_or_means_nothing(
+    client: Client, github: WebhookSource, event: str, payload: dict[str, Any]
+) -> None:
+    github.mapping = {}
+    github.save()
+    assert post_github(client, event, payload).status_code in {202, 422}
+
+
+MAPPINGS: list[Any] = [
+    [],
+    [1],
+    "text",
+    7,
+    {"events": 5},
+    {"events": [1]},
+    {"branches": [{}]},
+    {"workloads": [1], "images": "{tag}"},
+    {"images": {"web": None}},
+    {"version": "{tag:>999999999}"},
+    {"version": "{tag.__class__}"},
+    {"version": "{0}"},
+]
+
+
+@pytest.mark.parametrize("mapping", MAPPINGS)
+def test_a_mapping_that_no_form_would_take_is_told(client: Client, github: WebhookSource, mapping: Any) -> None:
+    github.mapping = mapping
+    github.save()
+    answer = post_github(client, "release", published())
+    assert (answer.status_code, "mapping of github/shop" in answer.json()["detail"]) == (422, True)
 
 
 def test_a_refused_delivery_says_why_and_may_come_again(client: Client, github: WebhookSource) -> None:
