@@ -115,7 +115,7 @@ def _environment(cluster: Cluster, order: int, name: str, place: Place, promethe
         prometheus=prometheus,
     )
     level = "Debug" if name == "dev" else "Information"
-    ConfigurationEntry.objects.create(environment=environment, key="LOG_LEVEL", value=level)
+    ConfigurationEntry.objects.create(environment=environment, key="LOG_LEVEL", value=level, sensitive=False)
     return environment
 
 

@@ -129,8 +129,9 @@ class GrantInline(admin.TabularInline):
 
 
 class ConfigurationForm(forms.ModelForm):
-    """An entry; a sensitive value is never shown, and an empty field keeps it."""
+    """An entry; a sensitive value is never shown, and an empty field keeps it. The history has hashes of values."""
 
+    value_fields = ("text",)
     # Not named `value`: admin refuses a field that the model itself does not edit.
     text = forms.CharField(
         label="Value", required=False, strip=False, widget=forms.Textarea(attrs={"rows": 2, "autocomplete": "off"})
@@ -142,15 +143,17 @@ class ConfigurationForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        self.values_before = {"text": self.instance.value} if self.instance.pk else {}
         if self._kept_secret():
             self.fields["text"].help_text = "Kept secret. Empty: stays as it is."
         elif self.instance.pk:
             self.fields["text"].initial = self.initial["text"] = self.instance.value
 
     @property
-    def secret_fields(self) -> tuple[str, ...]:
-        """What the history does not tell of."""
-        return ("text",) if self._kept_secret() or self.cleaned_data.get("sensitive") else ()
+    def value_scope(self) -> tuple[str | int, ...]:
+        """The one entry: hashes of others, and of other environments, tell nothing of its value."""
+        entry = self.instance
+        return entry.environment_id, entry.application, entry.config_map, entry.key
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data

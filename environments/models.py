@@ -151,7 +151,9 @@ class ConfigurationEntry(models.Model):
     config_map = models.CharField(max_length=253, blank=True, help_text="Empty: the value of the placeholder ${KEY}.")
     key = models.CharField(max_length=253)
     value = EncryptedTextField()
-    sensitive = models.BooleanField(default=False, help_text="Never shown, not even to administrators.")
+    sensitive = models.BooleanField(
+        default=True, help_text="Never shown, not even to administrators; goes into the data of Secrets only."
+    )
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:

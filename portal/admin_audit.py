@@ -10,6 +10,7 @@ from django.http import HttpRequest
 
 from portal import audit
 from portal.actors import Actor
+from portal.encryption import keyed_hash
 
 HIDDEN = "(hidden)"
 
@@ -17,7 +18,9 @@ HIDDEN = "(hidden)"
 class AuditedAdmin(admin.ModelAdmin):
     """A ModelAdmin whose additions, changes and deletions are entries of the history, in the same transaction.
 
-    A form names in `secret_fields` what is never told; passwords and files never are.
+    A form names in `secret_fields` what is never told; passwords and files never are. In `value_fields` it names
+    what is told as a keyed hash: `value_scope` is what hashes can be held against each other in, `values_before` has
+    the stored values by field.
     """
 
     def construct_change_message(
@@ -80,7 +83,13 @@ def _values(form: ModelForm, name: str) -> list[str]:
     secret = getattr(form, "secret_fields", ())
     if name in secret or isinstance(field, FileField) or isinstance(field.widget, PasswordInput):
         return [HIDDEN, HIDDEN]
+    if name in getattr(form, "value_fields", ()):
+        return [_hashed(form, form.values_before.get(name)), _hashed(form, form.cleaned_data.get(name))]  # type: ignore[attr-defined]
     return [_shown(form.get_initial_for_field(field, name)), _shown(form.cleaned_data.get(name))]
+
+
+def _hashed(form: ModelForm, value: object) -> str:
+    return keyed_hash(str(value).encode(), "value in the history", *form.value_scope) if value else ""  # type: ignore[attr-defined]
 
 
 def _shown(value: object) -> str:

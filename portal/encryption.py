@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import json
 from functools import lru_cache
 from typing import Any
 
@@ -57,12 +58,15 @@ def rotate(token: bytes) -> bytes:
         raise SecretUnreadable("A stored secret cannot be read: its key is not in SLIPWAY_ENCRYPTION_KEYS.") from None
 
 
-def keyed_hash(value: bytes, purpose: str) -> str:
+def keyed_hash(value: bytes, purpose: str, *scope: str | int) -> str:
     """A digest that only this installation can make: it tells that a secret changed, and nothing of it.
 
-    Stays the same when encryption keys rotate, since plans are bound to it: it hangs on the secret key.
+    Digests of different scopes (an environment, an object, a field) cannot be held against each other. Stays the same
+    when encryption keys rotate, since plans are bound to it: it hangs on the secret key.
     """
     key = hashlib.sha256(f"slipway keyed hash {purpose} {settings.SECRET_KEY}".encode()).digest()
+    if scope:
+        key = hmac.new(key, json.dumps(scope).encode(), hashlib.sha256).digest()
     return "hmac-sha256:" + hmac.new(key, value, hashlib.sha256).hexdigest()
 
 

@@ -3,12 +3,16 @@
 import json
 
 import pytest
+from django.contrib.admin import site
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import User
 from django.db import connection
+from django.forms import ModelForm
 from django.test import Client
 
 from environments import admin as environments_admin
 from environments.models import Cluster, ConfigurationEntry, Environment, Grant, RegistryAccount
+from portal.encryption import EncryptedTextField
 from portal.models import AuditEntry
 from portal.roles import Role
 from tests.environments.test_clusters import TOKEN, behave, kubeconfig
@@ -113,6 +117,25 @@ def told() -> list[dict]:
     return AuditEntry.objects.get().data["changes"]
 
 
+def all_values_told(entry: AuditEntry) -> list[list[str]]:
+    """[before, after] of every value that an entry of the history tells of."""
+    return [change["fields"]["text"] for change in entry.data["changes"] if "text" in change.get("fields", {})]
+
+
+def values_told(entry: AuditEntry) -> list[str]:
+    (told,) = all_values_told(entry)
+    return told
+
+
+def forms_over_encrypted_fields() -> list[type]:
+    """The forms of the administration, inlines included, in which a text becomes the value of an encrypted field."""
+    found = [each for one in site._registry.values() for each in (one, *(inline for inline in one.inlines))]
+    forms = {
+        each.form for each in found if any(isinstance(field, EncryptedTextField) for field in each.model._meta.fields)
+    }
+    return sorted(forms - {ModelForm}, key=lambda form: form.__name__)
+
+
 class TestEnvironment:
     def test_a_changed_rule_is_told_with_its_values(self, client: Client, root: User, dev: Environment) -> None:
         assert save(client, dev, required_approvals=2).status_code == 302
@@ -125,11 +148,51 @@ class TestEnvironment:
         assert Grant.objects.get().role == Role.APPROVER
         assert any(change.get("fields", {}).get("role") == ["", "approver"] for change in told())
 
-    def test_a_plain_value_is_shown_and_told(self, client: Client, root: User, dev: Environment) -> None:
+    def test_a_plain_value_is_shown(self, client: Client, root: User, dev: Environment) -> None:
         assert save(client, dev, values=[{"key": "LEVEL", "text": "debug"}]).status_code == 302
         assert ConfigurationEntry.objects.get().value == "debug"
-        assert any(change.get("fields", {}).get("text") == ["", "debug"] for change in told())
         assert "debug" in client.get(f"{ENVIRONMENTS}{dev.pk}/change/").content.decode()
+
+
+class TestValuesInTheHistory:
+    """Values typed without the box "sensitive" are no less secret for that: the history has hashes of all of them."""
+
+    @pytest.mark.parametrize("sensitive", [{}, {"sensitive": "on"}], ids=["plain", "sensitive"])
+    def test_a_value_is_told_as_a_hash_from_the_first_to_the_last(
+        self, client: Client, root: User, dev: Environment, sensitive: dict
+    ) -> None:
+        for text in ("typed-first", "typed-second", "typed-first"):
+            known = {"id": entry.pk} if (entry := ConfigurationEntry.objects.first()) else {}
+            assert save(client, dev, values=[{"key": "K", "text": text} | sensitive | known]).status_code == 302
+        assert ConfigurationEntry.objects.get().value == "typed-first"
+        assert "typed" not in str([list(model.objects.values()) for model in (AuditEntry, LogEntry)])
+        first, second, third = (values_told(entry) for entry in AuditEntry.objects.order_by("number"))
+        assert first[0] == ""
+        assert first[1] == second[0] == third[1] != second[1] == third[0]
+        assert first[1].startswith("hmac-sha256:")
+
+    def test_a_hash_confirms_no_guess_in_another_environment_or_entry(
+        self, client: Client, root: User, dev: Environment
+    ) -> None:
+        prod = Environment.objects.create(name="prod", cluster=dev.cluster)
+        save(client, prod, values=[{"key": "K", "text": "the same"}])
+        save(client, dev, values=[{"key": "K", "text": "the same"}, {"key": "L", "text": "the same"}])
+        hashes = [values[1] for entry in AuditEntry.objects.all() for values in all_values_told(entry)]
+        assert len(set(hashes)) == len(hashes) == 3
+
+    def test_a_new_value_is_sensitive_unless_somebody_says_otherwise(
+        self, client: Client, root: User, dev: Environment
+    ) -> None:
+        page = client.get(f"{ENVIRONMENTS}{dev.pk}/change/")
+        inline = next(each for each in page.context["inline_admin_formsets"] if each.opts.model is ConfigurationEntry)
+        assert inline.formset.empty_form["sensitive"].initial is True
+        assert ConfigurationEntry.objects.create(environment=dev, key="K", value="v").sensitive
+
+    @pytest.mark.parametrize("form", forms_over_encrypted_fields(), ids=lambda form: form.__name__)
+    def test_every_form_that_fills_an_encrypted_field_says_what_the_history_may_have_of_it(self, form: type) -> None:
+        fields = [*getattr(form, "secret_fields", ()), *getattr(form, "value_fields", ())]
+        assert fields
+        assert set(fields) <= form.base_fields.keys()
 
 
 class TestSensitiveValue:

@@ -16,14 +16,16 @@ data: {LOG_LEVEL: debug, FLAGS: "${FLAGS}"}
 FILES = {"base/web.yaml": WEB, "overlays/dev/web.yaml": OVERLAY}
 
 
-def entry(world: World, key: str, value: str, *, config_map: str = "", application: str = "", **more: bool) -> None:
+def entry(
+    world: World, key: str, value: str, *, config_map: str = "", application: str = "", sensitive: bool = False
+) -> None:
     ConfigurationEntry.objects.create(
         environment=world.environments["dev"],
         application=application,
         config_map=config_map,
         key=key,
         value=value,
-        **more,
+        sensitive=sensitive,
     )
 
 

@@ -145,7 +145,11 @@ class TestNextPlan:
     def test_it_shows_what_changes_and_where_it_comes_from(self, world: World, cluster: FakeCluster) -> None:
         succeed(planned(world), cluster)
         ConfigurationEntry.objects.create(
-            environment=world.environments["dev"], config_map="web-config", key="LOG_LEVEL", value="debug"
+            environment=world.environments["dev"],
+            config_map="web-config",
+            key="LOG_LEVEL",
+            value="debug",
+            sensitive=False,
         )
         plan = load_plan(planned(world, "2.0.0"))
         field = next(each for each in row(plan, CONFIG_MAP)["fields"] if each["path"] == "data.LOG_LEVEL")
@@ -384,7 +388,11 @@ class TestConfirming:
         rollout = planned(world)
         registry.down = True
         ConfigurationEntry.objects.create(
-            environment=rollout.environment, config_map="web-config", key="LOG_LEVEL", value="debug"
+            environment=rollout.environment,
+            config_map="web-config",
+            key="LOG_LEVEL",
+            value="debug",
+            sensitive=False,
         )
         assert confirm(rollout) is None
 
