@@ -61,6 +61,11 @@ def database(name: str, base: Path) -> dict[str, object]:
     raise ImproperlyConfigured(f"{name} starts with {url.scheme!r}; it has to be postgresql:// or sqlite:///.")
 
 
+def database_wait() -> int:
+    """Seconds that a statement waits for a lock, on either database. The portal itself has less: portal/wsgi.py."""
+    return number("SLIPWAY_DATABASE_WAIT_SECONDS", 20)
+
+
 def sqlite(path: str) -> dict[str, object]:
     """WAL and IMMEDIATE transactions: without both, writers fail as "locked" under load."""
     return {
@@ -68,7 +73,7 @@ def sqlite(path: str) -> dict[str, object]:
         "NAME": path,
         "CONN_MAX_AGE": None,
         "OPTIONS": {
-            "timeout": 20,
+            "timeout": database_wait(),
             "transaction_mode": "IMMEDIATE",
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON",
         },
@@ -92,6 +97,7 @@ def postgres(url: object) -> dict[str, object]:
         "CONN_HEALTH_CHECKS": True,
         # A server that vanishes without a word: a query on its connection would wait for a quarter of an hour.
         "OPTIONS": {
+            "options": f"-c lock_timeout={database_wait() * 1000}",
             "connect_timeout": 5,
             "tcp_user_timeout": 10_000,
             "keepalives_idle": 10,

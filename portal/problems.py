@@ -6,6 +6,7 @@ from typing import Any
 from django.http import HttpResponse, JsonResponse
 from django.utils.text import Truncator
 
+CONTENT_TYPE = "application/problem+json"
 MOST_DETAIL = 2000
 
 
@@ -13,7 +14,7 @@ def problem(status: int, detail: str, **more: Any) -> HttpResponse:
     """A problem document; its type is about:blank, so the title is the status's own."""
     said = Truncator(detail).chars(MOST_DETAIL)
     body = {"type": "about:blank", "title": http.HTTPStatus(status).phrase, "status": status, "detail": said, **more}
-    answer = JsonResponse(body, status=status, content_type="application/problem+json")
+    answer = JsonResponse(body, status=status, content_type=CONTENT_TYPE)
     if status == 401:
         answer["WWW-Authenticate"] = 'Bearer realm="slipway"'
     return answer

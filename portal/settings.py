@@ -56,9 +56,11 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "portal.middleware.RequestLog",
+    "portal.middleware.Doors",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "portal.middleware.Readable",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

@@ -6,6 +6,9 @@ from django.urls import include, path
 
 from portal import health, metrics
 
+handler400 = "portal.errors.bad_request"
+handler500 = "portal.errors.server_error"
+
 urlpatterns = [
     path(
         "sign-in",

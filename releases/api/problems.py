@@ -11,6 +11,7 @@ from django.core.exceptions import (
     RequestDataTooBig,
     SuspiciousOperation,
 )
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.multipartparser import MultiPartParserError
 from django.http.request import UnreadablePostError
@@ -20,6 +21,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from environments.manifests.errors import BundleError, BundleErrors
 from portal.problems import problem
 from portal.strict_json import NotTaken, TooLong
+from portal.unavailable import RETRY_AFTER_SECONDS, WORDS, is_unavailable
 from releases.errors import Unacceptable
 from releases.states import InvalidTransition
 
@@ -52,6 +54,15 @@ def _http(error: HttpError) -> HttpResponse:
     return problem(error.status_code, str(error))
 
 
+def _database(error: Exception) -> HttpResponse:
+    if not is_unavailable(error):
+        return _broken(error)
+    log.warning("The database refused for now.", error=str(error))
+    answer = problem(503, WORDS)
+    answer["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return answer
+
+
 def _unreadable(_error: Exception) -> HttpResponse:
     return problem(400, "The request cannot be read: it is cut off, or not of the form that its headers say.")
 
@@ -82,6 +93,8 @@ ANSWERS: dict[type[Exception], Callable[[Any], HttpResponse]] = {
     BadRequest: _unreadable,
     MultiPartParserError: _unreadable,
     UnreadablePostError: _unreadable,
+    OperationalError: _database,
+    InterfaceError: _database,
     Exception: _broken,
 }
 
