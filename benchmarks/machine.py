@@ -7,7 +7,7 @@ import sqlite3
 from importlib.metadata import version
 from pathlib import Path
 
-PACKAGES = ("django", "django-q2", "gunicorn", "kubernetes", "urllib3", "starlette", "uvicorn")
+PACKAGES = ("django", "django-q2", "kubernetes", "urllib3", "starlette", "uvicorn", "waitress")
 
 
 def described(**more: str) -> dict[str, str]:

@@ -15,7 +15,7 @@ from django.core.management import execute_from_command_line
 from demo.options import Options, settings
 from demo.processes import Processes
 
-SERVER = ("-m", "gunicorn", "portal.wsgi", "--worker-class", "gthread", "--workers", "2", "--threads", "8")
+SERVER = ("manage.py", "serve")
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Stage:
         return self.processes.running["orchestrator"].pid
 
     def serve(self) -> str:
-        """Starts gunicorn as the demo does; its address."""
+        """Starts the portal as the demo does; its address."""
         place = f"127.0.0.1:{self.options.port}"
         self.processes.start("portal", [sys.executable, *SERVER, "--bind", place], self.variables)
         self.processes.wait_for(f"{self.options.url}/healthz")

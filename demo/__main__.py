@@ -100,9 +100,9 @@ def _seed(options: Options, place: Place) -> dict[str, Any]:
 
 def _start(options: Options, processes: Processes, variables: dict[str, str]) -> None:
     python = sys.executable
-    portal = ["-m", "gunicorn", "portal.wsgi", "--bind", f"127.0.0.1:{options.port}", "--worker-class", "gthread"]
-    processes.start("portal", [python, *portal, "--workers", "2", "--threads", "8"], variables)
-    processes.start("orchestrator", [python, str(ROOT / "manage.py"), "orchestrate"], variables)
+    manage = str(ROOT / "manage.py")
+    processes.start("portal", [python, manage, "serve", "--bind", f"127.0.0.1:{options.port}"], variables)
+    processes.start("orchestrator", [python, manage, "orchestrate"], variables)
     processes.wait_for(f"{options.url}/healthz")
 
 

@@ -10,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from portal.audit import signing
 from portal.outbound import addresses
+from portal.private import is_private
 
 SEE = "See docs/how-to/operate.md."
 
@@ -35,6 +36,15 @@ def signing_keys(**_options: Any) -> list[checks.CheckMessage]:
 def outbound_networks(**_options: Any) -> list[checks.CheckMessage]:
     """portal.E003: an entry that is no network."""
     return _errors("portal.E003", "SLIPWAY_OUTBOUND_NETWORKS", settings.OUTBOUND_NETWORKS, _network)
+
+
+@checks.register
+def private_data(**_options: Any) -> list[checks.CheckMessage]:
+    """portal.W002: a data folder that other accounts of the machine can open, and that is not ours to close."""
+    if is_private(settings.VAR):
+        return []
+    what = f"{settings.VAR} can be opened by other accounts of this machine."
+    return [checks.Warning(what, hint=SEE, id="portal.W002")]
 
 
 def _network(entry: str) -> object:

@@ -62,7 +62,7 @@ def database(name: str, base: Path) -> dict[str, object]:
 
 
 def database_wait() -> int:
-    """Seconds that a statement waits for a lock, on either database. The portal itself has less: portal/wsgi.py."""
+    """Seconds that a statement waits for a lock, on either database. The portal itself has less: manage.py."""
     return number("SLIPWAY_DATABASE_WAIT_SECONDS", 20)
 
 

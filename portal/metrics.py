@@ -14,6 +14,8 @@ from prometheus_client.core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from portal.exposure import is_local
+
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 LONG_SECONDS = (1, 5, 15, 30, 60, 120, 300, 600, 1200, 2400)
 
@@ -68,8 +70,12 @@ def _registry(collector: Collector) -> CollectorRegistry:
 
 
 def page(request: HttpRequest) -> HttpResponse:
-    """GET /metrics; with the bearer token of SLIPWAY_METRICS_TOKEN where one is set."""
-    given = request.headers.get("Authorization", "")
-    if settings.METRICS_TOKEN and not constant_time_compare(given, f"Bearer {settings.METRICS_TOKEN}"):
-        return HttpResponse("A bearer token is needed.\n", status=401, headers={"WWW-Authenticate": "Bearer"})
+    """GET /metrics: by the bearer token of SLIPWAY_METRICS_TOKEN; without one, for this machine alone."""
+    if settings.METRICS_TOKEN:
+        given = request.headers.get("Authorization", "")
+        if not constant_time_compare(given, f"Bearer {settings.METRICS_TOKEN}"):
+            return HttpResponse("A bearer token is needed.\n", status=401, headers={"WWW-Authenticate": "Bearer"})
+    elif not is_local(request):
+        words = "Metrics are for this machine alone: SLIPWAY_METRICS_TOKEN sets a token that opens them to others.\n"
+        return HttpResponse(words, status=403, content_type="text/plain")
     return HttpResponse(exposition(), content_type=CONTENT_TYPE_LATEST)

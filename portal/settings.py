@@ -2,15 +2,16 @@
 
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from portal import env, logs
+from portal import env, exposure, logs
+from portal.private import private_file, private_folder
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-VAR = Path(env.text("SLIPWAY_VAR", str(BASE_DIR / "var")))
-VAR.mkdir(parents=True, exist_ok=True)
+VAR = private_folder(Path(env.text("SLIPWAY_VAR", str(BASE_DIR / "var"))))
 
 DEBUG = env.flag("SLIPWAY_DEBUG", default=False)
 DEVELOPMENT_KEY = "development-only-key-never-use-it-where-others-can-reach-the-portal"
@@ -22,14 +23,18 @@ AUDIT_SIGNING_KEYS = env.words("SLIPWAY_AUDIT_SIGNING_KEY")
 AUDIT_HEADS = VAR / "audit-heads"
 URL = env.text("SLIPWAY_URL", "http://127.0.0.1:8000").rstrip("/")
 SECURE = URL.startswith("https://")
+BEHIND_PROXY = env.flag("SLIPWAY_BEHIND_PROXY", default=False)
 ALLOWED_HOSTS = env.words("SLIPWAY_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
 CSRF_TRUSTED_ORIGINS = [URL] if SECURE else []
 # Networks that outgoing calls may reach beside public addresses, and registries spoken to without TLS.
 OUTBOUND_NETWORKS = env.words("SLIPWAY_OUTBOUND_NETWORKS")
 PLAIN_HTTP_REGISTRIES = frozenset(env.words("SLIPWAY_PLAIN_HTTP_REGISTRIES"))
 
-if SECURE and SECRET_KEY == DEVELOPMENT_KEY:
-    raise ImproperlyConfigured("SLIPWAY_SECRET_KEY is not set though SLIPWAY_URL is https. Set a long random value.")
+# What makes this portal safe on one machine only, in words; "" for nothing.
+UNSAFE = "SLIPWAY_SECRET_KEY is not set" if SECRET_KEY == DEVELOPMENT_KEY else "SLIPWAY_DEBUG is on" if DEBUG else ""
+exposure.check_settings(
+    unsafe=UNSAFE, hosts=[urlsplit(URL).hostname or "", *ALLOWED_HOSTS], behind_proxy=BEHIND_PROXY or SECURE
+)
 if SECURE and not ENCRYPTION_KEYS:
     raise ImproperlyConfigured("SLIPWAY_ENCRYPTION_KEYS is not set though SLIPWAY_URL is https. Set one Fernet key.")
 
@@ -37,7 +42,7 @@ LOG_FORMAT = env.choice("SLIPWAY_LOG_FORMAT", "console", {"console", "json"})
 LOGGING = logs.configure(LOG_FORMAT, env.choice("SLIPWAY_LOG_LEVEL", "INFO", {"DEBUG", "INFO", "WARNING", "ERROR"}))
 # A folder that all processes share where there are several; prometheus-client reads the variable when it is imported.
 if METRICS_DIR := env.text("SLIPWAY_METRICS_DIR", ""):
-    Path(METRICS_DIR).mkdir(parents=True, exist_ok=True)
+    private_folder(Path(METRICS_DIR))
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = METRICS_DIR
 METRICS_TOKEN = env.text("SLIPWAY_METRICS_TOKEN", "")
 
@@ -57,6 +62,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "portal.middleware.RequestLog",
     "portal.middleware.Doors",
+    "portal.exposure.LocalOnly",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -89,6 +95,8 @@ TEMPLATES = [
 DATABASES = {"default": env.database("SLIPWAY_DATABASE_URL", VAR)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 ON_POSTGRES = DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql"
+if not ON_POSTGRES:
+    private_file(Path(str(DATABASES["default"]["NAME"])))
 
 # facts: retry counts from the prefetch, so queue_limit x step / workers + timeout has to stay below it.
 Q_CLUSTER = {
@@ -122,9 +130,7 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
-SECURE_PROXY_SSL_HEADER = (
-    ("HTTP_X_FORWARDED_PROTO", "https") if env.flag("SLIPWAY_BEHIND_PROXY", default=False) else None
-)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {

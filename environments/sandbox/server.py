@@ -257,7 +257,7 @@ def _parsed(body: bytes) -> Any:
     except ValueError:
         pass
     try:
-        return yaml.load(body, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 a safe loader
+        return yaml.load(body, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 safe # nosec
     except yaml.YAMLError as error:
         raise errors.bad_request(f"error decoding YAML: {error}") from error
 

@@ -152,8 +152,7 @@ class Portal:
     # ---- its processes ------------------------------------------------------------------------------------------
     def start_web(self) -> None:
         port = self.url.rpartition(":")[2]
-        command = [sys.executable, "-m", "gunicorn", "portal.wsgi", "--bind", f"127.0.0.1:{port}"]
-        command += ["--worker-class", "gthread", "--workers", "1", "--threads", "8"]
+        command = [sys.executable, str(ROOT / "manage.py"), "serve", "--bind", f"127.0.0.1:{port}", "--processes", "1"]
         self.processes.start("portal", command, self.variables)
         self.processes.wait_for(f"{self.url}/healthz")
 
