@@ -11,6 +11,7 @@ test: .venv/ready lint
 
 lint: .venv/ready
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy portal environments releases
+	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive portal environments releases demo scripts
 
 format: .venv/ready
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .

@@ -82,7 +82,7 @@ class Processes:
         while time.monotonic() < deadline:
             self.check()
             try:
-                with urlopen(url, timeout=2):  # noqa: S310
+                with urlopen(url, timeout=2):  # noqa: S310 # nosec B310
                     return
             except (URLError, OSError):
                 time.sleep(0.2)

@@ -21,7 +21,7 @@ KINDS = (
     "expired",  # 401, as with an expired or revoked token
     "truncate",  # a body shorter than its Content-Length
 )
-_ids = random.Random()  # noqa: S311 names of faults are no secrets
+_ids = random.Random()  # noqa: S311 names of faults are no secrets # nosec B311
 
 
 @dataclass
@@ -50,7 +50,7 @@ class Fault:
     def applies(self, verb: str, path: str) -> bool:
         if self.verb and verb not in self.verb.split(","):
             return False
-        return bool(re.search(self.path, path)) and random.random() < self.probability  # noqa: S311
+        return bool(re.search(self.path, path)) and random.random() < self.probability  # noqa: S311 # nosec B311
 
     @property
     def over(self) -> bool:

@@ -10,7 +10,7 @@ from environments.sandbox.clock import Moment
 
 Object = dict[str, Any]
 _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
-_random = random.Random()  # noqa: S311 names of pods are no secrets
+_random = random.Random()  # noqa: S311 names of pods are no secrets # nosec B311
 
 
 class Key(NamedTuple):

@@ -111,7 +111,7 @@ def _again(made: OutgoingCall, said: str) -> None:
         _give_up(made, said)
         return
     # Spread, so that what failed together does not come back together.
-    due = timezone.now() + PAUSES[made.attempts] * random.uniform(0.8, 1.0)  # noqa: S311
+    due = timezone.now() + PAUSES[made.attempts] * random.uniform(0.8, 1.0)  # noqa: S311 # nosec B311
     OutgoingCall.objects.filter(pk=made.pk).update(attempts=made.attempts + 1, answer=said, due_at=due)
     metrics.OUTGOING.labels("failed").inc()
 

@@ -29,7 +29,7 @@ SHAPES = {
 def icon(kind: str) -> SafeString:
     """The shape of a kind of state; an unknown kind is drawn as idle."""
     # The shapes are the constants above.
-    shape = mark_safe(SHAPES.get(kind, SHAPES["idle"]))  # noqa: S308
+    shape = mark_safe(SHAPES.get(kind, SHAPES["idle"]))  # noqa: S308 # nosec
     return format_html('<svg class="icon {}" viewBox="0 0 16 16" aria-hidden="true">{}</svg>', kind, shape)
 
 

@@ -140,7 +140,7 @@ def _drawing(workload: str, name: str, found: list[Measurement], metric: Metric 
     )
     # The drawing escapes every text by its serialiser.
     blank = all(each.canary is None and each.stable is None for each in found)
-    return Drawing(f"{workload}-{name}", title, mark_safe(svg), blank)  # noqa: S308
+    return Drawing(f"{workload}-{name}", title, mark_safe(svg), blank)  # noqa: S308 # nosec
 
 
 def _bands(found: Iterable[Measurement]) -> list[Weight]:
