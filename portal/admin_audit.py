@@ -1,21 +1,36 @@
 """The admin's changes in the history: what was changed, from what to what, and nothing secret."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.contrib.admin.utils import NestedObjects
+from django.db import router, transaction
 from django.db.models import Model, QuerySet
 from django.forms import FileField, ModelForm, PasswordInput
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from portal import audit
 from portal.actors import Actor
 from portal.encryption import keyed_hash
 
 HIDDEN = "(hidden)"
+MOST_NAMES = 50
 
 
-class AuditedAdmin(admin.ModelAdmin):
+class TransactionalAdmin(admin.ModelAdmin):
+    """A ModelAdmin whose actions and edits in the list are one transaction each, as Django's other views are."""
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The list; a POST to it is kept whole or not at all."""
+        if request.method != "POST":
+            return super().changelist_view(request, extra_context)
+        with transaction.atomic(using=router.db_for_write(self.model)):
+            return super().changelist_view(request, extra_context)
+
+
+class AuditedAdmin(TransactionalAdmin):
     """A ModelAdmin whose additions, changes and deletions are entries of the history, in the same transaction.
 
     A form names in `secret_fields` what is never told; passwords and files never are. In `value_fields` it names
@@ -33,30 +48,29 @@ class AuditedAdmin(admin.ModelAdmin):
         return told
 
     def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> Any:
-        self._record(request, obj, "added")
+        self._record(request, obj, "added", _changes(request))
         return super().log_addition(request, obj, message)
 
     def log_change(self, request: HttpRequest, obj: Model, message: Any) -> Any:
-        self._record(request, obj, "changed")
+        self._record(request, obj, "changed", _changes(request))
         return super().log_change(request, obj, message)
 
     def log_deletions(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
         told = super().log_deletions(request, queryset)
         for obj in queryset:
-            self._record(request, obj, "deleted")
+            self._record(request, obj, "deleted", {"removed": _goes_with(obj)})
         return told
 
     def audit_place(self, _obj: Model) -> dict[str, str]:
         """The environment and application that an entry belongs to, as arguments of audit.record."""
         return {}
 
-    def _record(self, request: HttpRequest, obj: Model, what: str) -> None:
-        data = {"changes": getattr(request, "audited", [])} if what != "deleted" else {}
+    def _record(self, request: HttpRequest, obj: Model, what: str, data: dict[str, Any]) -> None:
         verb = f"{obj._meta.model_name}.{what}"
         audit.record(verb, obj, data, actor=Actor.of(request.user), **self.audit_place(obj))
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):
+class ReadOnlyAdmin(TransactionalAdmin):
     """What the product itself writes: to look at only."""
 
     def has_add_permission(self, _request: HttpRequest) -> bool:
@@ -69,22 +83,47 @@ class ReadOnlyAdmin(admin.ModelAdmin):
         return False
 
 
-def _change(form: ModelForm) -> dict[str, Any]:
+def _changes(request: HttpRequest) -> dict[str, Any]:
+    return {"changes": getattr(request, "audited", [])}
+
+
+def _goes_with(obj: Model) -> dict[str, list[str]]:
+    """{plural of a model: names} of what the database removes together with the object."""
+    collector = NestedObjects(using=router.db_for_write(type(obj)))
+    collector.collect([obj])
+    collected: Mapping[Any, set[Model]] = collector.model_objs
+    found = {model: rows - {obj} for model, rows in collected.items() if _is_told_of(model)}
+    return {str(model._meta.verbose_name_plural): _names(rows) for model, rows in found.items() if rows}
+
+
+def _is_told_of(model: type[Model]) -> bool:
+    # Rows of many-to-many relations have no name, and Django's own log of the admin is no part of the product.
+    return not model._meta.auto_created and model is not LogEntry
+
+
+def _names(rows: Iterable[Model]) -> list[str]:
+    names = sorted(str(row) for row in rows)
+    more = len(names) - MOST_NAMES
+    return [*names[:MOST_NAMES], f"and {more} more"] if more > 0 else names
+
+
+def _change(form: Any) -> dict[str, Any]:
     """{"what", "fields": {name: [before, after]}} of one form; {} where nothing changed."""
-    what = str(form.instance)
+    # A form that sets a password is bound to a `user`, and is no form of a model.
+    what = str(form.instance if isinstance(form, ModelForm) else form.user)
     if (getattr(form, "cleaned_data", None) or {}).get("DELETE"):
         return {"what": what, "removed": True}
     fields = {name: _values(form, name) for name in form.changed_data if name in form.fields}
     return {"what": what, "fields": fields} if fields else {}
 
 
-def _values(form: ModelForm, name: str) -> list[str]:
+def _values(form: Any, name: str) -> list[str]:
     field = form.fields[name]
     secret = getattr(form, "secret_fields", ())
     if name in secret or isinstance(field, FileField) or isinstance(field.widget, PasswordInput):
         return [HIDDEN, HIDDEN]
     if name in getattr(form, "value_fields", ()):
-        return [_hashed(form, form.values_before.get(name)), _hashed(form, form.cleaned_data.get(name))]  # type: ignore[attr-defined]
+        return [_hashed(form, form.values_before.get(name)), _hashed(form, form.cleaned_data.get(name))]
     return [_shown(form.get_initial_for_field(field, name)), _shown(form.cleaned_data.get(name))]
 
 

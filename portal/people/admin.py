@@ -8,13 +8,14 @@ from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
 from django.contrib.auth.validators import UnicodeUsernameValidator
+from django.db import transaction
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from portal import tokens
 from portal.actors import Actor
-from portal.admin_audit import AuditedAdmin
+from portal.admin_audit import AuditedAdmin, TransactionalAdmin
 from portal.admin_once import show_once
 from portal.models import ApiToken, ServiceAccount
 from portal.people import service_accounts
@@ -38,6 +39,11 @@ class PersonAdmin(AuditedAdmin, UserAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return super().has_delete_permission(request, obj) and _may_touch(request, obj)
+
+    @transaction.atomic
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002
+        """Django's own page, with its entry in the transaction of the change."""
+        return super().user_change_password(request, id, form_url)
 
 
 @admin.register(Group)
@@ -124,7 +130,7 @@ class TokenForm(forms.ModelForm):
 
 
 @admin.register(ApiToken)
-class TokenAdmin(admin.ModelAdmin):
+class TokenAdmin(TransactionalAdmin):
     """Tokens: issued, shown once, revoked; never changed and never removed."""
 
     form = TokenForm
