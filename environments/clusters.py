@@ -15,6 +15,7 @@ from environments.models import Cluster, Environment
 from environments.prometheus import Prometheus
 from portal import audit
 from portal.actors import Actor
+from portal.encryption import SecretUnreadable
 
 log = structlog.get_logger(__name__)
 REVIEWS = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews"
@@ -170,7 +171,7 @@ def _access(cluster: Cluster) -> Access:
         if not cluster.access:
             raise ConnectError(f"The cluster {cluster.name} has no credential: connect it again.")
         return Access.from_json(str(cluster.access))
-    except AccessError as error:
+    except (AccessError, SecretUnreadable) as error:
         raise ConnectError(f"The cluster {cluster.name} cannot be reached: {error}") from None
 
 

@@ -7,6 +7,7 @@ from django.db import models
 
 from portal.encryption import EncryptedTextField
 from portal.roles import Role
+from portal.row_bound import RowBound
 
 NAMESPACE_PATTERN = RegexValidator(
     r"^[a-z0-9*?{]([-a-z0-9*?{}]*[a-z0-9*?}])?$",
@@ -18,7 +19,7 @@ PROMETHEUS_PATTERN = RegexValidator(
 )
 
 
-class Cluster(models.Model):
+class Cluster(RowBound):
     """A Kubernetes API and the way to speak to it. `access` is an Access as JSON, encrypted."""
 
     name = models.SlugField(unique=True)
@@ -43,7 +44,7 @@ class Cluster(models.Model):
         return self.name
 
 
-class Environment(models.Model):
+class Environment(RowBound):
     """A place that releases go to, and its rules."""
 
     class Access(models.TextChoices):
@@ -143,7 +144,7 @@ class Grant(models.Model):
         return f"{self.role} in {self.environment} for {self.user or self.group}"
 
 
-class ConfigurationEntry(models.Model):
+class ConfigurationEntry(RowBound):
     """One value of an environment's own layer: an entry of a ConfigMap, or what a placeholder stands for."""
 
     environment = models.ForeignKey(Environment, on_delete=models.CASCADE, related_name="configuration")
@@ -168,7 +169,7 @@ class ConfigurationEntry(models.Model):
         return f"{self.environment}: {self.config_map or '$'}/{self.key}"
 
 
-class RegistryAccount(models.Model):
+class RegistryAccount(RowBound):
     """An account at a container registry, to ask for an image's digest with. Pulling is the cluster's own business."""
 
     registry = models.CharField(

@@ -7,7 +7,6 @@ from typing import Any
 
 import zstandard
 
-from portal.encryption import decrypt, encrypt
 from portal.models import Blob
 
 
@@ -24,8 +23,8 @@ def store(content: bytes) -> str:
     """Stores the content unless it is there already; its digest. Two may store the same at once."""
     digest = digest_of(content)
     if not Blob.objects.filter(pk=digest).exists():
-        packed = encrypt(zstandard.compress(content))
-        Blob.objects.bulk_create([Blob(digest=digest, content=packed, size=len(content))], ignore_conflicts=True)
+        row = Blob(digest=digest, content=zstandard.compress(content), size=len(content))
+        Blob.objects.bulk_create([row], ignore_conflicts=True)
     return digest
 
 
@@ -52,7 +51,7 @@ def _checked(row: Blob) -> bytes:
 
 def _unpacked(row: Blob) -> bytes:
     try:
-        return zstandard.decompress(decrypt(bytes(row.content)), max_output_size=row.size)
+        return zstandard.decompress(row.content, max_output_size=row.size)
     except zstandard.ZstdError:
         return b""
 

@@ -3,14 +3,15 @@
 from django.conf import settings
 from django.db import models
 
-from portal.encryption import EncryptedTextField
+from portal.encryption import EncryptedField, EncryptedTextField
+from portal.row_bound import RowBound
 
 
 class Blob(models.Model):
     """Content stored once by its digest, compressed, then encrypted. `portal.blobs` reads and writes it."""
 
     digest = models.CharField(max_length=80, primary_key=True)
-    content = models.BinaryField()
+    content = EncryptedField()
     size = models.PositiveIntegerField()
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -95,7 +96,7 @@ class ApiToken(models.Model):
         return self.in_session and self.issued_by_id == self.user_id
 
 
-class OutgoingCall(models.Model):
+class OutgoingCall(RowBound):
     """A call to somebody else's API that is retried until it is done or given up; nothing waits for it."""
 
     class State(models.TextChoices):

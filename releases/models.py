@@ -5,6 +5,7 @@ from django.db import models
 
 from environments.models import Environment
 from portal.encryption import EncryptedTextField
+from portal.row_bound import RowBound
 from releases.states import ENDED, LIVE, Phase
 
 
@@ -257,7 +258,7 @@ class Approval(models.Model):
         return f"{self.name} {self.decision} {self.rollout}"
 
 
-class WebhookSource(models.Model):
+class WebhookSource(RowBound):
     """Where webhooks come from, and what their events lead to. The provider checks `mapping`."""
 
     name = models.SlugField(max_length=60)

@@ -17,6 +17,8 @@ from environments.manifests.errors import BundleError
 from environments.manifests.images import repository_of
 from environments.models import Environment
 from portal import blobs
+from portal.blobs import BlobError
+from portal.encryption import SecretUnreadable
 from releases.chronicle import entry
 from releases.drift import Drift, compare
 from releases.errors import PlanPostponed, PlanRefused
@@ -63,7 +65,7 @@ def plan_rollout(rollout_id: int, *, now: datetime | None = None) -> None:
         planned = make_plan(rollout, gateway_for(rollout.environment.cluster))
     except PlanPostponed as fault:
         _postpone(rollout, str(fault), fault.retry_after, moment)
-    except ConnectError as error:
+    except (ConnectError, SecretUnreadable, BlobError) as error:
         _postpone(rollout, str(error), None, moment)
     except (PlanRefused, BundleError) as refusal:
         _refuse(rollout, str(refusal), moment)

@@ -1,12 +1,15 @@
 """Secret values: a plan has keyed hashes in their place, and the sealed blob of the rollout has the values."""
 
-import json
-from collections.abc import Mapping, Sequence
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from environments.kube.objects import Manifest, Ref, ref_of
 from portal import blobs
-from portal.encryption import decrypt, encrypt, keyed_hash
+from portal.encryption import SecretUnreadable, keyed_hash
+from portal.rotation import batches
+from releases.models import Rollout
+from releases.planning.objects import ref_in
 
 SEALED_MAPS = ("data", "stringData")
 Sealed = dict[str, dict[str, dict[str, str]]]
@@ -33,16 +36,32 @@ def unseal(ref: Ref, manifest: Manifest, sealed: Mapping[str, Any]) -> Manifest:
 
 
 def store_sealed(sealed: Sealed) -> str:
-    """The digest under which the values are stored. It is of their encrypted form, so that it tells nothing."""
-    return blobs.store(encrypt(blobs.canonical(sealed))) if sealed else ""
+    """The digest under which the values are stored. They are salted, so that it confirms no guess."""
+    return blobs.store_json({"salt": secrets.token_hex(16), "values": sealed}) if sealed else ""
 
 
 def load_sealed(digest: str) -> Sealed:
-    """What store_sealed stored."""
+    """What store_sealed stored. SecretUnreadable where no key opens it, BlobError where it is not there."""
     if not digest:
         return {}
-    opened: Sealed = json.loads(decrypt(blobs.load(digest)))
+    try:
+        opened: Sealed = blobs.load_json(digest)["values"]
+    except ValueError:
+        # Encrypted once more within: a version before lost the key of that when keys were rotated.
+        raise SecretUnreadable(f"The values of Secrets under {digest} cannot be read: their key is gone.") from None
     return opened
+
+
+def unreadable() -> Iterator[str]:
+    """A sentence for each rollout whose values of Secrets do not open, or are not those of its plan."""
+    for keys in batches(Rollout):
+        for rollout in Rollout.objects.filter(pk__in=keys).exclude(sealed_digest=""):
+            try:
+                sealed = load_sealed(rollout.sealed_digest)
+                for row in blobs.load_json(rollout.plan_digest)["objects"]:
+                    unseal(ref_in(row), row["manifest"], sealed)
+            except (SecretUnreadable, blobs.BlobError, ValueError) as error:
+                yield f"Rollout {rollout.pk}: {error}"
 
 
 def _values(manifest: Manifest) -> dict[str, dict[str, str]]:

@@ -10,7 +10,8 @@ from environments.manifests.settings import Route
 from environments.manifests.target import Target
 from environments.models import ConfigurationEntry, Environment
 from portal import blobs
-from portal.encryption import keyed_hash
+from portal.blobs import BlobError
+from portal.encryption import SecretUnreadable, keyed_hash
 from releases.errors import PlanRefused
 from releases.intake import open_bundle
 from releases.models import Rollout
@@ -100,8 +101,11 @@ def _wanted(rendering: Rendering, rollout: Rollout) -> tuple[Wanted, ...]:
 
 
 def _from_plan(rollout: Rollout) -> Source:
-    plan = blobs.load_json(rollout.source_plan)
-    sealed = load_sealed(_sealed_digest(rollout.source_plan))
+    try:
+        plan = blobs.load_json(rollout.source_plan)
+        sealed = load_sealed(_sealed_digest(rollout.source_plan))
+    except (BlobError, SecretUnreadable) as error:
+        raise PlanRefused(f"It cannot be brought back as it was stored. {error}") from error
     return Source(
         objects=tuple(_stored(row, sealed) for row in lasting(plan["objects"])),
         images=plan["images"],

@@ -8,10 +8,14 @@ from django.db import connection
 
 from portal import blobs
 from portal.blobs import BlobError
-from portal.encryption import encrypt
+from portal.encryption import Ciphertext, SecretUnreadable
 from portal.models import Blob
 
 pytestmark = pytest.mark.django_db
+
+
+def sealed(digest: str, content: bytes) -> Ciphertext:
+    return Blob._meta.get_field("content").close(content, digest)
 
 
 def test_content_comes_back_and_is_stored_once() -> None:
@@ -21,8 +25,9 @@ def test_content_comes_back_and_is_stored_once() -> None:
     assert blobs.load(digest) == content
     row = Blob.objects.get()
     assert (row.digest, row.size) == (digest, 9000)
-    assert len(row.content) < 1000
-    assert b"spec" not in bytes(row.content)
+    stored = Blob.objects.values_list("content", flat=True).get()
+    assert len(stored.content) < 1000
+    assert b"spec" not in stored.content
 
 
 def test_the_digest_is_that_of_the_plain_content() -> None:
@@ -41,14 +46,18 @@ def test_unknown_and_replaced_content_is_an_error() -> None:
     with pytest.raises(BlobError, match="sha256:none"):
         blobs.load("sha256:none")
     digest, other = blobs.store(b"one"), blobs.store(b"two")
-    Blob.objects.filter(pk=digest).update(content=Blob.objects.get(pk=other).content)
+    copied = Blob.objects.values_list("content", flat=True).get(pk=other)
+    Blob.objects.filter(pk=digest).update(content=copied)
+    with pytest.raises(SecretUnreadable, match="not written there"):
+        blobs.load(digest)
+    Blob.objects.filter(pk=digest).update(content=sealed(digest, Blob.objects.get(pk=other).content))
     with pytest.raises(BlobError, match="something else"):
         blobs.load(digest)
 
 
 def test_a_blob_that_does_not_unpack_is_an_error() -> None:
     digest = blobs.store(b"one")
-    Blob.objects.filter(pk=digest).update(content=encrypt(b"not compressed"))
+    Blob.objects.filter(pk=digest).update(content=sealed(digest, b"not compressed"))
     with pytest.raises(BlobError, match="something else"):
         blobs.load(digest)
 

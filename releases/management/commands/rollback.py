@@ -43,7 +43,7 @@ class Command(BaseCommand):
                 rollout = actions.roll_back(actor, _newest(application, environment), options["comment"])
         except (PermissionDenied, InvalidTransition, Unacceptable) as refusal:
             raise CommandError(str(refusal)) from None
-        self.stdout.write(f"Rollout {rollout.pk}: {rollout} is {rollout.phase}. {rollout.why}".strip())
+        self.stdout.write(_told(rollout))
         if options["wait"]:
             status = terminal.follow(rollout, self.stdout, options["timeout"])
             sys.exit(0 if rollout.phase == Phase.ROLLED_BACK else status)
@@ -60,7 +60,14 @@ def _newest(application: Application, environment: Environment) -> Rollout:
 def _undo(actor: Actor, application: Application, environment: Environment, options: dict[str, Any]) -> Rollout:
     by_number = options["to_revision"] is not None
     to = _revision(application, environment, options) if by_number else _version(application, environment, options)
-    return plan_now(actions.undo(actor, application, environment, to, reason=options["comment"]))
+    rollout = plan_now(actions.undo(actor, application, environment, to, reason=options["comment"]))
+    if rollout.phase == Phase.FAILED:
+        raise CommandError(_told(rollout))
+    return rollout
+
+
+def _told(rollout: Rollout) -> str:
+    return f"Rollout {rollout.pk}: {rollout} is {rollout.phase}. {rollout.why}".strip()
 
 
 def _version(application: Application, environment: Environment, options: dict[str, Any]) -> Rollout:
