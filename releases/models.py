@@ -1,11 +1,13 @@
 """What is released, and each way of a release into an environment."""
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import models
 
 from environments.models import Environment
 from portal.encryption import EncryptedTextField
 from portal.row_bound import RowBound
+from releases.approvals.identity import Identity
 from releases.states import ENDED, LIVE, Phase
 
 
@@ -128,6 +130,12 @@ class Rollout(models.Model):
     requester = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )
+    requester_account = models.BigIntegerField(null=True, help_text="The requester's id, whatever becomes of the user.")
+    requester_username = models.CharField(max_length=150, blank=True)
+    requester_email = models.CharField(max_length=254, blank=True)
+    needed = models.PositiveSmallIntegerField(
+        null=True, help_text="How many had to approve when it was planned; a lower rule does not lower it."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     planned_at = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)
@@ -167,6 +175,17 @@ class Rollout(models.Model):
     @property
     def ended(self) -> bool:
         return Phase(self.phase) in ENDED
+
+    @property
+    def asked_by(self) -> Identity:
+        """Who asked for it, as they were then."""
+        return Identity(self.requester_account, self.requester_username, self.requester_email)
+
+    def ask_as(self, user: User | None) -> None:
+        """Notes and freezes who asks for it; nobody's account for a machine."""
+        who = Identity.of(user)
+        self.requester = user
+        self.requester_account, self.requester_username, self.requester_email = who.account, who.username, who.email
 
 
 class Step(models.Model):
@@ -237,10 +256,17 @@ class Approval(models.Model):
     rollout = models.ForeignKey(Rollout, on_delete=models.CASCADE, related_name="approvals")
     digest = models.CharField(max_length=80)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    account = models.BigIntegerField(null=True, help_text="The user's id, whatever becomes of the user.")
+    username = models.CharField(max_length=150, blank=True)
+    email = models.CharField(max_length=254, blank=True)
+    own = models.BooleanField(
+        default=True, help_text="Cast in a session, or by a token that the person issued in a session of theirs."
+    )
     name = models.CharField(max_length=200)
     decision = models.CharField(max_length=8, choices=Decision)
     comment = models.TextField(blank=True)
     revoked_at = models.DateTimeField(null=True, help_text="A new plan voids what was said of the old one.")
+    revoked_why = models.TextField(blank=True, help_text="Why it is void, where that is not a new plan.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -256,6 +282,11 @@ class Approval(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} {self.decision} {self.rollout}"
+
+    @property
+    def voter(self) -> Identity:
+        """Who voted, as they were then."""
+        return Identity(self.account, self.username, self.email)
 
 
 class WebhookSource(RowBound):

@@ -257,7 +257,7 @@ def _store(rollout: Rollout, planned: Planned, now: datetime) -> None:
         current.plan_digest = blobs.store_json(planned.document)
         current.sealed_digest = store_sealed(planned.sealed)
         current.previous = planned.previous
-        needed = required_approvals(current)
+        needed = current.needed = required_approvals(current)
         current.phase = Phase.AWAITING_APPROVAL if needed else Phase.WAITING
         current.why = f"Waits for {needed} approval{'s' if needed > 1 else ''}." if needed else ""
         current.planned_at, current.attempts = now, 0

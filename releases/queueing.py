@@ -6,6 +6,7 @@ from django.db import transaction
 from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
 
+from releases.approvals.counting import Standing
 from releases.chronicle import entry
 from releases.drift import Drift
 from releases.models import Approval, Rollout
@@ -87,8 +88,13 @@ def unfinished_since(rollout: Rollout | None, application_id: int, environment_i
     return list(started.order_by("pk"))
 
 
+def needed_approvals(rollout: Rollout) -> int:
+    """How many people have to agree: by the rule of today or of when it was planned, whichever is stricter."""
+    return max(rollout.needed or 0, required_approvals(rollout))
+
+
 def required_approvals(rollout: Rollout) -> int:
-    """How many people have to agree; none for a way back, unless the environment says so."""
+    """How many people have to agree by today's rule; none for a way back, unless the environment says so."""
     return 0 if _is_free_way_back(rollout) else rollout.environment.required_approvals
 
 
@@ -136,10 +142,16 @@ def drifted(rollout: Rollout, drift: Drift) -> None:
     rollout.why = f"{drift.words} Plan it anew to see what would happen now."
     rollout.due_at = None
     rollout.intent = ""
-    if required_approvals(rollout) == 0 and _another_went_since(rollout):
+    if needed_approvals(rollout) == 0 and _another_went_since(rollout):
         back_to_planning(rollout)
     save(rollout)
     entry(rollout, "rollout.drifted", {"drift": drift.words})
+
+
+def ask_again(rollout: Rollout, votes: Standing) -> None:
+    """Sends a rollout whose votes no longer suffice back to those who approve. The caller saves, in its transaction."""
+    check_move(Phase(rollout.phase), Phase.AWAITING_APPROVAL)
+    rollout.phase, rollout.why, rollout.intent = Phase.AWAITING_APPROVAL, votes.words, ""
 
 
 def back_to_planning(rollout: Rollout) -> None:
@@ -149,7 +161,7 @@ def back_to_planning(rollout: Rollout) -> None:
     rollout.steps.all().delete()
     rollout.phase = Phase.PLANNING
     rollout.plan_digest = rollout.sealed_digest = rollout.intent = rollout.why = ""
-    rollout.planned_at = rollout.expires_at = None
+    rollout.planned_at = rollout.expires_at = rollout.needed = None
     rollout.cursor = {}
     rollout.attempts = 0
     rollout.due_at = timezone.now()

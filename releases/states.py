@@ -31,7 +31,9 @@ ENDED = frozenset(Phase) - DRIVEN
 TRANSITIONS: Mapping[Phase, frozenset[Phase]] = {
     Phase.PLANNING: frozenset({Phase.AWAITING_APPROVAL, Phase.WAITING, Phase.FAILED, Phase.CANCELLED, Phase.EXPIRED}),
     Phase.AWAITING_APPROVAL: frozenset({Phase.PLANNING, Phase.WAITING, Phase.REJECTED, Phase.EXPIRED, Phase.CANCELLED}),
-    Phase.WAITING: frozenset({Phase.PROGRESSING, Phase.PLANNING, Phase.CANCELLED, Phase.EXPIRED, Phase.FAILED}),
+    Phase.WAITING: frozenset(
+        {Phase.PROGRESSING, Phase.AWAITING_APPROVAL, Phase.PLANNING, Phase.CANCELLED, Phase.EXPIRED, Phase.FAILED}
+    ),
     Phase.PROGRESSING: frozenset({Phase.PAUSED, Phase.VERIFYING, Phase.FAILED, Phase.ABORTING, Phase.ROLLING_BACK}),
     Phase.PAUSED: frozenset({Phase.PROGRESSING, Phase.VERIFYING, Phase.FAILED, Phase.ABORTING, Phase.ROLLING_BACK}),
     Phase.VERIFYING: frozenset({Phase.PAUSED, Phase.SUCCEEDED, Phase.FAILED, Phase.ABORTING, Phase.ROLLING_BACK}),

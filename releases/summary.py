@@ -1,7 +1,6 @@
 """What the screens and the API read: few queries, plain values, nothing decided twice."""
 
 import json
-from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,11 +14,14 @@ from portal import blobs
 from portal.actors import Actor
 from portal.roles import Verb
 from releases.actions import offer
-from releases.models import Application, Approval, Release, Rollout, Step
+from releases.approvals.counting import Standing
+from releases.approvals.standing import standings
+from releases.models import Application, Release, Rollout, Step
 from releases.states import DRIVEN, Phase
 
 # Ends that leave nothing to look at: the cell shows what is live and no more.
 QUIET = frozenset({Phase.SUCCEEDED, Phase.CANCELLED, Phase.EXPIRED, Phase.REJECTED})
+NOBODY = Standing(0)
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Cell:
     behind: int
     flight: Rollout | None
     progress: Progress
-    votes: int
+    votes: Standing
 
     @property
     def since(self) -> datetime | None:
@@ -86,7 +88,7 @@ def matrix(environments: Iterable[Environment]) -> Matrix:
     if not places:
         return Matrix((), ())
     live, flights = live_rollouts(places), _flights(places)
-    progress, votes = _progress(flights.values()), _votes(flights.values())
+    progress, votes = _progress(flights.values()), standings(_asking(flights.values()))
     latest, newer = _latest(), _newer(live.values())
 
     def cell(application: Application, environment: Environment) -> Cell:
@@ -96,7 +98,7 @@ def matrix(environments: Iterable[Environment]) -> Matrix:
             flight = None
         behind = sum(release > now.release_id for release in newer.get(application.pk, ())) if now else 0
         known = flight.pk if flight else 0
-        return Cell(environment, now, behind, flight, progress.get(known, Progress(0, 0)), votes[known])
+        return Cell(environment, now, behind, flight, progress.get(known, Progress(0, 0)), votes.get(known, NOBODY))
 
     rows = [
         Row(application, latest.get(application.pk), tuple(cell(application, place) for place in places))
@@ -156,11 +158,8 @@ def _progress(rollouts: Iterable[Rollout]) -> dict[int, Progress]:
     return found
 
 
-def _votes(rollouts: Iterable[Rollout]) -> Counter[int]:
-    approvals = Approval.objects.filter(
-        rollout__in=list(rollouts), decision=Approval.Decision.APPROVED, revoked_at__isnull=True
-    )
-    return Counter(approvals.values_list("rollout_id", flat=True))
+def _asking(rollouts: Iterable[Rollout]) -> list[Rollout]:
+    return [rollout for rollout in rollouts if rollout.phase == Phase.AWAITING_APPROVAL]
 
 
 def progress_of(rollout: Rollout) -> Progress:

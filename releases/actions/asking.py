@@ -85,7 +85,8 @@ def replan(actor: Actor, rollout: Rollout, reason: str = "") -> Rollout:
 
 def _begin(actor: Actor, asked: Rollout, environment: Environment, line: str, reason: str) -> Rollout:
     asked.application, asked.environment = asked.release.application, environment
-    asked.requester, asked.requested_by = actor.user, actor.name
+    asked.ask_as(actor.user)
+    asked.requested_by = actor.name
     asked.phase, asked.due_at = Phase.PLANNING, timezone.now()
     asked.previous = running_release(asked.application.pk, environment.pk)
     asked.save()

@@ -2,15 +2,16 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from email.utils import parseaddr
 
 from django.core.exceptions import PermissionDenied
 from django.utils import timezone
 
 from environments.access import require, roles_of
 from portal.actors import Actor
-from portal.people.voice import why_no_vote
 from portal.roles import Role, Verb
+from releases.approvals.four_eyes import FOUR_EYES, is_person
+from releases.approvals.identity import Identity
+from releases.approvals.standing import standing
 from releases.models import Rollout
 from releases.queueing import PENDING, followers, live_sibling, siblings, starts_by_itself
 from releases.states import InvalidTransition, Phase
@@ -114,42 +115,13 @@ def _wish(rollout: Rollout, verb: str) -> Objection:
     )
 
 
-def _person(actor: Actor, _rollout: Rollout) -> Objection:
-    why_not = why_no_vote(actor)
-    return PermissionDenied(why_not) if why_not else None
-
-
-def _not_requester(actor: Actor, rollout: Rollout) -> Objection:
-    if actor.user and actor.user.pk == rollout.requester_id:
-        return PermissionDenied("You asked for this rollout; somebody else has to approve it.")
-    return None
-
-
-def _not_author(actor: Actor, rollout: Rollout) -> Objection:
-    if is_author(actor, rollout.release.commit_author):
-        return PermissionDenied("You wrote the commit of this release; somebody else has to approve it.")
-    return None
-
-
-def is_author(actor: Actor, author: str) -> bool:
-    """Whether a commit's author (login, address or "Name <address>") is this person, whatever the case."""
-    name, address = parseaddr(author)
-    theirs = {text.strip().casefold() for text in (author, name, address) if text.strip()}
-    user = actor.user
-    mine = {user.get_username(), user.email, user.get_full_name()} if user else set()
-    return not theirs.isdisjoint(text.casefold() for text in mine if text)
-
-
 def _no_vote_yet(actor: Actor, rollout: Rollout) -> Objection:
-    standing = [vote for vote in rollout.approvals.all() if vote.revoked_at is None]
-    mine = [vote for vote in standing if (vote.user_id, vote.digest) == (_pk(actor), rollout.plan_digest)]
+    said = [vote for vote in rollout.approvals.all() if vote.revoked_at is None]
+    of_this_plan = [vote for vote in said if vote.digest == rollout.plan_digest]
+    mine = [vote for vote in of_this_plan if vote.voter.is_same(Identity.of(actor.user))]
     if not mine:
         return None
     return InvalidTransition(f"You have {mine[0].decision} this plan already; everybody has one vote.")
-
-
-def _pk(actor: Actor) -> int | None:
-    return actor.user.pk if actor.user else None
 
 
 def _not_expired(_actor: Actor, rollout: Rollout) -> Objection:
@@ -181,6 +153,13 @@ def _alone(_actor: Actor, rollout: Rollout) -> Objection:
     if other is None:
         return None
     return InvalidTransition(f"Rollout {other.pk} ({other.release.version}) is {other.phase} there: end it first.")
+
+
+def _agreed(_actor: Actor, rollout: Rollout) -> Objection:
+    votes = standing(rollout)
+    if votes.enough:
+        return None
+    return InvalidTransition(f"{votes.words} Roll it back, or ask for the release again.")
 
 
 def _way_back_is_free(_actor: Actor, rollout: Rollout) -> Objection:
@@ -231,14 +210,14 @@ RULES: Mapping[str, Rule] = {
         "Approve",
         Verb.APPROVE,
         frozenset({Phase.AWAITING_APPROVAL}),
-        (_person, _not_requester, _not_author, _no_vote_yet, _not_expired),
+        (*FOUR_EYES, _no_vote_yet, _not_expired),
         needs_comment=True,
     ),
     "reject": Rule(
         "Reject",
         Verb.APPROVE,
         frozenset({Phase.AWAITING_APPROVAL}),
-        (_person, _no_vote_yet),
+        (is_person, _no_vote_yet),
         danger=True,
         needs_comment=True,
     ),
@@ -247,7 +226,7 @@ RULES: Mapping[str, Rule] = {
     "resume": Rule("Resume", Verb.PAUSE, frozenset({Phase.PAUSED})),
     "promote": Rule("Promote", Verb.PROMOTE, RUNNING, (_waits,)),
     "promote-fully": Rule("Promote fully", Verb.PROMOTE, RUNNING, (_judged,), danger=True, needs_comment=True),
-    "retry": Rule("Try again", Verb.START, frozenset({Phase.FAILED}), (_started, _newest, _alone)),
+    "retry": Rule("Try again", Verb.START, frozenset({Phase.FAILED}), (_started, _newest, _alone, _agreed)),
     "supersede": Rule("Go first", Verb.ABORT, frozenset({Phase.WAITING}), (_something_ahead,), danger=True),
     "replan": Rule("Plan anew", Verb.REQUEST, frozenset({Phase.AWAITING_APPROVAL, Phase.WAITING})),
     "cancel": Rule("Cancel", Verb.ABORT, frozenset(PENDING), danger=True),

@@ -2,8 +2,10 @@
 
 from portal.actors import Actor
 from releases.actions.changing import Change, changing
+from releases.approvals.identity import Identity
+from releases.approvals.standing import standing, void
 from releases.models import Approval, Rollout
-from releases.queueing import end, required_approvals
+from releases.queueing import end
 from releases.states import InvalidTransition, Phase, check_move
 
 
@@ -11,14 +13,12 @@ def approve(actor: Actor, rollout: Rollout, digest: str, comment: str) -> Rollou
     """One vote for the plan; with the environment's number of them the rollout waits for its start."""
     with changing(actor, rollout, "approve", "rollout.approved", comment) as change:
         _vote(actor, change, digest, Approval.Decision.APPROVED, comment)
-        votes = Approval.objects.filter(
-            rollout=change.rollout, digest=digest, decision=Approval.Decision.APPROVED, revoked_at=None
-        )
-        names, needed = list(votes.values_list("name", flat=True)), required_approvals(change.rollout)
-        change.rollout.why = f"Approved by {', '.join(names)}."
-        if len(names) < needed:
-            change.rollout.why += f" {needed - len(names)} more needed."
-        else:
+        votes = standing(change.rollout)
+        void(votes)
+        change.rollout.why = votes.words
+        if votes.lost:
+            change.data["void"] = [{"name": vote.name, "why": vote.why_not} for vote in votes.lost]
+        if votes.enough:
             check_move(Phase(change.rollout.phase), Phase.WAITING)
             change.rollout.phase = Phase.WAITING
     return rollout
@@ -37,10 +37,15 @@ def _vote(actor: Actor, change: Change, digest: str, decision: Approval.Decision
         raise InvalidTransition(
             "The plan is another than the one you looked at: it was planned anew. Look at the new one first."
         )
+    who = Identity.of(actor.user)
     Approval.objects.create(
         rollout=change.rollout,
         digest=digest,
         user=actor.user,
+        account=who.account,
+        username=who.username,
+        email=who.email,
+        own=actor.own,
         name=actor.name,
         decision=decision,
         comment=comment.strip(),

@@ -15,7 +15,9 @@ from portal.roles import Verb
 from releases import actions, revisions
 from releases.api.releases import actor_of, application_named, release_of
 from releases.api.shapes import (
+    ApprovalsOut,
     AutoscalerOut,
+    LostVoteOut,
     OfferOut,
     PolicyOut,
     RevisionOut,
@@ -25,6 +27,7 @@ from releases.api.shapes import (
     StepOut,
     UndoIn,
 )
+from releases.approvals.standing import standing
 from releases.beside import autoscalers_of, policies_of
 from releases.models import Application, Rollout
 from releases.states import Phase
@@ -199,7 +202,22 @@ def detailed(rollout: Rollout, actor: Actor) -> RolloutOut:
         OfferOut(verb=offer.verb, allowed=offer.allowed, why_not=offer.why_not)
         for offer in actions.available(actor, rollout)
     ]
-    return RolloutOut(**_fields(rollout), steps=list(_steps(rollout)), verbs=offers, **_beside(rollout))
+    return RolloutOut(
+        **_fields(rollout),
+        steps=list(_steps(rollout)),
+        verbs=offers,
+        approvals=_approvals(rollout),
+        **_beside(rollout),
+    )
+
+
+def _approvals(rollout: Rollout) -> ApprovalsOut:
+    votes = standing(rollout)
+    return ApprovalsOut(
+        needed=votes.needed,
+        counted=[vote.name for vote in votes.counted],
+        lost=[LostVoteOut(name=vote.name, why=vote.why_not) for vote in votes.lost],
+    )
 
 
 def _beside(rollout: Rollout) -> dict[str, Any]:

@@ -143,6 +143,21 @@ class AutoscalerOut(Schema):
     details: list[DetailOut]
 
 
+class LostVoteOut(Schema):
+    """A vote that does not count, and why."""
+
+    name: str
+    why: str
+
+
+class ApprovalsOut(Schema):
+    """The votes for the plan as they count now."""
+
+    needed: int
+    counted: list[str]
+    lost: list[LostVoteOut]
+
+
 class RolloutOut(Schema):
     """A rollout. `release` is the release's id; `digest` the plan's, to which approvals are bound."""
 
@@ -167,6 +182,7 @@ class RolloutOut(Schema):
     expires: datetime | None
     steps: list[StepOut] = []
     verbs: list[OfferOut] = []
+    approvals: ApprovalsOut | None = None
     policies: list[PolicyOut] = []
     autoscaling: list[AutoscalerOut] = []
 

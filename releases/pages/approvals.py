@@ -11,6 +11,8 @@ from portal.actors import Actor
 from portal.pages import render_live
 from portal.roles import Role
 from releases import actions
+from releases.approvals.counting import Standing
+from releases.approvals.standing import standings, told
 from releases.models import Rollout
 from releases.pages.changes import change_rows, count_words
 from releases.summary import awaiting_approval, plans_of
@@ -22,7 +24,8 @@ def show(request: HttpRequest) -> HttpResponse:
     actor = Actor.of(request.user)
     waiting, roles = awaiting_approval(actor), roles_everywhere(actor)
     plans = plans_of(waiting)
-    items = [_request(actor, each, roles.get(each.environment_id), plans[each.pk]) for each in waiting]
+    votes = standings(waiting)
+    items = [_request(actor, each, roles.get(each.environment_id), plans[each.pk], votes[each.pk]) for each in waiting]
     context = {
         "page": "approvals",
         "mine": [item for item in items if item["own"]],
@@ -32,7 +35,11 @@ def show(request: HttpRequest) -> HttpResponse:
 
 
 def _request(
-    actor: Actor, rollout: Rollout, roles: frozenset[Role] | None, made: Mapping[str, Any] | None
+    actor: Actor,
+    rollout: Rollout,
+    roles: frozenset[Role] | None,
+    made: Mapping[str, Any] | None,
+    votes: Standing,
 ) -> dict[str, object]:
     plan = made or {"changes": [], "risks": []}
     offers = [actions.offer(actor, rollout, verb, roles) for verb in ("approve", "reject")]
@@ -43,5 +50,6 @@ def _request(
         "counts": count_words(plan),
         "changed": [row for row in change_rows(plan) if row.action != "unchanged"],
         "offers": offers,
-        "votes": [vote for vote in rollout.approvals.all() if vote.revoked_at is None],
+        "standing": votes,
+        "votes": told([vote for vote in rollout.approvals.all() if vote.revoked_at is None], votes),
     }

@@ -19,6 +19,7 @@ from portal.models import AuditEntry
 from portal.pages import render_live
 from portal.roles import Verb
 from releases import actions
+from releases.approvals.standing import standing, told
 from releases.errors import Unacceptable
 from releases.models import Approval, Rollout, Step
 from releases.pages.changes import change_rows, count_words
@@ -54,7 +55,6 @@ def show(request: HttpRequest, pk: int) -> HttpResponse:
         "denied": [offer for offer in offers if not offer.allowed and offer.why_not],
         **_course(rollout),
         "progress": progress_of(rollout),
-        "votes": list(Approval.objects.filter(rollout=rollout)),
         "trouble": rollout.environment.cluster.trouble if not rollout.ended else "",
         "may_undo": _may_undo(actor, rollout),
         "tab": tab,
@@ -121,8 +121,8 @@ def _changes(_rollout: Rollout, plan: Mapping[str, Any] | None) -> dict[str, Any
 
 
 def _approvals(rollout: Rollout, _plan: Mapping[str, Any] | None) -> dict[str, Any]:
-    said = Approval.objects.filter(rollout=rollout, revoked_at=None, decision=Approval.Decision.APPROVED)
-    return {"approved": said.count()}
+    votes = standing(rollout)
+    return {"standing": votes, "votes": told(Approval.objects.filter(rollout=rollout), votes)}
 
 
 def _activity(rollout: Rollout, _plan: Mapping[str, Any] | None) -> dict[str, Any]:

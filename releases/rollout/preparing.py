@@ -3,23 +3,26 @@
 Each handler says whether the rollout is to be worked on further, in the phase that it is in then.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import IntegrityError
 from django.utils import timezone
 
 from environments.clusters import ConnectError
+from releases.approvals.counting import Standing
+from releases.approvals.standing import standing, void
 from releases.chronicle import entry
 from releases.drift import Drift
 from releases.errors import PlanPostponed
 from releases.models import Rollout
 from releases.plan import confirm, pause_after, plan_rollout
-from releases.queueing import drifted, end, enter_live, expire, save, why_waiting
+from releases.queueing import ask_again, drifted, end, enter_live, expire, save, why_waiting
 from releases.rollout.claims import Claim
 from releases.rollout.state import State
-from releases.states import Phase
+from releases.states import Phase, check_move
 
 LOOK_AGAIN = 30.0
+COUNT_AGAIN = timedelta(minutes=5)
 TRIES = 10
 DOING = {Phase.PLANNING: "planned", Phase.WAITING: "started"}
 
@@ -38,17 +41,36 @@ def plan(claim: Claim) -> bool:
 
 
 def wait_for_votes(claim: Claim) -> bool:
-    """Ends the rollout when its time is over."""
+    """Ends the rollout when its time is over; counts its votes anew until then, since people come and go."""
     with claim.locked() as rollout:
-        rollout.due_at = rollout.expires_at
-        if not expire(rollout, timezone.now()):
-            save(rollout)
+        now = timezone.now()
+        if not expire(rollout, now):
+            _count(rollout, now)
     claim.give_back()
     return False
 
 
+def _count(rollout: Rollout, now: datetime) -> None:
+    votes = standing(rollout)
+    if votes.enough or votes.lost:
+        rollout.why = votes.words
+    rollout.due_at = now if votes.enough else _next_count(rollout, now)
+    if votes.enough:
+        check_move(Phase(rollout.phase), Phase.WAITING)
+        rollout.phase = Phase.WAITING
+    save(rollout)
+    if votes.enough:
+        entry(rollout, "rollout.waiting", {"from": Phase.AWAITING_APPROVAL, "why": votes.words})
+
+
+def _next_count(rollout: Rollout, now: datetime) -> datetime:
+    return min(filter(None, (rollout.expires_at, now + COUNT_AGAIN)))
+
+
 def start(claim: Claim) -> bool:
     """Makes it live when nothing is ahead of it and its plan still is what would happen."""
+    if not standing(claim.rollout).enough:
+        return _ask_anew(claim)
     if why := why_waiting(claim.rollout):
         return _wait(claim, why, LOOK_AGAIN)
     if not _begin(claim):
@@ -128,7 +150,10 @@ def _wait(claim: Claim, why: str, seconds: float, *, attempts: int = 0) -> bool:
 def _start(claim: Claim, drift: Drift | None, began: float) -> bool:
     with claim.locked() as rollout:
         if rollout.version == claim.rollout.version:
-            if drift:
+            votes = standing(rollout)
+            if not votes.enough:
+                _ask_again(rollout, votes)
+            elif drift:
                 drifted(rollout, drift)
             else:
                 _enter(rollout, began)
@@ -137,6 +162,24 @@ def _start(claim: Claim, drift: Drift | None, began: float) -> bool:
         return False
     claim.reload()
     return True
+
+
+def _ask_anew(claim: Claim) -> bool:
+    with claim.locked() as rollout:
+        votes = standing(rollout)
+        if rollout.version == claim.rollout.version and not votes.enough:
+            _ask_again(rollout, votes)
+    claim.give_back()
+    return False
+
+
+def _ask_again(rollout: Rollout, votes: Standing) -> None:
+    void(votes)
+    ask_again(rollout, votes)
+    rollout.due_at = _next_count(rollout, timezone.now())
+    save(rollout)
+    lost = [{"name": vote.name, "why": vote.why_not} for vote in votes.lost]
+    entry(rollout, "rollout.awaiting-approval", {"from": Phase.WAITING, "why": votes.words, "void": lost})
 
 
 def _enter(rollout: Rollout, began: float) -> None:

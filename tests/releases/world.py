@@ -14,7 +14,9 @@ from environments.models import Cluster, Environment, Grant
 from portal.actors import SYSTEM, Actor
 from portal.roles import Role
 from releases import intake
-from releases.models import Application, Release, Rollout
+from releases.approvals.identity import Identity
+from releases.models import Application, Approval, Release, Rollout
+from releases.queueing import needed_approvals
 from releases.states import LIVE, Phase
 
 ROLES: Mapping[str, Role | None] = {
@@ -91,17 +93,38 @@ class World:
             "expires_at": now + timedelta(hours=1) if planned else None,
             "started_at": now if started else None,
             "sequence": (newest.sequence if newest else 0) + 1 if started else 0,
-            "requester": self.people[by].user,
             "requested_by": by,
         }
         release = Release.objects.filter(version=version).first() or self.release(version)
-        return Rollout.objects.create(
+        made = Rollout(
             release=release,
             application=self.application,
             environment=self.environments[environment],
             phase=phase,
             **{**defaults, **fields},
         )
+        made.ask_as(self.people[by].user)
+        made.save()
+        if planned and phase not in (Phase.AWAITING_APPROVAL, Phase.REJECTED, Phase.EXPIRED, Phase.CANCELLED):
+            self._agree(made)
+        return made
+
+    def _agree(self, rollout: Rollout) -> None:
+        """The votes that it needs to have come so far."""
+        for number in range(needed_approvals(rollout)):
+            name = f"chief{number}"
+            user = User.objects.filter(username=name).first() or _person(name, Role.APPROVER, self.environments)
+            who = Identity.of(user)
+            Approval.objects.create(
+                rollout=rollout,
+                digest=rollout.plan_digest,
+                user=user,
+                name=name,
+                account=who.account,
+                username=who.username,
+                email=who.email,
+                decision=Approval.Decision.APPROVED,
+            )
 
 
 def build() -> World:
