@@ -50,9 +50,7 @@ def environment(where: Cluster, name: str, **fields: Any) -> Environment:
 def application(name: str, content: bytes, filename: str) -> Application:
     """With that bundle as its current one."""
     made = Application.objects.create(name=name)
-    made.bundle = store_bundle(made, content, filename)
-    made.save(update_fields=["bundle"])
-    return made
+    return actions.make_current(actor(), store_bundle(actor(), made, content, filename))
 
 
 def release(of: Application, version: str, images: dict[str, str]) -> Release:

@@ -15,7 +15,8 @@ from environments.clusters import connect
 from environments.models import Cluster, ConfigurationEntry, Environment, Grant
 from portal import tokens
 from portal.actors import SYSTEM
-from portal.roles import Role
+from portal.roles import Role, Verb
+from releases import actions
 from releases.intake import store_bundle
 from releases.models import Application, WebhookSource
 
@@ -126,9 +127,9 @@ def applications(folder: Path) -> list[Application]:
 
 def _application(platform: Path, name: str, title: str) -> Application:
     application = Application.objects.create(name=name, title=title, repository=f"example/{name}")
-    application.bundle = store_bundle(application, archive(platform), f"{name}.tar.gz")
-    application.save(update_fields=["bundle"])
-    return application
+    bundle = store_bundle(SYSTEM, application, archive(platform), f"{name}.tar.gz")
+    everywhere = SYSTEM.granted(Environment.objects.values_list("name", flat=True), [Verb.MAKE_CURRENT])
+    return actions.make_current(everywhere, bundle)
 
 
 def archive(folder: Path) -> bytes:

@@ -21,6 +21,7 @@ class Verb(models.TextChoices):
     ABORT = "abort", "abort a rollout"
     ROLL_BACK = "rollback", "roll back a rollout"
     CONFIGURE = "configure", "change an environment's configuration"
+    MAKE_CURRENT = "make-current", "make a bundle an application's current one (in every environment)"
     AUDIT = "audit", "read and export the audit log"
 
 
@@ -49,6 +50,7 @@ ALLOWED: dict[Role, frozenset[Verb]] = {
             Verb.ABORT,
             Verb.ROLL_BACK,
             Verb.CONFIGURE,
+            Verb.MAKE_CURRENT,
         }
     ),
     Role.AUDITOR: frozenset({Verb.VIEW, Verb.AUDIT}),

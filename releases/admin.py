@@ -18,7 +18,7 @@ from portal.actors import Actor
 from portal.admin_audit import AuditedAdmin, ReadOnlyAdmin
 from portal.admin_once import show_once
 from portal.form_fields import JSONObjectField
-from releases import intake, webhooks
+from releases import actions, intake, webhooks
 from releases.models import Application, Delivery, Release, Rollout, WebhookSource
 from releases.rollout import strategies
 
@@ -71,8 +71,14 @@ class ApplicationAdmin(AuditedAdmin):
         super().save_model(request, obj, form, change)
         if given := form.cleaned_data.get("upload"):
             given.seek(0)
-            obj.bundle = intake.store_bundle(obj, given.read(), given.name)
-            obj.save(update_fields=["bundle"])
+            actor = Actor.of(request.user)
+            bundle = intake.store_bundle(actor, obj, given.read(), given.name)
+            obj.bundle = actions.make_current(actor, bundle).bundle
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
+        """Without the field for a bundle where the person may make none the current one."""
+        denied = actions.why_not_current(Actor.of(request.user))
+        return [name for name in super().get_fields(request, obj) if not (denied and name == "upload")]
 
     def audit_place(self, obj: Model) -> dict[str, str]:
         return {"application": str(obj)}

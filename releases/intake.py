@@ -1,7 +1,8 @@
 """How bundles and releases come in. Nothing is stored by half, and the same thing twice is one thing."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
@@ -12,6 +13,7 @@ from portal import audit, blobs
 from portal.actors import Actor
 from portal.roles import Verb
 from releases.errors import Unacceptable
+from releases.makers import Maker, authors, co_authors, made_by, named, strangers, united
 from releases.models import Application, Bundle, Release
 
 VERSION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._+-]{0,126}[A-Za-z0-9])?")
@@ -19,13 +21,16 @@ IMAGE_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._/:-]{0,199}[A-Za-z0-9])?")
 REFERENCE = re.compile(r"[^\s@]+(@sha256:[0-9a-f]{64})?")
 
 
-def store_bundle(application: Application, content: bytes, filename: str) -> Bundle:
-    """The stored bundle of an archive or a YAML file; BundleError names what is wrong with it."""
+def store_bundle(actor: Actor, application: Application, content: bytes, filename: str) -> Bundle:
+    """The stored bundle of an archive or a YAML file; BundleError names what is wrong with it.
+
+    Whoever brings the same content again is one more of those who uploaded it.
+    """
     files = bundles.read_bundle(content, filename).files
     packed = blobs.canonical({"application": application.name, "files": [list(file) for file in files]})
     with transaction.atomic():
         digest = blobs.store(packed)
-        stored, _ = Bundle.objects.get_or_create(
+        stored, _ = Bundle.objects.select_for_update().get_or_create(
             digest=digest,
             defaults={
                 "application": application,
@@ -33,7 +38,19 @@ def store_bundle(application: Application, content: bytes, filename: str) -> Bun
                 "size": len(content),
             },
         )
+        _uploaded(actor, stored)
     return stored
+
+
+def _uploaded(actor: Actor, bundle: Bundle) -> None:
+    more = made_by(actor, "uploaded", "bundle")
+    makers = _as_json(united(map(Maker.from_json, bundle.makers), more))
+    if makers == bundle.makers:
+        return
+    bundle.makers = makers
+    bundle.save(update_fields=["makers"])
+    data = {"digest": bundle.digest, "makers": _as_json(more)}
+    audit.record("bundle.uploaded", bundle, data, actor=actor, application=bundle.application.name)
 
 
 def open_bundle(bundle: Bundle) -> bundles.Bundle:
@@ -53,36 +70,115 @@ def create_release(
     commit: str = "",
     commit_author: str = "",
     source: str = "",
+    makers: Iterable[Maker] = (),
 ) -> tuple[Release, bool]:
-    """The release, and whether it is new. The same again is the first; another content is Unacceptable."""
+    """The release, and whether it is new. The same again is the first; other content of that name is Unacceptable.
+
+    `makers`: who is known to have made the content, beside `commit_author`, the trailers of `changelog` and the actor.
+    """
     require_release_right(actor)
     check_version(version)
     _check_images(images)
     _check_texts(changelog=changelog, commit=commit, commit_author=commit_author)
-    current = bundle_for(application, bundle)
+    wanted = Release(
+        application=application,
+        version=version,
+        images=dict(images),
+        bundle=bundle_for(application, bundle),
+        changelog=changelog,
+        commit=commit,
+        commit_author=commit_author,
+        source=source,
+        created_by=actor.name,
+        makers=_as_json(_makers(actor, makers, commit_author, changelog)),
+    )
     with transaction.atomic():
-        existing = Release.objects.filter(application=application, version=version).first()
-        if existing:
-            return _same(existing, images, bundle), False
-        try:
-            with transaction.atomic():
-                release = Release.objects.create(
-                    application=application,
-                    version=version,
-                    images=dict(images),
-                    bundle=current,
-                    changelog=changelog,
-                    commit=commit,
-                    commit_author=commit_author,
-                    source=source,
-                    created_by=actor.name,
-                )
-        except IntegrityError:
-            first = Release.objects.get(application=application, version=version)
-            return _same(first, images, bundle), False
-        _make_current(application, current)
-        _record(actor, release)
-    return release, True
+        release = _stored(wanted)
+        if release is wanted:
+            _record(actor, release)
+            return release, True
+        _check_same(release, wanted, any_bundle=bundle is None)
+        _unite(actor, release, wanted)
+    return release, False
+
+
+def _stored(wanted: Release) -> Release:
+    """The release of that name that is there, locked; else the wanted one, now stored."""
+    rows = Release.objects.select_for_update(of=("self",)).select_related("application", "bundle")
+    same = rows.filter(application=wanted.application, version=wanted.version)
+    if existing := same.first():
+        return existing
+    try:
+        with transaction.atomic():
+            wanted.save(force_insert=True)
+    except IntegrityError:
+        return same.get()
+    return wanted
+
+
+def _makers(actor: Actor, told: Iterable[Maker], author: str, changelog: str) -> tuple[Maker, ...]:
+    given = tuple(told)
+    if any("\0" in each.who for each in given):
+        raise Unacceptable("makers has the character U+0000, which cannot be stored.")
+    known = {each.who for each in given}
+    further = (
+        *named([author] if author.strip() not in known else [], "wrote", "commit"),
+        *named(co_authors(changelog), "co-wrote", "commit"),
+    )
+    return united(given, (*further, *made_by(actor, "created", "release")))
+
+
+def _check_same(existing: Release, wanted: Release, *, any_bundle: bool) -> None:
+    """Unacceptable, naming both, where a release of that version is there with other content.
+
+    What only one of the two names is no conflict. `any_bundle`: the wanted one comes without a bundle of its own.
+    """
+    differing = [
+        f"{what}: {was or 'none'} there, {now or 'none'} here"
+        for what, was, now in _both(existing, wanted, any_bundle=any_bundle)
+    ]
+    if differing:
+        raise Unacceptable(
+            f"{existing} is there already with other content. {'; '.join(differing)}. "
+            "A release never changes: choose a new version."
+        )
+
+
+def _both(existing: Release, wanted: Release, *, any_bundle: bool) -> Iterable[tuple[str, str, str]]:
+    """What two releases say differently: what, as it is there, as it is here."""
+    if existing.source != wanted.source:
+        yield "source", existing.source, wanted.source
+    wrote = [authors(map(Maker.from_json, each.makers)) for each in (existing, wanted)]
+    if strangers(*wrote):
+        yield "author", ", ".join(wrote[0]), ", ".join(wrote[1])
+    if existing.commit and wanted.commit and existing.commit.lower() != wanted.commit.lower():
+        yield "commit", existing.commit, wanted.commit
+    if not any_bundle and existing.bundle_id != wanted.bundle_id:
+        yield "bundle", existing.bundle_id, wanted.bundle_id
+    for name in sorted({*existing.images, *wanted.images}):
+        if existing.images.get(name) != wanted.images.get(name):
+            yield f"images.{name}", existing.images.get(name, ""), wanted.images.get(name, "")
+
+
+def _unite(actor: Actor, existing: Release, told: Release) -> None:
+    """What is told again of a release adds to who made it, and names what was not known; it replaces nothing."""
+    makers = _as_json(united(map(Maker.from_json, existing.makers), map(Maker.from_json, told.makers)))
+    more = {
+        "makers": makers,
+        "commit": existing.commit or told.commit,
+        "commit_author": existing.commit_author or told.commit_author,
+    }
+    changed = {name: value for name, value in more.items() if value != getattr(existing, name)}
+    if not changed:
+        return
+    for name, value in changed.items():
+        setattr(existing, name, value)
+    existing.save(update_fields=list(changed))
+    audit.record("release.told-again", existing, changed, actor=actor, application=existing.application.name)
+
+
+def _as_json(makers: Iterable[Maker]) -> list[dict[str, Any]]:
+    return [each.as_json() for each in makers]
 
 
 def require_release_right(actor: Actor) -> None:
@@ -126,26 +222,16 @@ def bundle_for(application: Application, bundle: Bundle | None) -> Bundle:
     """The bundle that a release takes: the given one, or the application's current one. Unacceptable without any."""
     current = bundle or application.bundle
     if current is None:
-        raise Unacceptable(f"{application} has no bundle yet. Send one with the release, or upload it before.")
+        raise Unacceptable(
+            f"{application} has no bundle yet that is its current one. Send one with the release, "
+            f"or make one current on /applications/{application}/bundle."
+        )
     if current.application_id != application.pk:
         raise Unacceptable(f"The bundle {current} belongs to {current.application}, not to {application}.")
     return current
 
 
-def _same(existing: Release, images: Mapping[str, str], bundle: Bundle | None) -> Release:
-    other_bundle = bundle is not None and bundle.digest != existing.bundle_id
-    if dict(images) != existing.images or other_bundle:
-        what = "another bundle" if other_bundle else "other images"
-        raise Unacceptable(f"{existing} is there already with {what}. A release never changes: choose a new version.")
-    return existing
-
-
-def _make_current(application: Application, bundle: Bundle) -> None:
-    if application.bundle_id != bundle.digest:
-        application.bundle = bundle
-        application.save(update_fields=["bundle"])
-
-
 def _record(actor: Actor, release: Release) -> None:
-    data = {"images": release.images, "bundle": release.bundle_id, "commit": release.commit, "source": release.source}
+    names = ("images", "commit", "source", "makers")
+    data = {"bundle": release.bundle_id, **{name: getattr(release, name) for name in names}}
     audit.record("release.created", release, data, actor=actor, application=release.application.name)

@@ -8,6 +8,7 @@ from environments.models import Environment
 from portal.encryption import EncryptedTextField
 from portal.row_bound import RowBound
 from releases.approvals.identity import Identity
+from releases.makers import Maker
 from releases.states import ENDED, LIVE, Phase
 
 
@@ -45,6 +46,7 @@ class Bundle(models.Model):
     application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="bundles")
     files = models.JSONField(default=list, help_text="[{path, size}]")
     size = models.PositiveIntegerField()
+    makers = models.JSONField(default=list, help_text="Who uploaded it: releases.makers.Maker of each.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     def __str__(self) -> str:
@@ -52,7 +54,7 @@ class Bundle(models.Model):
 
 
 class Release(models.Model):
-    """An application at a version. It never changes."""
+    """An application at a version. What it brings never changes; who is known to have made it may grow."""
 
     application = models.ForeignKey(Application, on_delete=models.PROTECT, related_name="releases")
     version = models.CharField(max_length=128)
@@ -63,6 +65,7 @@ class Release(models.Model):
     commit_author = models.CharField(max_length=200, blank=True, help_text="Login or address of who wrote the commit.")
     source = models.CharField(max_length=200, blank=True, help_text="Where it came from: a webhook's source, api, cli.")
     created_by = models.CharField(max_length=200)
+    makers = models.JSONField(default=list, help_text="Who made its content: releases.makers.Maker of each.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -71,6 +74,11 @@ class Release(models.Model):
 
     def __str__(self) -> str:
         return f"{self.application} {self.version}"
+
+    @property
+    def made_by(self) -> tuple[Maker, ...]:
+        """Everybody who made what it brings: commit, release and bundle."""
+        return tuple(Maker.from_json(row) for row in (*self.makers, *self.bundle.makers))
 
 
 class Rollout(models.Model):

@@ -123,7 +123,7 @@ def _flights(environments: Iterable[Environment]) -> dict[tuple[int, int], Rollo
     # What moves is shown before what has failed.
     wanted = [row["driven"] or row["newest"] for row in newest]
     rollouts = Rollout.objects.filter(id__in=wanted).select_related(
-        "release__application", "application", "environment", "previous__release"
+        "release__application", "release__bundle", "application", "environment", "previous__release"
     )
     return {(rollout.application_id, rollout.environment_id): rollout for rollout in rollouts}
 
@@ -193,4 +193,4 @@ def needs_approval_of(actor: Actor) -> list[Rollout]:
 
 def _awaiting() -> QuerySet[Rollout]:
     waiting = Rollout.objects.filter(phase=Phase.AWAITING_APPROVAL).order_by("id").prefetch_related("approvals")
-    return waiting.select_related("release", "application", "environment__cluster", "previous__release")
+    return waiting.select_related("release__bundle", "application", "environment__cluster", "previous__release")

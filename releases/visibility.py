@@ -37,7 +37,7 @@ def visible_applications(actor: Actor) -> QuerySet[Application]:
 
 def visible_releases(actor: Actor) -> QuerySet[Release]:
     """All of them, or none for an outsider."""
-    found = Release.objects.select_related("application")
+    found = Release.objects.select_related("application", "bundle")
     return found if is_inside(actor) else found.none()
 
 

@@ -5,6 +5,7 @@ wrong state InvalidTransition, what cannot be taken Unacceptable; each says what
 """
 
 from releases.actions.asking import replan, request, undo
+from releases.actions.current import make_current, why_not_current
 from releases.actions.guards import Offer, available, offer
 from releases.actions.steering import (
     abort,
@@ -27,6 +28,7 @@ __all__ = [
     "available",
     "cancel",
     "known",
+    "make_current",
     "offer",
     "pause",
     "perform",
@@ -40,4 +42,5 @@ __all__ = [
     "start",
     "supersede",
     "undo",
+    "why_not_current",
 ]

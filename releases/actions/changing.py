@@ -54,7 +54,9 @@ def changing(actor: Actor, rollout: Rollout, verb: str, line: str, comment: str 
 def locked(rollout: Rollout) -> Rollout:
     """The rollout as it is now; nobody else changes it before the transaction ends."""
     rows = Rollout.objects.select_for_update(of=("self",))
-    related = rows.select_related("release__application", "application", "environment", "previous__release")
+    related = rows.select_related(
+        "release__application", "release__bundle", "application", "environment", "previous__release"
+    )
     return related.get(pk=rollout.pk)
 
 

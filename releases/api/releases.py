@@ -12,9 +12,10 @@ from pydantic import ValidationError
 from portal import strict_json
 from portal.actors import Actor
 from releases.api.given import once_each, refuse_unknown
-from releases.api.shapes import BundleOut, ReleaseIn, ReleaseOut
+from releases.api.shapes import BundleOut, MakerOut, ReleaseIn, ReleaseOut
 from releases.errors import Unacceptable
 from releases.intake import create_release, require_release_right, store_bundle
+from releases.makers import named
 from releases.models import Application, Bundle, Release
 from releases.visibility import require_inside, visible_releases
 
@@ -33,6 +34,7 @@ MULTIPART = {
                     "required": ["application", "version"],
                     "properties": {
                         **{name: {"type": "string"} for name in TEXTS},
+                        "makers": {"type": "string", "description": 'JSON: ["login", "address"]'},
                         "images": {"type": "string", "description": 'JSON: {"name": "reference"}'},
                         "bundle": {"type": "string", "format": "binary"},
                     },
@@ -66,7 +68,7 @@ def post_release(request: HttpRequest) -> Status[ReleaseOut]:
     require_release_right(actor)
     wanted, uploaded = _parse(request)
     application = application_named(actor, wanted.application)
-    bundle = store_bundle(application, *uploaded) if uploaded else _earlier(application, wanted.bundle)
+    bundle = store_bundle(actor, application, *uploaded) if uploaded else _earlier(application, wanted.bundle)
     release, created = create_release(
         actor,
         application,
@@ -77,6 +79,7 @@ def post_release(request: HttpRequest) -> Status[ReleaseOut]:
         commit=wanted.commit,
         commit_author=wanted.commit_author,
         source="api",
+        makers=named(wanted.makers, "made", "release"),
     )
     return Status(201 if created else 200, shown(release))
 
@@ -91,7 +94,7 @@ def post_bundle(request: HttpRequest) -> Status[BundleOut]:
         raise Unacceptable("There is no file “bundle” in this request. Send it as multipart/form-data.")
     refuse_unknown("field", request.POST, ["application"])
     application = application_named(actor, once_each(request.POST).get("application", ""))
-    bundle = store_bundle(application, *uploaded)
+    bundle = store_bundle(actor, application, *uploaded)
     return Status(201, BundleOut(digest=bundle.digest, application=application.name, files=bundle.files))
 
 
@@ -136,6 +139,7 @@ def shown(release: Release) -> ReleaseOut:
         changelog=release.changelog,
         commit=release.commit,
         commit_author=release.commit_author,
+        makers=[MakerOut(who=each.who, how=each.how, part=each.part) for each in release.made_by],
         source=release.source,
         created=release.created_at,
     )
@@ -147,7 +151,8 @@ def _parse(request: HttpRequest) -> tuple[ReleaseIn, tuple[bytes, str] | None]:
     fields, uploaded = once_each(request.POST), _uploaded(request)
     if uploaded and "bundle" in fields:
         raise Unacceptable("bundle is given twice: as a file and as a digest.")
-    return _fitting({**fields, "images": _json(fields.get("images") or "{}", "images")}), uploaded
+    read = {name: _json(fields.get(name) or empty, name) for name, empty in (("images", "{}"), ("makers", "[]"))}
+    return _fitting({**fields, **read}), uploaded
 
 
 def _fitting(values: Any) -> ReleaseIn:

@@ -16,7 +16,10 @@ class Given(Schema):
 
 
 class ReleaseIn(Given):
-    """A release to create. `images`: {name: reference}. `bundle`: the digest of an earlier one; none: the current."""
+    """A release to create. `images`: {name: reference}. `bundle`: the digest of an earlier one; none: the current.
+
+    `makers`: who else wrote, committed, pushed, tagged or published it; login, address or "Name <address>".
+    """
 
     application: str
     version: str
@@ -24,11 +27,20 @@ class ReleaseIn(Given):
     changelog: str = ""
     commit: str = ""
     commit_author: str = ""
+    makers: list[str] = Field(default=[], max_length=200)
     bundle: str = ""
 
 
+class MakerOut(Schema):
+    """One name of somebody who made a release: `how` they had a hand in which `part`, such as wrote, commit."""
+
+    who: str
+    how: str
+    part: str
+
+
 class ReleaseOut(Schema):
-    """A release. It never changes."""
+    """A release. What it brings never changes; none of its `makers` approves it."""
 
     id: int
     application: str
@@ -38,6 +50,7 @@ class ReleaseOut(Schema):
     changelog: str
     commit: str
     commit_author: str
+    makers: list[MakerOut]
     source: str
     created: datetime
 

@@ -131,7 +131,9 @@ def _activity(rollout: Rollout, _plan: Mapping[str, Any] | None) -> dict[str, An
 
 
 def _release(rollout: Rollout, plan: Mapping[str, Any] | None) -> dict[str, Any]:
-    return {"images": (plan or {}).get("images") or rollout.release.images}
+    makers = rollout.release.made_by
+    people = {each.did: tuple(dict.fromkeys(one.who for one in makers if one.did == each.did)) for each in makers}
+    return {"images": (plan or {}).get("images") or rollout.release.images, "made_by": list(people.items())}
 
 
 TAB_CONTEXTS: dict[str, Callable[[Rollout, Mapping[str, Any] | None], dict[str, Any]]] = {

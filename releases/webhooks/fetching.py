@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from environments.manifests.errors import BundleError
 from portal import outbound, queue
+from portal.actors import Actor
 from portal.queue.sweeps import on_sweep
 from releases.intake import store_bundle
 from releases.models import Bundle, Delivery
@@ -67,7 +68,8 @@ def _fetched(delivery: Delivery, url: str) -> Bundle:
     if answer.status != 200:
         raise Unusable(f"{process.shown(url)} answered {answer.status}.")
     name = urlsplit(url).path.rpartition("/")[2]
-    return store_bundle(delivery.source.application, answer.body, name or "bundle.yaml")
+    source = delivery.source
+    return store_bundle(Actor.ci(str(source)), source.application, answer.body, name or "bundle.yaml")
 
 
 def _again(delivery: Delivery, words: str) -> None:

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from math import floor
 from typing import Any
 
-from ninja import Schema
+from ninja import Field, Schema
 from pydantic import ConfigDict, ValidationError
 from standardwebhooks.webhooks import hmac_data
 
+from releases.makers import named
 from releases.webhooks.mapping import problems
 from releases.webhooks.provider import Headers, Ignored, News, Provider, Untrusted, Unusable, register
 
@@ -36,6 +37,7 @@ class Body(Schema):
     images: dict[str, str] = {}
     commit: str = ""
     author: str = ""
+    makers: list[str] = Field(default=[], max_length=200)
     changelog: str = ""
     bundle: BundleAt = BundleAt()
     environments: list[str] | None = None
@@ -85,6 +87,7 @@ def _read(_mapping: Mapping[str, Any], headers: Headers, payload: Mapping[str, A
         version=body.version,
         commit=body.commit,
         author=body.author,
+        makers=named(body.makers, "made", "release"),
         changelog=body.changelog,
         images=body.images,
         bundle=body.bundle.model_dump(exclude_defaults=True),

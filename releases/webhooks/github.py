@@ -4,9 +4,11 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from releases.webhooks.mapping import problems
+from releases.webhooks.people import people_in
 from releases.webhooks.provider import Headers, Ignored, News, Provider, Untrusted, Unusable, register
 
 VERSION_LIKE = re.compile(r"v?\d+(\.\d+)*([-+.].+)?")
@@ -33,7 +35,8 @@ def _read(mapping: Mapping[str, Any], headers: Headers, payload: Payload) -> New
         return Ignored(
             event, f"This source listens to {mapping['repository']}, not to {repository or 'no repository'}."
         )
-    return reader(mapping, payload)
+    read = reader(mapping, payload)
+    return replace(read, makers=people_in(payload)) if isinstance(read, News) else read
 
 
 def _release(_mapping: Mapping[str, Any], payload: Payload) -> News | Ignored:

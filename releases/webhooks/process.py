@@ -127,6 +127,7 @@ def _release(delivery: Delivery, news: News, bundle: Bundle | None, places: Sequ
         commit=news.commit,
         commit_author=news.author,
         source=str(source),
+        makers=news.makers,
     )
     return release
 

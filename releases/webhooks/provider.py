@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from releases.makers import Maker
+
 Headers = Mapping[str, str]
 """With lower-case names."""
 
@@ -29,7 +31,8 @@ class News:
     """A genuine event that leads to a release.
 
     `business_key` names what happened whatever the delivery's id. `fields` fill the templates of the mapping.
-    `commit` is a full hash or "". `bundle` is {"digest"} or {"url"} or empty. `images` overrule the mapping's.
+    `commit` is a full hash or "". `makers` are all whom the event names as having had a hand in it. `bundle` is
+    {"digest"} or {"url"} or empty. `images` overrule the mapping's.
     """
 
     event: str
@@ -38,6 +41,7 @@ class News:
     version: str
     commit: str = ""
     author: str = ""
+    makers: tuple[Maker, ...] = ()
     changelog: str = ""
     images: Mapping[str, str] = field(default_factory=dict)
     bundle: Mapping[str, str] = field(default_factory=dict)

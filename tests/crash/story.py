@@ -69,7 +69,7 @@ class Tale:
             f"base/extra{number % 2}.yaml": config(f"extra{number % 2}"),
         }
         tag = "bad" if kind == "bad" else "1" if number % 2 else "2"
-        bundle = intake.store_bundle(self.application, packed(files), "b.tar.gz")
+        bundle = intake.store_bundle(SYSTEM, self.application, packed(files), "b.tar.gz")
         images = {"shop/web": f"{self.registry}/shop/web:{tag}"}
         release, _ = intake.create_release(SYSTEM, self.application, f"v{number}", images, bundle=bundle)
         actor = SYSTEM.granted([self.environment.name], ["request"])

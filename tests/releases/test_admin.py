@@ -1,7 +1,7 @@
 """Applications and webhook sources in the admin: bundles are checked, and a source's secret is shown once."""
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
@@ -30,8 +30,21 @@ class TestApplication:
     def test_a_bundle_becomes_the_current_one(self, client: Client, root: User) -> None:
         assert add_application(client, GOOD).status_code == 302
         assert Application.objects.get().bundle == Bundle.objects.get()
-        entry = AuditEntry.objects.get()
-        assert (entry.verb, entry.application) == ("application.added", "shop")
+        told = AuditEntry.objects.order_by("number").values_list("verb", "actor", "application")
+        assert list(told) == [
+            ("bundle.uploaded", "root", "shop"),
+            ("application.bundle-made-current", "root", "shop"),
+            ("application.added", "root", "shop"),
+        ]
+
+    def test_it_takes_its_own_right(self, client: Client) -> None:
+        staff = User.objects.create_user("staff", is_staff=True)
+        staff.user_permissions.set(Permission.objects.filter(content_type__app_label="releases"))
+        client.force_login(staff)
+        assert 'name="upload"' not in client.get(f"{APPLICATIONS}add/").content.decode()
+        assert add_application(client, GOOD).status_code == 403
+        assert not Application.objects.exists()
+        assert not Bundle.objects.exists()
 
     def test_a_bad_bundle_is_told_and_nothing_is_stored(self, client: Client, root: User) -> None:
         answer = add_application(client, b"a: [")

@@ -9,8 +9,9 @@ from django.utils import timezone
 
 from portal.actors import Actor
 from portal.roles import Verb
-from releases import actions
+from releases import actions, intake
 from releases.errors import Unacceptable
+from releases.makers import named
 from releases.models import Rollout
 from releases.states import InvalidTransition, Phase
 from tests.releases.world import ROLES, World
@@ -84,6 +85,30 @@ class TestFourEyes:
         rollout = world.rollout(Phase.AWAITING_APPROVAL, by="lead")
         with pytest.raises(PermissionDenied, match="You asked for this rollout"):
             actions.approve(world.people["lead"], rollout, rollout.plan_digest, "fine")
+
+    @pytest.mark.parametrize("how", ["wrote", "committed", "pushed", "tagged", "published", "co-wrote", "sent"])
+    def test_nobody_who_made_the_release_can_approve_it(self, world: World, how: str) -> None:
+        world.release("2.0.0", makers=named(["1+Lead@users.noreply.github.com"], how, "commit"))
+        rollout = world.rollout(Phase.AWAITING_APPROVAL, version="2.0.0")
+        with pytest.raises(PermissionDenied, match=f"You {how} the commit, as .*; somebody else"):
+            actions.approve(world.people["lead"], rollout, rollout.plan_digest, "fine")
+        actions.approve(world.people["lead2"], rollout, rollout.plan_digest, "fine")
+
+    def test_who_created_the_release_or_uploaded_its_bundle_cannot_approve_it(self, world: World) -> None:
+        bundle = world.bundle(by=world.people["lead2"])
+        images = {"web": "registry.example/shop/web:2.0.0"}
+        for version, given in (("2.0.0", bundle), ("2.1.0", None)):
+            intake.create_release(world.people["lead"], world.application, version, images, bundle=given)
+            rollout = world.rollout(Phase.AWAITING_APPROVAL, version=version)
+            for persona, did in (("lead", "created the release"), ("lead2", "uploaded the bundle")):
+                with pytest.raises(PermissionDenied, match=f"You {did}"):
+                    actions.approve(world.people[persona], rollout, rollout.plan_digest, "fine")
+
+    def test_a_maker_may_still_say_no(self, world: World) -> None:
+        world.release("2.0.0", commit_author="lead")
+        rollout = world.rollout(Phase.AWAITING_APPROVAL, version="2.0.0")
+        actions.reject(world.people["lead"], rollout, rollout.plan_digest, "I was wrong")
+        assert rollout.phase == Phase.REJECTED
 
     @pytest.mark.parametrize("author", ["LEAD", "Lead@Example.test", "Lea D <LEAD@example.TEST>", "lead <x@y.z>"])
     def test_the_commits_author_cannot_approve(self, world: World, author: str) -> None:

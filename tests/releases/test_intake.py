@@ -8,6 +8,7 @@ from portal.actors import SYSTEM, Actor
 from portal.models import AuditEntry, Blob
 from releases import intake
 from releases.errors import Unacceptable
+from releases.makers import named
 from releases.models import Application, Bundle, Release
 from tests.releases.world import WEB, World, archive
 
@@ -16,8 +17,8 @@ IMAGES = {"web": "registry.example/shop/web:1.0.0"}
 
 def test_a_bundle_is_stored_once_and_opens_as_it_was(world: World) -> None:
     content = archive({"base/web.yaml": WEB})
-    first = intake.store_bundle(world.application, content, "shop.tar.gz")
-    assert intake.store_bundle(world.application, content, "again.tgz") == first
+    first = intake.store_bundle(SYSTEM, world.application, content, "shop.tar.gz")
+    assert intake.store_bundle(SYSTEM, world.application, content, "again.tgz") == first
     opened = intake.open_bundle(first)
     assert [(file.path, file.text) for file in opened.files] == [("base/web.yaml", WEB)]
     assert first.files == [{"path": "base/web.yaml", "size": len(WEB)}]
@@ -26,15 +27,15 @@ def test_a_bundle_is_stored_once_and_opens_as_it_was(world: World) -> None:
 def test_the_same_files_belong_to_each_application_that_sends_them(world: World) -> None:
     other = Application.objects.create(name="other")
     content = archive({"base/web.yaml": WEB})
-    first = intake.store_bundle(world.application, content, "a.tar.gz")
-    assert intake.store_bundle(other, content, "a.tar.gz").application == other
+    first = intake.store_bundle(SYSTEM, world.application, content, "a.tar.gz")
+    assert intake.store_bundle(SYSTEM, other, content, "a.tar.gz").application == other
     assert first.application == world.application
 
 
 def test_a_bad_bundle_leaves_nothing_behind(world: World) -> None:
     content = archive({"base/web.yaml": WEB, "base/bad.yaml": "kind: [\n"})
     with pytest.raises(BundleError, match=r"base/bad\.yaml line"):
-        intake.store_bundle(world.application, content, "shop.tar.gz")
+        intake.store_bundle(SYSTEM, world.application, content, "shop.tar.gz")
     assert not Bundle.objects.exists()
     assert not Blob.objects.exists()
 
@@ -59,10 +60,95 @@ def test_the_same_release_again_is_the_first(world: World) -> None:
     assert AuditEntry.objects.filter(verb="release.created").count() == 1
 
 
-def test_a_release_never_changes(world: World) -> None:
-    world.release()
-    with pytest.raises(Unacceptable, match="with other images"):
-        intake.create_release(SYSTEM, world.application, "1.0.0", {"web": "registry.example/shop/web:other"})
+WAS = {
+    "images": IMAGES,
+    "source": "github/shop",
+    "commit": "a" * 40,
+    "commit_author": "ann",
+}
+OTHER = {"base/web.yaml": WEB, "base/more.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: more}\n"}
+CONFLICTS: list[tuple[str, dict, str]] = [
+    ("another source", {"source": "api"}, "source: github/shop there, api here"),
+    ("another author", {"commit_author": "bob"}, "author: ann there, bob here"),
+    ("another commit", {"commit": "b" * 40}, f"commit: {'a' * 40} there, {'b' * 40} here"),
+    (
+        "another image",
+        {"images": {"web": "registry.example/shop/web:other"}},
+        "images.web: registry.example/shop/web:1.0.0 there, registry.example/shop/web:other here",
+    ),
+    ("an image more", {"images": {**IMAGES, "db": "db:1"}}, "images.db: none there, db:1 here"),
+    ("an image less", {"images": {}}, "images.web: registry.example/shop/web:1.0.0 there, none here"),
+]
+
+
+@pytest.mark.parametrize(("what", "other", "words"), CONFLICTS, ids=[what for what, _, _ in CONFLICTS])
+def test_a_release_never_changes_and_a_conflict_names_both(world: World, what: str, other: dict, words: str) -> None:
+    first = world.release("1.0.0", **WAS)
+    with pytest.raises(Unacceptable) as refused:
+        intake.create_release(SYSTEM, world.application, "1.0.0", **{**WAS, **other})
+    assert words in str(refused.value)
+    kept = Release.objects.get(pk=first.pk)
+    assert [getattr(kept, name) for name in (*WAS, "makers")] == [getattr(first, name) for name in (*WAS, "makers")]
+
+
+def test_a_release_with_another_bundle_is_a_conflict_that_names_both(world: World) -> None:
+    first = world.release("1.0.0", **WAS)
+    other = intake.store_bundle(SYSTEM, world.application, archive(OTHER), "shop.tar.gz")
+    with pytest.raises(Unacceptable, match=f"bundle: {first.bundle_id} there, {other.digest} here"):
+        intake.create_release(SYSTEM, world.application, "1.0.0", bundle=other, **WAS)
+
+
+SAME: list[tuple[str, dict]] = [
+    ("the very same", {}),
+    ("its author by another form", {"commit_author": "Ann <1+ann@users.noreply.github.com>"}),
+    ("the commit in capitals", {"commit": "A" * 40}),
+    ("without an author", {"commit_author": ""}),
+    ("without a commit", {"commit": ""}),
+    ("with another changelog", {"changelog": "Faster."}),
+]
+
+
+@pytest.mark.parametrize(("what", "told"), SAME, ids=[what for what, _ in SAME])
+def test_what_is_told_again_of_a_release_takes_nothing_away(world: World, what: str, told: dict) -> None:
+    first = world.release("1.0.0", **WAS)
+    again, created = intake.create_release(SYSTEM, world.application, "1.0.0", **{**WAS, **told})
+    assert (again, created) == (first, False)
+    again.refresh_from_db()
+    assert [getattr(again, name) for name in WAS] == list(WAS.values())
+    assert [each for each in first.makers if each not in again.makers] == []
+
+
+def test_what_was_not_known_is_added_and_in_the_history(world: World) -> None:
+    first = world.release("1.0.0", **{**WAS, "commit": "", "commit_author": ""})
+    intake.create_release(SYSTEM, world.application, "1.0.0", makers=named(["lead2"], "pushed", "commit"), **WAS)
+    first.refresh_from_db()
+    assert (first.commit, first.commit_author) == (WAS["commit"], "ann")
+    assert {each.who for each in first.made_by} >= {"ann", "lead2", "slipway"}
+    entry = AuditEntry.objects.get(verb="release.told-again")
+    assert entry.data["commit"] == WAS["commit"]
+    assert {"who": "lead2", "how": "pushed", "part": "commit"} in entry.data["makers"]
+
+
+def test_an_upload_does_not_become_what_other_releases_take(world: World) -> None:
+    first = world.release("1.0.0")
+    for persona in ("developer", "operator"):
+        own = intake.store_bundle(world.people[persona], world.application, archive(OTHER), "own.tar.gz")
+        intake.create_release(world.people[persona], world.application, f"2-{persona}", IMAGES, bundle=own)
+        later, _ = intake.create_release(SYSTEM, Application.objects.get(), f"3-{persona}", IMAGES)
+        assert (later.bundle, Application.objects.get().bundle) == (first.bundle, first.bundle)
+
+
+def test_everybody_who_uploads_a_bundle_is_kept_with_it_and_in_the_history(world: World) -> None:
+    for persona in ("developer", "lead", "developer"):
+        bundle = intake.store_bundle(world.people[persona], world.application, archive(OTHER), "own.tar.gz")
+    assert {(each["who"], each["user"]) for each in bundle.makers if "@" not in each["who"]} == {
+        (persona, world.people[persona].user.pk) for persona in ("developer", "lead")
+    }
+    told = AuditEntry.objects.filter(verb="bundle.uploaded").order_by("number")
+    assert [(entry.actor, entry.target_id) for entry in told] == [
+        ("developer", bundle.digest),
+        ("lead", bundle.digest),
+    ]
 
 
 @pytest.mark.parametrize("version", ["", "-1", "1.0 beta", "1/2", "é", "x" * 129])

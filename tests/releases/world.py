@@ -12,10 +12,10 @@ from django.utils import timezone
 
 from environments.models import Cluster, Environment, Grant
 from portal.actors import SYSTEM, Actor
-from portal.roles import Role
-from releases import intake
+from portal.roles import Role, Verb
+from releases import actions, intake
 from releases.approvals.identity import Identity
-from releases.models import Application, Approval, Release, Rollout
+from releases.models import Application, Approval, Bundle, Release, Rollout
 from releases.queueing import needed_approvals
 from releases.states import LIVE, Phase
 
@@ -67,9 +67,16 @@ class World:
     environments: dict[str, Environment]
     people: dict[str, Actor]
 
+    def bundle(self, files: Mapping[str, str] | None = None, *, by: Actor = SYSTEM) -> Bundle:
+        """A bundle of the application, made its current one."""
+        content = archive(files or {"base/web.yaml": WEB})
+        bundle = intake.store_bundle(by, self.application, content, "shop.tar.gz")
+        self.application = actions.make_current(SYSTEM.granted(self.environments, [Verb.MAKE_CURRENT]), bundle)
+        return bundle
+
     def release(self, version: str = "1.0.0", files: Mapping[str, str] | None = None, **more: Any) -> Release:
         """A release of the application, with a bundle of its own where `files` are given."""
-        bundle = intake.store_bundle(self.application, archive(files or {"base/web.yaml": WEB}), "shop.tar.gz")
+        bundle = self.bundle(files)
         images = more.pop("images", {"web": f"registry.example/shop/web:{version}"})
         return intake.create_release(SYSTEM, self.application, version, images, bundle=bundle, **more)[0]
 

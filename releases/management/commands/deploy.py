@@ -45,6 +45,11 @@ class Command(BaseCommand):
         parser.add_argument("--strategy-reason", default="", help="Why another than the recommended strategy.")
         parser.add_argument("--bundle", type=Path, help="With a new version: its manifests (.tar.gz, .zip or .yaml).")
         parser.add_argument(
+            "--make-current",
+            action="store_true",
+            help="Make the release's bundle the one that releases without a bundle take from now on.",
+        )
+        parser.add_argument(
             "--image",
             action="append",
             default=[],
@@ -64,6 +69,9 @@ class Command(BaseCommand):
         environment = terminal.environment_of(options["environment"])
         try:
             release = self._release(actor, application, options)
+            if options["make_current"]:
+                actions.make_current(actor, release.bundle, options["comment"])
+                self.stdout.write(f"{release.bundle} is the current bundle of {application}.")
             rollout = self._rollout(actor, release, environment, options)
             self._approve(actor, rollout, options)
         except REFUSALS as refusal:
@@ -75,7 +83,7 @@ class Command(BaseCommand):
         if not (options["image"] or options["bundle"]):
             return self._known_or_next(actor, application, options["version"])
         path: Path | None = options["bundle"]
-        bundle = intake.store_bundle(application, _read(path), path.name) if path else None
+        bundle = intake.store_bundle(actor, application, _read(path), path.name) if path else None
         images = dict(_pair(text) for text in options["image"])
         version = options["version"]
         return intake.create_release(actor, application, version, images, bundle=bundle, source="cli")[0]

@@ -12,6 +12,7 @@ from portal.models import AuditEntry, ServiceAccount
 from portal.roles import Role
 from releases import actions
 from releases.approvals.standing import standing
+from releases.makers import named
 from releases.models import Rollout
 from releases.plan import plan_now
 from releases.rollout import preparing, reconciler
@@ -89,7 +90,8 @@ def make_the_account_anew(world: World) -> None:
 
 
 def turn_out_the_author(world: World) -> None:
-    world.application.releases.update(commit_author="Lead Two <lead2@example.test>")
+    makers = named(["Lead Two <lead2@example.test>"], "wrote", "commit")
+    world.application.releases.update(makers=[each.as_json() for each in makers])
 
 
 def have_the_address_of_who_asked(world: World) -> None:
@@ -114,7 +116,7 @@ LOSSES: dict[Callable[[World], None], str] = {
     close_the_account: "the account lead2 is closed",
     remove_the_account: "the account lead2 was removed",
     make_the_account_anew: "the account lead2 was removed",
-    turn_out_the_author: "You wrote the commit of this release",
+    turn_out_the_author: "You wrote the commit, as Lead Two",
     have_the_address_of_who_asked: "You asked for this rollout",
     turn_out_to_have_voted_by_a_lent_token: "issued for you by somebody else",
     become_a_service_account: "lead2 is a service account",

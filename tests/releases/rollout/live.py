@@ -121,7 +121,7 @@ class Portal:
     def ask(self, version: str, files: Mapping[str, str], images: Mapping[str, str], **more: Any) -> Rollout:
         """A release and the request to roll it out; `images` as {name: "repository:tag"} at the place's registry."""
         own = {path: self.at_own_hosts(text) for path, text in files.items()}
-        bundle = intake.store_bundle(self.application, packed(own), "bundle.tar.gz")
+        bundle = intake.store_bundle(SYSTEM, self.application, packed(own), "bundle.tar.gz")
         named = {name: f"{self.place.registry}/{self.namespace}/{image}" for name, image in images.items()}
         release, _ = intake.create_release(SYSTEM, self.application, version, named, bundle=bundle)
         actor = SYSTEM.granted([self.environment.name], ["request"])

@@ -4,10 +4,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.core.exceptions import PermissionDenied
 from django.test import Client
 from standardwebhooks.webhooks import Webhook
 
+from portal.actors import Actor
 from portal.models import AuditEntry
+from releases import actions
+from releases.intake import create_release, store_bundle
 from releases.models import Delivery, Release, Rollout, WebhookSource
 from releases.states import Phase
 from tests.releases.webhooks.signing import (
@@ -18,7 +22,7 @@ from tests.releases.webhooks.signing import (
     post_generic,
     post_github,
 )
-from tests.releases.world import World
+from tests.releases.world import WEB, World, archive
 
 pytestmark = pytest.mark.django_db
 COMMIT = "8a1d3b3f5f3f0a1f4c2e9d7b6a5c4d3e2f1a0b9c"
@@ -116,6 +120,136 @@ def test_every_event_tells_version_commit_and_author(
     assert (answer.status_code, answer.json()["outcome"]) == (202, "accepted")
     release = Release.objects.get(version=version)
     assert (release.commit, release.commit_author) == (COMMIT, author)
+
+
+def user(login: str) -> dict[str, Any]:
+    return {"login": login, "id": 1, "type": "User"}
+
+
+def git_person(name: str) -> dict[str, str]:
+    return {"name": f"{name} Name", "email": f"{name}@example.test", "username": name}
+
+
+HEAD = {
+    "id": COMMIT,
+    "message": "Faster\n\nCo-authored-by: co <co@example.test>",
+    "author": git_person("author"),
+    "committer": git_person("committer"),
+}
+OLDER = {**HEAD, "message": "", "author": git_person("older"), "committer": git_person("web-flow")}
+# Everybody whom GitHub names in each event, by one of their names.
+PEOPLE: list[tuple[str, dict[str, Any], set[str]]] = [
+    (
+        "push",
+        {
+            "ref": "refs/tags/v2.0.0",
+            "after": COMMIT,
+            "head_commit": HEAD,
+            "commits": [OLDER, HEAD],
+            "pusher": {"name": "pusher", "email": "pusher@example.test"},
+        },
+        {"author", "committer", "older", "co <co@example.test>", "pusher@example.test"},
+    ),
+    (
+        "workflow_run",
+        {
+            "action": "completed",
+            "workflow_run": {
+                "id": 5,
+                "conclusion": "success",
+                "head_branch": "v2.0.0",
+                "head_sha": COMMIT,
+                "head_commit": HEAD,
+                "actor": user("actor"),
+                "triggering_actor": user("again"),
+            },
+        },
+        {"author", "committer", "co <co@example.test>", "actor", "again"},
+    ),
+    (
+        "registry_package",
+        {
+            "action": "published",
+            "registry_package": {
+                "id": 3,
+                "owner": user("owner"),
+                "package_version": {
+                    "id": 4,
+                    "author": user("publisher"),
+                    "container_metadata": {"tag": {"name": "2.0.0"}},
+                },
+            },
+        },
+        {"publisher"},
+    ),
+    (
+        "release",
+        {
+            "action": "published",
+            "release": {"id": 7, "tag_name": "v2.0.0", "author": user("publisher"), "body": "Co-authored-by: co"},
+        },
+        {"publisher", "co"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("event", "payload", "people"), PEOPLE, ids=[event for event, _, _ in PEOPLE])
+def test_nobody_whom_an_event_names_approves_what_it_brings(
+    client: Client, world: World, github: WebhookSource, event: str, payload: dict[str, Any], people: set[str]
+) -> None:
+    repository = {"id": 1, "full_name": "example/shop", "owner": user("owner")}
+    told = post_github(client, event, {**payload, "repository": repository, "sender": user("sender")})
+    release = Release.objects.get(pk=told.json()["release"])
+    assert {each.who for each in release.made_by} >= people | {"sender", "github/shop"}
+    rollout = world.rollout(Phase.AWAITING_APPROVAL, version="2.0.0")
+    lead = world.people["lead"].user
+    assert lead
+    for name in people | {"sender"}:
+        address = name.partition("<")[2].rstrip(">") or name
+        lead.username, lead.email = ("lead", address) if "@" in name else (name, "lead@example.test")
+        assert actions.offer(Actor.of(lead), rollout, "approve").why_not.endswith("has to approve this release.")
+    lead.username, lead.email = "owner", ""
+    assert actions.offer(Actor.of(lead), rollout, "approve").allowed
+
+
+def test_events_of_one_source_about_one_commit_are_one_release_made_by_all_of_them(
+    client: Client, github: WebhookSource
+) -> None:
+    repository = {"id": 1, "full_name": "example/shop"}
+    for number, (event, payload, _) in enumerate(PEOPLE):
+        answer = post_github(client, event, {**payload, "repository": repository}, delivery=f"d-{number}")
+        assert answer.json()["outcome"] == "accepted", answer.json()
+    release = Release.objects.get(version="2.0.0")
+    everybody = set().union(*(people for _, _, people in PEOPLE))
+    assert {each.who for each in release.made_by} >= everybody
+    assert release.commit == COMMIT
+
+
+def test_another_commit_of_the_same_tag_is_refused_and_names_both(client: Client, github: WebhookSource) -> None:
+    event, payload, _ = PEOPLE[0]
+    repository = {"id": 1, "full_name": "example/shop"}
+    post_github(client, event, {**payload, "repository": repository})
+    moved = {**payload, "after": "f" * 40, "repository": repository}
+    answer = post_github(client, event, moved, delivery="d-2")
+    assert (answer.status_code, f"commit: {COMMIT} there, {'f' * 40} here" in answer.json()["detail"]) == (422, True)
+    assert Release.objects.get(version="2.0.0").commit == COMMIT
+
+
+def test_a_release_that_somebody_made_beforehand_is_no_release_of_ci(
+    client: Client, world: World, github: WebhookSource
+) -> None:
+    """A developer who approves too takes CI's images and a bundle of their own, and lets CI's webhook vouch for it."""
+    lead = world.people["lead"]
+    own = store_bundle(lead, world.application, archive({"base/web.yaml": WEB + "# mine\n"}), "own.tar.gz")
+    images = {"registry.example/shop/web": "registry.example/shop/web:1.1.0"}
+    forged, _ = create_release(lead, world.application, "1.1.0", images, bundle=own, source="api")
+    answer = post_github(client, "release", published())
+    assert answer.status_code == 422
+    assert "source: api there, github/shop here" in answer.json()["detail"]
+    assert (forged.rollouts.count(), Delivery.objects.get().outcome) == (0, "refused")
+    rollout = world.rollout(Phase.AWAITING_APPROVAL, version="1.1.0")
+    with pytest.raises(PermissionDenied):
+        actions.approve(lead, rollout, rollout.plan_digest, "fine")
 
 
 IGNORED = [
@@ -294,6 +428,18 @@ def test_a_template_that_fits_no_image_is_told(client: Client, github: WebhookSo
 
 def test_a_get_is_not_answered(client: Client, github: WebhookSource) -> None:
     assert client.get("/webhooks/github/shop").status_code == 405
+
+
+def test_any_ci_names_everybody_who_had_a_hand_in_it(client: Client, generic: WebhookSource) -> None:
+    changelog = "Faster\n\nCo-authored-by: bob <bob@example.test>"
+    body = {"version": "3.0.0", "author": "ann", "makers": ["eve", "Kim <kim@example.test>"], "changelog": changelog}
+    post_generic(client, body)
+    assert {(each.who, each.did) for each in Release.objects.get(version="3.0.0").made_by} >= {
+        ("ann", "wrote the commit"),
+        ("bob <bob@example.test>", "co-wrote the commit"),
+        ("eve", "made the release"),
+        ("Kim <kim@example.test>", "made the release"),
+    }
 
 
 def test_any_ci_posts_a_body_signed_by_standard_webhooks(client: Client, generic: WebhookSource) -> None:

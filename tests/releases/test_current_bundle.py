@@ -1,0 +1,116 @@
+"""A bundle becomes an application's current one by an act of its own, which takes the right in every environment."""
+
+import io
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import PermissionDenied
+from django.core.management import CommandError, call_command
+
+from environments.models import Environment, Grant
+from portal.actors import SYSTEM, Actor, Scope
+from portal.models import AuditEntry
+from portal.roles import Role, Verb
+from releases import actions, intake
+from releases.models import Application, Bundle
+from tests.releases.world import ROLES, WEB, World, archive
+
+MORE = {"base/web.yaml": WEB, "base/more.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: more}\n"}
+
+
+def upload(world: World, by: Actor = SYSTEM) -> Bundle:
+    return intake.store_bundle(by, world.application, archive(MORE), "shop.tar.gz")
+
+
+def current(world: World) -> str | None:
+    return Application.objects.get(pk=world.application.pk).bundle_id
+
+
+@pytest.mark.parametrize("persona", ROLES)
+def test_who_may(world: World, persona: str) -> None:
+    first, bundle = world.bundle(), upload(world)
+    if persona == "operator":
+        actions.make_current(world.people[persona], bundle, "the new services")
+        assert current(world) == bundle.digest
+        entry = AuditEntry.objects.filter(verb="application.bundle-made-current").latest("number")
+        told = {"bundle": bundle.digest, "before": first.digest, "comment": "the new services"}
+        assert (entry.actor, entry.application, entry.data) == ("operator", "shop", told)
+    else:
+        with pytest.raises(PermissionDenied, match="make a bundle an application's current one"):
+            actions.make_current(world.people[persona], bundle)
+        assert current(world) == first.digest
+
+
+def test_the_right_in_all_environments_but_one_is_not_enough(world: World) -> None:
+    bundle, operator = upload(world), world.people["operator"]
+    Grant.objects.filter(environment__name="prod", user=operator.user).delete()
+    with pytest.raises(PermissionDenied, match="in prod"):
+        actions.make_current(operator, bundle)
+    assert current(world) is None
+
+
+def test_a_token_may_as_far_as_its_scope_reaches(world: World) -> None:
+    bundle, operator = upload(world), world.people["operator"]
+    for scope in (Scope(environments=frozenset({"dev"})), Scope(verbs=frozenset({Verb.REQUEST}))):
+        with pytest.raises(PermissionDenied, match="its scope leaves that out"):
+            actions.make_current(Actor("token", "operator (token ci)", operator.user, scope), bundle)
+
+
+def test_where_there_is_no_environment_yet_only_an_administrator_may(db: None) -> None:
+    bundle = intake.store_bundle(SYSTEM, Application.objects.create(name="new"), archive(MORE), "new.tar.gz")
+    with pytest.raises(PermissionDenied, match="no environment yet"):
+        actions.make_current(Actor.ci("github/new"), bundle)
+
+
+def test_the_current_one_again_changes_nothing(world: World) -> None:
+    bundle = world.bundle()
+    entries = AuditEntry.objects.count()
+    actions.make_current(world.people["operator"], bundle)
+    assert AuditEntry.objects.count() == entries
+
+
+def test_the_table_of_roles_gives_it_to_operators(world: World) -> None:
+    assert [role for role in Role if actions.why_not_current(_holding(role, world)) is None] == [Role.OPERATOR]
+
+
+def _holding(role: Role, world: World) -> Actor:
+    user = world.people["outsider"].user
+    assert user
+    Grant.objects.filter(user=user).delete()
+    Grant.objects.bulk_create(Grant(environment=each, role=role, user=user) for each in Environment.objects.all())
+    return Actor.of(user)
+
+
+@pytest.mark.usefixtures("registry", "cluster")
+class TestCommand:
+    WORDS = ("deploy", "shop", "3.0.0", "dev", "--image", "web=registry.example/shop/web:3.0.0")
+
+    @pytest.fixture
+    def path(self, tmp_path: Path) -> str:
+        file = tmp_path / "web.yaml"
+        file.write_text(WEB)
+        return str(file)
+
+    @pytest.fixture(autouse=True)
+    def _nobody(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("SLIPWAY_USER", raising=False)
+
+    def run(self, *words: str) -> str:
+        out = io.StringIO()
+        call_command(*self.WORDS, *words, stdout=out)
+        return out.getvalue()
+
+    def test_a_bundle_for_dev_stays_with_its_release(self, world: World, path: str) -> None:
+        first = world.bundle()
+        self.run("--as", "operator", "--bundle", path)
+        assert current(world) == first.digest
+
+    def test_it_becomes_the_current_one_where_that_is_said(self, world: World, path: str) -> None:
+        said = self.run("--as", "operator", "--bundle", path, "--make-current")
+        assert f"is the current bundle of {world.application}" in said
+        assert current(world) == world.application.releases.get().bundle_id
+
+    def test_who_may_not_is_told(self, world: World, path: str) -> None:
+        with pytest.raises(CommandError, match="takes the role operator"):
+            self.run("--as", "developer", "--bundle", path, "--make-current")
+        assert current(world) is None
