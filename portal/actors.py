@@ -1,5 +1,6 @@
 """Who does something: a person, a token of a person, a CI system, or the portal itself."""
 
+import getpass
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
@@ -50,6 +51,11 @@ class Actor:
         if not user.is_authenticated:
             return cls("person", "nobody", scope=Scope())
         return cls("person", user.get_username(), user)  # type: ignore[arg-type]
+
+    @classmethod
+    def shell(cls) -> "Actor":
+        """Whoever has the shell, and with it the database and the keys; may nothing until `granted`."""
+        return cls("system", f"shell:{getpass.getuser()}")
 
     @classmethod
     def ci(cls, name: str) -> "Actor":

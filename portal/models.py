@@ -76,6 +76,12 @@ class ApiToken(models.Model):
     in_session = models.BooleanField(
         default=False, editable=False, help_text="Issued by a person who was signed in, not by a program."
     )
+    password_stamp = models.CharField(
+        max_length=64,
+        default="",
+        editable=False,
+        help_text="Hash of the person's password hash: another one ends the token.",
+    )
     prefix = models.CharField(max_length=12, help_text="The token's first characters, to tell it from others.")
     hash = models.CharField(max_length=64, unique=True)
     environments = models.JSONField(default=list, blank=True, help_text="Names; empty: all that the person may.")
@@ -94,6 +100,47 @@ class ApiToken(models.Model):
     def own(self) -> bool:
         """Whether its person issued it, in a session of theirs."""
         return self.in_session and self.issued_by_id == self.user_id
+
+
+class PasswordLink(models.Model):
+    """The last link by which a person was to set their password: who issued it, and what became of it.
+
+    A reset of somebody's password takes their vote until another than the issuer confirms it: the issuer saw the link.
+    """
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True, related_name="password_link"
+    )
+    reset = models.BooleanField(default=True, help_text="The account was in use before; otherwise an invitation.")
+    issued_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    issuer = models.CharField(max_length=200)
+    issued_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+    confirmed_at = models.DateTimeField(null=True)
+    confirmer = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        ordering = ["-issued_at"]
+
+    def __str__(self) -> str:
+        return self.user.get_username()
+
+    @property
+    def unconfirmed(self) -> bool:
+        """Whether nobody but its issuer says that it reached its owner."""
+        return self.reset and self.confirmed_at is None
+
+
+class SignInTally(models.Model):
+    """How often sign-in failed for an account, an address, or both; `portal.people.door` keeps it."""
+
+    key = models.CharField(max_length=64, primary_key=True, help_text="Keyed hash of what is counted.")
+    kind = models.CharField(max_length=8)
+    failures = models.PositiveIntegerField(default=0)
+    last_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.kind
 
 
 class OutgoingCall(RowBound):

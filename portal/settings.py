@@ -123,6 +123,8 @@ Q_CLUSTER = {
 # How long a worker may keep a rollout without a word; another takes it up after that.
 LEASE_SECONDS = env.number("SLIPWAY_LEASE_SECONDS", 30)
 
+AUTHENTICATION_BACKENDS = ["portal.people.backend.PersonBackend"]
+PASSWORD_RESET_TIMEOUT = 24 * 3600
 LOGIN_URL = "/sign-in"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "/"

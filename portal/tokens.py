@@ -16,7 +16,6 @@ from portal.models import ApiToken
 from portal.roles import Verb
 
 MARK = "slw_"
-MARK_OF_NAME = " (token "
 MOST_NAME = 200  # what the tables have room for where they say who did something
 USED_EVERY = timedelta(minutes=1)
 
@@ -53,6 +52,7 @@ def issue(
             user=user,
             issued_by=issuer.user,
             in_session=issuer.kind == "person",
+            password_stamp=_stamp(user),
             prefix=text[:12],
             hash=hash_of(text),
             environments=sorted(environments),
@@ -76,24 +76,32 @@ def revoke(token: ApiToken, *, actor: Actor) -> None:
             audit.record("token.revoked", token, {"user": token.user.get_username()}, actor=actor)
 
 
+def revoke_all(user: User) -> int:
+    """Ends every token of a person, and says how many; the caller's transaction, and its entry."""
+    return ApiToken.objects.filter(user=user, revoked_at=None).update(revoked_at=timezone.now())
+
+
 def authenticate(text: str) -> Actor | None:
-    """Who presents this token; None where it is unknown, revoked or expired, or its person is gone."""
+    """Who presents this token; None where it is unknown, revoked, expired, or its person's account is closed.
+
+    A password that was changed since, in whatever way, ends it, as it ends sessions.
+    """
     now = timezone.now()
     token = (
-        ApiToken.objects.select_related("user__service_account")
+        ApiToken.objects.select_related("user__service_account", "user__password_link")
         .filter(hash=hash_of(text), revoked_at=None, expires_at__gt=now, user__is_active=True)
         .first()
     )
-    if token is None:
+    if token is None or token.password_stamp != _stamp(token.user):
         return None
     _note_use(token, now)
     scope = Scope(frozenset(token.environments), frozenset(token.verbs))
-    return Actor("token", name_of(token.user, token), token.user, scope, own=token.own)
+    name = f"{token.user.get_username()} (token {token.name})"[:MOST_NAME]
+    return Actor("token", name, token.user, scope, own=token.own)
 
 
-def name_of(user: User, token: ApiToken) -> str:
-    """The name that an actor with this token goes by."""
-    return f"{user.get_username()}{MARK_OF_NAME}{token.name})"[:MOST_NAME]
+def _stamp(user: User) -> str:
+    return hashlib.sha256(user.password.encode()).hexdigest()
 
 
 def _note_use(token: ApiToken, now: datetime) -> None:

@@ -1,7 +1,6 @@
 """Every address of the portal; the apps' own are included."""
 
 from django.contrib import admin
-from django.contrib.auth import views as auth
 from django.urls import include, path
 
 from portal import health, metrics
@@ -10,12 +9,7 @@ handler400 = "portal.errors.bad_request"
 handler500 = "portal.errors.server_error"
 
 urlpatterns = [
-    path(
-        "sign-in",
-        auth.LoginView.as_view(template_name="sign_in.html", redirect_authenticated_user=True),
-        name="sign-in",
-    ),
-    path("sign-out", auth.LogoutView.as_view(), name="sign-out"),
+    path("", include("portal.people.urls")),
     path("", include("releases.urls")),
     path("", include("environments.urls")),
     path("admin/", admin.site.urls),

@@ -1,6 +1,5 @@
 """What the commands share: who acts, and following a rollout to its end in a terminal or a log."""
 
-import getpass
 import os
 import sys
 import time
@@ -54,9 +53,7 @@ def actor_of(name: str) -> Actor:
     """
     wanted = name or os.environ.get("SLIPWAY_USER", "")
     if not wanted:
-        return Actor("system", f"shell:{getpass.getuser()}").granted(
-            Environment.objects.values_list("name", flat=True), list(Verb)
-        )
+        return Actor.shell().granted(Environment.objects.values_list("name", flat=True), list(Verb))
     user = User.objects.filter(username=wanted, is_active=True).first()
     if user is None:
         raise CommandError(f"There is no active user {wanted}. Create it on /admin/, with a role in the environment.")

@@ -5,20 +5,25 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.forms import UsernameField
 from django.contrib.auth.models import Group, User
 from django.contrib.auth.validators import UnicodeUsernameValidator
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Model, Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from portal import tokens
 from portal.actors import Actor
-from portal.admin_audit import AuditedAdmin, TransactionalAdmin
+from portal.admin_audit import AuditedAdmin, ReadOnlyAdmin, TransactionalAdmin
 from portal.admin_once import show_once
-from portal.models import ApiToken, ServiceAccount
-from portal.people import service_accounts
+from portal.models import ApiToken, PasswordLink, ServiceAccount
+from portal.people import passwords, service_accounts, voice
 from portal.roles import Verb
 
 LIFETIME = timedelta(days=90)
@@ -26,9 +31,24 @@ LIFETIME = timedelta(days=90)
 admin.site.unregister([User, Group])
 
 
+class InvitationForm(forms.ModelForm):
+    """A new account without a password: its owner sets that by the link which follows."""
+
+    class Meta:
+        model = User
+        fields = ["username", "first_name", "last_name", "email"]
+        field_classes = {"username": UsernameField}
+
+    def clean_username(self) -> str:
+        return _free(self.cleaned_data["username"])
+
+
 @admin.register(User)
 class PersonAdmin(AuditedAdmin, UserAdmin):
-    """People. Only a superuser changes superusers, or who is one."""
+    """People. Only a superuser changes superusers, or who is one. Nobody types another's password."""
+
+    add_form = InvitationForm
+    add_fieldsets = [(None, {"classes": ["wide"], "fields": ["username", "first_name", "last_name", "email"]})]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
         fields = super().get_readonly_fields(request, obj)
@@ -40,10 +60,68 @@ class PersonAdmin(AuditedAdmin, UserAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return super().has_delete_permission(request, obj) and _may_touch(request, obj)
 
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """What is an account's own goes with it, though nobody deletes it alone."""
+        deleted, counts, missing, protected = super().get_deleted_objects(objs, request)
+        own = {str(model._meta.verbose_name) for model in (ApiToken, PasswordLink, ServiceAccount)}
+        return deleted, counts, missing - own, protected
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        if not change:
+            obj.set_unusable_password()
+        super().save_model(request, obj, form, change)
+
+    def response_add(self, request: HttpRequest, obj: User, _post_url_continue: str | None = None) -> HttpResponse:
+        link = passwords.issue_link(obj, actor=Actor.of(request.user))
+        return show_once(self, request, obj, "Link to set the password", link)
+
     @transaction.atomic
-    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002
-        """Django's own page, with its entry in the transaction of the change."""
-        return super().user_change_password(request, id, form_url)
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002, ARG002
+        """A link in place of a password that an administrator types."""
+        user = self.get_object(request, unquote(id))
+        if user is None:
+            raise Http404(f"There is no account {id}.")
+        if not self.has_change_permission(request, user) or voice.is_service(user):
+            raise PermissionDenied("This password is not yours to reset.")
+        if user == request.user:
+            return redirect("account-password")
+        if request.method == "POST":
+            link = passwords.issue_link(user, actor=Actor.of(request.user))
+            return show_once(self, request, user, "Link to set the password", link)
+        context = {
+            **self.admin_site.each_context(request),
+            "title": f"Reset the password of {user}",
+            "original": user,
+            "opts": self.opts,
+        }
+        return TemplateResponse(request, "admin/reset_password.html", context)
+
+
+@admin.register(PasswordLink)
+class PasswordLinkAdmin(ReadOnlyAdmin):
+    """The last link of each account. A reset costs its person's vote until another administrator confirms it."""
+
+    list_display = ["user", "reset", "issuer", "issued_at", "used_at", "confirmer", "confirmed_at"]
+    list_filter = ["reset"]
+    search_fields = ["user__username", "issuer"]
+    actions = ["confirm"]
+
+    @admin.action(description="Confirm that the link reached the account's owner", permissions=["confirm"])
+    def confirm(self, request: HttpRequest, chosen: QuerySet[PasswordLink]) -> None:
+        actor = Actor.of(request.user)
+        for link in chosen.filter(reset=True, confirmed_at=None).select_related("user"):
+            if why_not := self._why_not(request, link):
+                self.message_user(request, f"{link}: {why_not}", "ERROR")
+            else:
+                passwords.confirm(link, actor=actor)
+                self.message_user(request, f"{link} has a vote again.")
+
+    def has_confirm_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("auth.change_user")
+
+    def _why_not(self, request: HttpRequest, link: PasswordLink) -> str:
+        may = _may_touch(request, link.user)
+        return passwords.why_not_confirm(link, Actor.of(request.user)) if may else "You hold less than this account."
 
 
 @admin.register(Group)
@@ -68,10 +146,7 @@ class ServiceAccountForm(forms.ModelForm):
             del self.fields["username"]
 
     def clean_username(self) -> str:
-        name: str = self.cleaned_data["username"]
-        if User.objects.filter(username__iexact=name).exists():
-            raise forms.ValidationError("There is an account of that name.")
-        return name
+        return _free(self.cleaned_data["username"])
 
 
 @admin.register(ServiceAccount)
@@ -183,6 +258,12 @@ class TokenAdmin(TransactionalAdmin):
 
     def has_delete_permission(self, _request: HttpRequest, _obj: Model | None = None) -> bool:
         return False
+
+
+def _free(name: str) -> str:
+    if User.objects.filter(username__iexact=name).exists():
+        raise forms.ValidationError("There is an account of that name.")
+    return name
 
 
 def _may_issue_for(request: HttpRequest) -> QuerySet[User]:

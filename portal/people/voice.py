@@ -2,15 +2,18 @@
 
 from django.contrib.auth.models import User
 
-from portal import tokens
 from portal.actors import Actor
-from portal.models import ApiToken
 
 NOT_A_PERSON = "A vote is a person's: sign in, or use a token of your own."
 SERVICE = "{name} is a service account, which has no vote: sign in yourself."
 LENT = (
     "A vote by token counts only if you issued the token yourself, signed in: this one was issued for you by somebody "
     "else. Sign in, or issue one of your own."
+)
+
+RESET = (
+    "{issuer} has reset the password of {name}, and saw the link that sets it. Until somebody else confirms on "
+    "/admin/portal/passwordlink/ that it reached {name}, this account has no vote."
 )
 
 
@@ -20,22 +23,15 @@ def why_no_vote(actor: Actor) -> str:
         return NOT_A_PERSON
     if is_service(actor.user):
         return SERVICE.format(name=actor.user.get_username())
-    return "" if actor.own else LENT
+    return why_not_theirs(actor.user) or ("" if actor.own else LENT)
 
 
-def why_it_does_not_count(user: User, said_as: str) -> str:
-    """The same of a vote that was cast before, by the name that stands in it (an actor's `name`)."""
-    return why_no_vote(Actor("person", said_as, user, own=_own(user, said_as)))
+def why_not_theirs(user: User) -> str:
+    """Why it is not sure that the account's owner is who uses it, in words; "" where nothing speaks against it."""
+    link = getattr(user, "password_link", None)
+    return RESET.format(issuer=link.issuer, name=user.get_username()) if link and link.unconfirmed else ""
 
 
 def is_service(user: User) -> bool:
     """Whether the account is a program's."""
     return hasattr(user, "service_account")
-
-
-def _own(user: User, said_as: str) -> bool:
-    """Whether each token that speaks under that name was issued by its person; a session's name is no token's."""
-    if tokens.MARK_OF_NAME not in said_as:
-        return True
-    named = [one for one in ApiToken.objects.filter(user=user) if tokens.name_of(user, one) == said_as]
-    return bool(named) and all(one.own for one in named)

@@ -48,7 +48,7 @@ def _cast(rollouts: list[Rollout]) -> Mapping[int, list[Approval]]:
     plans = {each.pk: each.plan_digest for each in rollouts}
     rows = Approval.objects.filter(rollout__in=rollouts, decision=Approval.Decision.APPROVED, revoked_at=None)
     found: dict[int, list[Approval]] = defaultdict(list)
-    for row in rows.select_related("user__service_account").order_by("pk"):
+    for row in rows.select_related("user__service_account", "user__password_link").order_by("pk"):
         if row.digest == plans[row.rollout_id]:
             found[row.rollout_id].append(row)
     return found

@@ -54,12 +54,13 @@ class TestPeople:
         fields = data["changes"][0]["fields"]
         assert (fields["groups"], fields["first_name"]) == (["", "leads"], ["", "Ann"])
 
-    def test_a_password_is_not_told(self, client: Client, root: User) -> None:
+    def test_no_administrator_types_the_password_of_a_new_account(self, client: Client, root: User) -> None:
         form = {"username": "bob", "password1": "correct-horse-1", "password2": "correct-horse-1"}
-        client.post(f"{ADMIN}auth/user/add/", form | {"usable_password": "true"})
-        assert User.objects.filter(username="bob").exists()
-        assert entries()[0][0] == "user.added"
-        assert "correct-horse" not in str(entries())
+        answer = client.post(f"{ADMIN}auth/user/add/", form | {"usable_password": "true"})
+        assert not User.objects.get(username="bob").has_usable_password()
+        assert [verb for verb, *_ in entries()] == ["user.added", "user.invited"]
+        assert "/password/" in answer.context["secret"]
+        assert answer.context["secret"] not in str(entries())
 
     def test_a_deletion_is_told(self, client: Client, root: User) -> None:
         group = Group.objects.create(name="leads")

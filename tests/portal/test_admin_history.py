@@ -23,7 +23,7 @@ from pytest_django import Settings
 
 from environments.models import Cluster, ConfigurationEntry, Environment, Grant, RegistryAccount
 from portal import audit, outbound, tokens
-from portal.models import ApiToken, AuditEntry, OutgoingCall, ServiceAccount
+from portal.models import ApiToken, AuditEntry, OutgoingCall, PasswordLink, ServiceAccount
 from portal.roles import Role
 from releases.models import Application, WebhookSource
 from tests.environments.test_clusters import behave, kubeconfig
@@ -59,6 +59,8 @@ def world(root: User) -> None:
     source.save()
     tokens.issue(root, "ci", [], [], timezone.now() + timedelta(days=1))
     ServiceAccount.objects.create(user=User.objects.create(username="bot"), purpose="CI")
+    carl = User.objects.create(username="carl")
+    PasswordLink.objects.create(user=carl, issuer="another", issued_at=timezone.now())
     outbound.enqueue("k", "https://x.example/", "{}", {})
     OutgoingCall.objects.update(state=OutgoingCall.State.GIVEN_UP)
 
@@ -103,13 +105,11 @@ def add_cluster(client: Client) -> Any:
         return send(client, page(Cluster, "add"), name="new", kubeconfig=kubeconfig(server.url("")))
 
 
-def set_password(client: Client) -> Any:
+def reset_password(client: Client) -> Any:
     url = page(User, User.objects.get(username="ann").pk, "password")
-    given = {"password1": "correct-horse-1", "password2": "correct-horse-1", "usable_password": "true"}
-    return send(client, url, **given)
+    return send(client, url)
 
 
-PASSWORD = {"password1": "correct-horse-1", "password2": "correct-horse-1", "usable_password": "true"}
 NEW_GRANT = {"grants-TOTAL_FORMS": "2", "grants-1-role": "approver", "grants-1-user": key(User, username="ann")}
 TOMORROW = (timezone.now() + timedelta(days=1)).date().isoformat()
 TOKEN = {"name": "new", "user": key(User, username="root"), "expires_at_0": TOMORROW, "expires_at_1": "12:00:00"}
@@ -118,10 +118,10 @@ ANN = {"username": "ann"}
 
 # Each way with the names of its cases, each of which changes something.
 WRITES: dict[Way, dict[str, Callable[[Client], Any]]] = {
-    ("auth.user", "add"): {"": add(User, username="bob", **PASSWORD)},
+    ("auth.user", "add"): {"": add(User, username="bob")},
     ("auth.user", "change"): {"": change(User, ANN, first_name="Ann")},
     ("auth.user", "delete"): {"": delete(User, **ANN)},
-    ("auth.user", "password_change"): {"": set_password},
+    ("auth.user", "password_change"): {"": reset_password},
     ("auth.user", "action delete_selected"): {"": act(User, "delete_selected", **ANN)},
     ("auth.group", "add"): {"": add(Group, name="new"), "in a popup": add(Group, name="new", _popup="1")},
     ("auth.group", "change"): {"": change(Group, {}, name="other")},
@@ -131,6 +131,7 @@ WRITES: dict[Way, dict[str, Callable[[Client], Any]]] = {
     ("portal.apitoken", "action revoke"): {"": act(ApiToken, "revoke")},
     ("portal.serviceaccount", "add"): {"": add(ServiceAccount, username="robot", purpose="CI")},
     ("portal.serviceaccount", "change"): {"": change(ServiceAccount, {}, purpose="CI of the shop")},
+    ("portal.passwordlink", "action confirm"): {"": act(PasswordLink, "confirm")},
     ("portal.outgoingcall", "action try_again"): {"": act(OutgoingCall, "try_again")},
     ("environments.cluster", "add"): {"": add_cluster},
     ("environments.cluster", "change"): {"": change(Cluster, {"name": "spare"}, in_cluster=None)},
@@ -168,7 +169,7 @@ WRITES: dict[Way, dict[str, Callable[[Client], Any]]] = {
 }
 # Views that change nothing whatever is sent to them: lists without their actions, Django's own log of an object.
 LOOKING = {"changelist", "history"}
-READ_ONLY = {"portal.auditentry", "releases.release", "releases.rollout", "releases.delivery"}
+READ_ONLY = {"portal.auditentry", "portal.passwordlink", "releases.release", "releases.rollout", "releases.delivery"}
 READS: set[Way] = {
     *((model, way) for model in READ_ONLY for way in ("add", "change", "delete")),
     *(("portal.outgoingcall", way) for way in ("add", "change", "delete")),

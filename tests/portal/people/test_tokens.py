@@ -85,19 +85,11 @@ class TestVotes:
 
     def test_a_service_account_has_none(self, root: User, robot: User) -> None:
         assert "robot is a service account" in reason(issue(robot, Actor.of(root))[0])
-        assert "robot is a service account" in voice.why_it_does_not_count(robot, "robot")
+        assert "robot is a service account" in voice.why_no_vote(Actor.of(robot))
 
     @pytest.mark.parametrize("actor", [SYSTEM, Actor.ci("github/shop")])
     def test_what_is_no_person_has_none(self, actor: Actor) -> None:
         assert "A vote is a person's" in voice.why_no_vote(actor)
-
-    def test_a_vote_of_before_is_held_against_the_token_that_cast_it(self, root: User, lead: User) -> None:
-        _, token = issue(lead)
-        assert voice.why_it_does_not_count(lead, "lead") == ""
-        assert voice.why_it_does_not_count(lead, "lead (token ci)") == ""
-        ApiToken.objects.filter(pk=token.pk).update(issued_by=root)
-        assert "somebody else" in voice.why_it_does_not_count(lead, "lead (token ci)")
-        assert "somebody else" in voice.why_it_does_not_count(lead, "lead (token gone)")
 
 
 def told(token: ApiToken, by: Actor) -> None:
