@@ -8,6 +8,8 @@ from django.db.models import Model
 from django.http import HttpRequest
 
 from environments import clusters
+from environments.admission import checks
+from environments.admission.levels import parse
 from environments.clusters import ConnectError, Examined
 from environments.models import Cluster, ConfigurationEntry, Environment, Grant, RegistryAccount
 from portal.actors import Actor
@@ -192,6 +194,14 @@ class EnvironmentForm(forms.ModelForm):
         help_text="Where Prometheus asks for one. Kept encrypted, and never shown again. Empty: stays as it is.",
     )
 
+    def clean_admission_rules(self) -> str:
+        text: str = self.cleaned_data["admission_rules"]
+        try:
+            parse(text, checks())
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from None
+        return text
+
     def save(self, commit: bool = True) -> Environment:
         if self.cleaned_data["secret"]:
             self.instance.prometheus_token = self.cleaned_data["secret"]
@@ -214,6 +224,7 @@ class EnvironmentAdmin(AuditedAdmin):
             "Approvals",
             {"fields": ["required_approvals", "approval_hours", "start_when_approved", "rollback_needs_approval"]},
         ),
+        ("Admission", {"fields": ["admission", "admission_rules", "allowed_registries", "hosts"]}),
         ("Rollouts", {"fields": ["create_namespaces", "progress_seconds", "roll_back_on_failure"]}),
         ("Metrics", {"fields": ["prometheus", "secret"]}),
         ("About", {"fields": ["purpose", "data_policy", "monitoring", "access_policy", "resources"]}),

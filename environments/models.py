@@ -5,6 +5,7 @@ from django.contrib.auth.models import Group
 from django.core.validators import RegexValidator
 from django.db import models
 
+from environments.admission.levels import Level
 from portal.encryption import EncryptedTextField
 from portal.roles import Role
 from portal.row_bound import RowBound
@@ -74,6 +75,25 @@ class Environment(RowBound):
     allowed_kinds = models.TextField(
         blank=True, help_text="Kinds that a bundle may have, one a line; empty: the usual namespaced kinds."
     )
+    admission = models.CharField(
+        max_length=6,
+        blank=True,
+        choices=[(level.value, level.value.capitalize()) for level in Level],
+        help_text="What becomes of a bundle that asks for much: privileged pods, the node's files, others' hosts. "
+        "Empty: refused where approvals are required, else warned of.",
+    )
+    admission_rules = models.TextField(
+        blank=True, help_text="Other levels for single checks, one a line: host-path allow."
+    )
+    allowed_registries = models.TextField(
+        blank=True,
+        help_text="Where images may come from, one a line: ghcr.io/example, *.azurecr.io. Empty: anywhere.",
+    )
+    hosts = models.TextField(
+        blank=True,
+        help_text="Hosts that belong to this environment, one a line; * stands for any characters. "
+        "Bundles of other environments may not take them.",
+    )
     required_approvals = models.PositiveSmallIntegerField(default=0)
     approval_hours = models.PositiveSmallIntegerField(
         default=24, help_text="A request that nobody approves expires after these."
@@ -111,6 +131,10 @@ class Environment(RowBound):
         """Patterns of every namespace that the application's bundle may name."""
         lines = [self.namespace, *self.more_namespaces.split()]
         return tuple(line.replace("{application}", application).replace("{environment}", self.name) for line in lines)
+
+    def admission_level(self) -> Level:
+        """The level of the checks that admission_rules does not name."""
+        return Level(self.admission) if self.admission else Level.REFUSE if self.required_approvals else Level.WARN
 
     def kinds(self) -> tuple[str, ...] | None:
         """The kinds that a bundle may have; None for the usual ones."""

@@ -9,8 +9,8 @@ SHOWN = 5
 
 @dataclass(frozen=True)
 class Drift:
-    """`objects` are those whose diff is another than the plan's, as a person reads them; `refusal` is what the
-    cluster says where it would refuse the plan now."""
+    """`objects` are those whose diff is another than the plan's, as a person reads them; `refusal` is what is said
+    where the plan would be refused now."""
 
     objects: tuple[str, ...]
     refusal: str = ""
@@ -19,7 +19,7 @@ class Drift:
     def words(self) -> str:
         """One sentence that names them."""
         if self.refusal:
-            return f"The cluster would refuse the plan now: {self.refusal}"
+            return f"The plan would be refused now: {self.refusal}"
         named = ", ".join(self.objects[:SHOWN])
         more = f" and {len(self.objects) - SHOWN} more" if len(self.objects) > SHOWN else ""
         return f"The cluster has changed since the plan was made: {named}{more}."

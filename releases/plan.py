@@ -23,7 +23,7 @@ from releases.chronicle import entry
 from releases.drift import Drift, compare
 from releases.errors import PlanPostponed, PlanRefused
 from releases.models import Rollout, Step
-from releases.planning import cluster, compose, pruning
+from releases.planning import admission, cluster, compose, pruning
 from releases.planning.arranging import arrange
 from releases.planning.back import label
 from releases.planning.objects import Plan, Sighting, Wanted, ref_in
@@ -147,12 +147,14 @@ def _ask(rollout: Rollout, source: Source, gateway: Gateway) -> Planned:
     objects = (*_namespaces(rollout, around.missing, refs), *source.objects)
     sightings = cluster.sight(gateway, objects, around)
     prune = pruning.prune_rows(rollout.application.name, going, cluster.read_all(gateway, going))
+    admitted = admission.notes(rollout, [each.manifest for each in objects])
     public, sealed = seal([each.manifest for each in objects])
     back = compose.WayBack()
     if previous:
         back = compose.WayBack(previous.pk, previous.release.version, previous.plan_digest, before)
     known = Circumstances(
-        _versions(before, source), _notes(rollout, source, sightings, previous, pruning.kept(refs, earlier))
+        _versions(before, source),
+        (*admitted, *_notes(rollout, source, sightings, previous, pruning.kept(refs, earlier))),
     )
     document = compose.compose(_header(rollout, source), sightings, public, prune, back, known)
     return Planned(_with_steps(document), sealed, previous)

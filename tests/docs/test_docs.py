@@ -22,9 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "demo").glob("*.md")])
 SETTINGS = sorted([*(ROOT / "portal").glob("*.py"), ROOT / "releases" / "terminal.py"])
 OPERATE = ROOT / "docs" / "how-to" / "operate.md"
-READ = re.compile(
-    r"""(?:env\.(?:text|words|flag|choice|number|database)|os\.environ(?:\.get)?)[(\[]\s*"(SLIPWAY_\w+)\""""
-)
+READ = re.compile(r"""(?:\b(?:text|words|flag|choice|number|database)|os\.environ(?:\.get)?)[(\[]\s*"(SLIPWAY_\w+)\"""")
 ROW = re.compile(r"^\| `(SLIPWAY_\w+)` \|", re.MULTILINE)
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
 COMMAND = re.compile(r"manage\.py ([a-z_]+)")

@@ -57,5 +57,6 @@ class Command(BaseCommand):
         self.stdout.flush()
         self.stderr.write(
             f"The sandbox serves {sandbox.url}, and images on {sandbox.registry}. {sandbox.entry} routes requests by "
-            f"their Host header, and {sandbox.prometheus} answers queries on them. Ctrl-C ends it."
+            f"their Host header, and {sandbox.prometheus} answers queries on them. "
+            "It has tokens and no roles (RBAC): who has one may do everything. Ctrl-C ends it."
         )

@@ -1,0 +1,36 @@
+"""What an environment lets a bundle do to its nodes, its network and its rights; a file a check. Pure.
+
+It looks at the objects themselves, so it speaks when a release is planned, before any cluster is asked. It is no
+stand-in for the cluster's own admission: who applies by other ways is not held by it.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+
+from environments.admission.base import Check, Finding, Place
+from environments.admission.levels import Level, Rules
+from environments.kube.objects import Manifest, ref_of
+
+__all__ = ["Check", "Finding", "Level", "Place", "Rules", "checks", "judge"]
+
+SHARED = frozenset({"base", "hosts", "levels"})
+
+
+@cache
+def checks() -> Mapping[str, Check]:
+    """Every check by its id, in the order of the files' names."""
+    modules = (info.name for info in iter_modules(__path__) if info.name not in SHARED)
+    found = (import_module(f"{__name__}.{name}").CHECK for name in sorted(modules))
+    return {check.id: check for check in found}
+
+
+def judge(manifests: Iterable[Manifest], place: Place, rules: Rules) -> Iterator[Finding]:
+    """What the checks find in the objects, with its level; nothing of a check that is allowed."""
+    active = [(check, rules.level(check.id)) for check in checks().values()]
+    for manifest in manifests:
+        for check, level in active:
+            if level is not Level.ALLOW:
+                for where in check.find(manifest, place):
+                    yield Finding(check.id, check.title, level, ref_of(manifest), where)
