@@ -1,30 +1,20 @@
-"""Asking an environment's Prometheus: one question, one answer or an error in plain words. Nothing is retried here.
+"""Asking an environment's Prometheus: one question, one answer or an error in plain words.
 
-The address is an operator's word, like that of a cluster, and may be an inner one.
+A connection that breaks is tried once more; everything else is for whoever asks to try again. The address is an
+operator's word, like that of a cluster, and may be an inner one.
 """
 
 import json
-import ssl
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-import urllib3
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    HTTPError,
-    NameResolutionError,
-    NewConnectionError,
-    ReadTimeoutError,
-    SSLError,
-)
+from portal.outbound import Answer as Response
+from portal.outbound import Fault, OutboundFailed, OutboundRefused, Reach, Reads, Session, shown
 
 CONNECT_SECONDS = 2.0
 ANSWER_BYTES = 4 * 1024 * 1024
-CHUNK = 64 * 1024
 LONGEST = 300  # characters of somebody else's words that are passed on
 LATER = frozenset({408, 425, 429, 500, 502, 503, 504})
 WORDS = {
@@ -69,10 +59,11 @@ class Prometheus:
     def __init__(self, url: str, *, token: str = "", timeout: float = 5.0) -> None:
         self._base = check_url(url)
         self._host = urlsplit(url).netloc
-        self._headers = {"Accept": "application/json", "User-Agent": "slipway"}
+        self._headers = {"Accept": "application/json"}
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
         self._seconds = timeout
+        self._session = Session(Reach.OPERATOR, retries=Reads(status_forcelist=()))
 
     def query(self, promql: str, at: float | None = None) -> Answer:
         """What the query gives at a moment (seconds since the epoch; None: now). Raises PrometheusError."""
@@ -85,38 +76,24 @@ class Prometheus:
         return self._ask("query_range", {"query": promql, **span})
 
     def _ask(self, path: str, parameters: Mapping[str, str]) -> Answer:
-        status, headers, body = self._exchange(f"{self._base}/api/v1/{path}?{urlencode(parameters)}")
-        if 300 <= status < 400:
-            to = headers.get("Location", "another address")
-            raise self._error(f"it answers with a redirect to {to[:LONGEST]}: give the address that it leads to")
-        data = _json(body)
-        if status >= 300 or data.get("status") != "success":
-            raise self._refusal(status, data)
+        answer = self._exchange(f"{self._base}/api/v1/{path}?{urlencode(parameters)}")
+        if 300 <= answer.status < 400:
+            to = shown(answer.headers.get("location", "another address"))
+            raise self._error(f"it answers with a redirect to {to}: give the address that it leads to")
+        data = _json(answer.body)
+        if answer.status >= 300 or data.get("status") != "success":
+            raise self._refusal(answer.status, data)
         return read_answer(data)
 
-    def _exchange(self, url: str) -> tuple[int, Mapping[str, str], bytes]:
-        deadline = time.monotonic() + self._seconds
-        limits = urllib3.Timeout(connect=min(CONNECT_SECONDS, self._seconds), read=self._seconds)
+    def _exchange(self, url: str) -> Response:
+        timeout = (min(CONNECT_SECONDS, self._seconds), self._seconds)
         try:
-            response = _pool().request(
-                "GET", url, headers=self._headers, timeout=limits, redirect=False, retries=False, preload_content=False
-            )
-            try:
-                return response.status, response.headers, self._body(response, deadline)
-            finally:
-                response.close()
-        except (HTTPError, OSError) as error:
-            raise self._error(_network(error, self._seconds), transient=not isinstance(error, SSLError)) from error
-
-    def _body(self, response: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
-        content = b""
-        while chunk := response.read1(CHUNK):
-            content += chunk
-            if len(content) > ANSWER_BYTES:
-                raise self._error(f"its answer is longer than {ANSWER_BYTES // 2**20} MiB: aggregate in the query")
-            if time.monotonic() > deadline:
-                raise self._error(f"no whole answer within {self._seconds:g} s", transient=True)
-        return content
+            return self._session.call("GET", url, headers=self._headers, timeout=timeout, limit=ANSWER_BYTES)
+        except OutboundFailed as error:
+            hint = ": aggregate in the query" if error.fault is Fault.LONG else ""
+            raise self._error(f"{error.why}{hint}", transient=not error.fault.lasts) from None
+        except OutboundRefused as error:
+            raise self._error(str(error).rstrip(".")) from None
 
     def _refusal(self, status: int, data: Mapping[str, Any]) -> PrometheusError:
         kind, said = data.get("errorType"), str(data.get("error", ""))[:LONGEST]
@@ -140,7 +117,9 @@ def check_url(url: str) -> str:
     except ValueError:
         good = False
     if not good:
-        raise ValueError(f"{url[:100]!r} is no address of a Prometheus; one is like http://prometheus.monitoring:9090.")
+        raise ValueError(
+            f"{shown(url)!r} is no address of a Prometheus; one is like http://prometheus.monitoring:9090."
+        )
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError(f"The address of {parts.hostname} has more than a path; a token has a field of its own.")
     return url.rstrip("/")
@@ -191,25 +170,6 @@ def _differing(series: tuple[Series, ...]) -> set[str]:
 def _json(body: bytes) -> Mapping[str, Any]:
     try:
         data = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return data if isinstance(data, dict) else {}
-
-
-def _network(error: Exception, seconds: float) -> str:
-    if isinstance(error, SSLError):
-        return f"its certificate is not trusted ({str(error)[:LONGEST]})"
-    if isinstance(error, NameResolutionError):
-        return "its name does not resolve"
-    if "refused" in str(error):
-        return "the connection is refused; nothing listens there"
-    if isinstance(error, ConnectTimeoutError | ReadTimeoutError) and not isinstance(error, NewConnectionError):
-        return f"no answer within {seconds:g} s"
-    if isinstance(error, NewConnectionError):
-        return "there is no way to it on the network"
-    return f"the connection broke ({type(error).__name__})"
-
-
-@cache
-def _pool() -> urllib3.PoolManager:
-    return urllib3.PoolManager(ssl_context=ssl.create_default_context(), maxsize=8)

@@ -1,6 +1,6 @@
 """Image registries: what a reference names, and which digest that is now."""
 
-from environments.registry.client import Resolved, pool, resolve, resolve_all
+from environments.registry.client import Resolved, resolve, resolve_all
 from environments.registry.credentials import Credentials
 from environments.registry.errors import (
     BadReference,
@@ -23,7 +23,6 @@ __all__ = [
     "RegistryUnreachable",
     "Resolved",
     "parse",
-    "pool",
     "resolve",
     "resolve_all",
 ]

@@ -2,16 +2,12 @@
 
 import hashlib
 import json
-import ssl
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 from urllib.parse import quote, urlencode, urljoin, urlsplit
-
-import urllib3
-from urllib3.exceptions import HTTPError, SSLError
 
 from environments.registry.credentials import Challenge, Credentials, Trust, read_challenge
 from environments.registry.errors import (
@@ -22,6 +18,9 @@ from environments.registry.errors import (
     RegistryUnreachable,
 )
 from environments.registry.reference import DIGEST, Reference, parse
+from portal import outbound
+from portal.outbound import OutboundFailed, OutboundRefused, Reach, Session
+from portal.outbound.urls import place
 
 MEDIA_TYPES = (
     "application/vnd.oci.image.index.v1+json",
@@ -30,13 +29,15 @@ MEDIA_TYPES = (
     "application/vnd.docker.distribution.manifest.v2+json",
 )
 ACCEPT = ", ".join(MEDIA_TYPES)
-TIMEOUT = urllib3.Timeout(connect=3.0, read=5.0)
+TIMEOUT = (3.0, 8.0)  # seconds to connect, and for a whole answer
 LONGEST = 20.0  # seconds for all that one image takes
 MANIFEST_BYTES = 4 * 1024 * 1024  # what registries themselves accept at most
 TOKEN_BYTES = 64 * 1024
-ATTEMPTS = 2
 REDIRECTS = 3
+LONGEST_PAUSE = 3600.0  # seconds
 PARALLEL = 8
+
+Sessions = Mapping[Reach, Session]
 
 
 class Resolved(NamedTuple):
@@ -54,13 +55,12 @@ class _Answer(NamedTuple):
     url: str
 
 
-@cache
-def pool(ca_pem: str = "") -> urllib3.PoolManager:
-    """Connections to registries, shared in a process; with a registry's own authority beside the usual ones."""
-    context = ssl.create_default_context()
-    if ca_pem:
-        context.load_verify_locations(cadata=ca_pem)
-    return urllib3.PoolManager(ssl_context=context, timeout=TIMEOUT, retries=False, maxsize=PARALLEL)
+@contextmanager
+def _opened() -> Iterator[Sessions]:
+    with ExitStack() as stack:
+        yield {
+            reach: stack.enter_context(Session(reach, retries=outbound.Reads(), parallel=PARALLEL)) for reach in Reach
+        }
 
 
 def resolve(
@@ -69,16 +69,13 @@ def resolve(
     credentials: Credentials | None = None,
     plain_http: frozenset[str] = frozenset(),
     trusted_hosts: frozenset[str] = frozenset(),
-    http: urllib3.PoolManager | None = None,
 ) -> Resolved:
     """The digest that the reference is at this moment; of one with a digest, that the registry has it.
 
     Raises BadReference, ImageAbsent, RegistryRefused, RegistryUnreachable, RegistryThrottled.
     """
-    image = parse(reference)
-    question = _Question(image, credentials, Trust(plain_http, trusted_hosts), http or pool())
-    digest = question.digest()
-    return Resolved(reference, digest, f"{image.name}@{digest}")
+    with _opened() as sessions:
+        return _resolve(reference, credentials, Trust(plain_http, trusted_hosts), sessions)
 
 
 def resolve_all(
@@ -87,37 +84,37 @@ def resolve_all(
     credentials: Mapping[str, Credentials] | None = None,
     plain_http: frozenset[str] = frozenset(),
     trusted_hosts: frozenset[str] = frozenset(),
-    http: urllib3.PoolManager | None = None,
 ) -> dict[str, Resolved | RegistryError]:
     """For each reference what resolve() gives or raises, asked side by side. `credentials` by registry, as the
     references name it ("docker.io", "registry.example:5000").
     """
-    known = credentials or {}
-
-    def one(reference: str) -> Resolved | RegistryError:
-        try:
-            account = known.get(parse(reference).registry)
-            return resolve(
-                reference, credentials=account, plain_http=plain_http, trusted_hosts=trusted_hosts, http=http
-            )
-        except RegistryError as error:
-            return error
-
+    known, trust = credentials or {}, Trust(plain_http, trusted_hosts)
     wanted = list(dict.fromkeys(references))
-    with ThreadPoolExecutor(max_workers=PARALLEL) as threads:
+    with _opened() as sessions, ThreadPoolExecutor(max_workers=PARALLEL) as threads:
+
+        def one(reference: str) -> Resolved | RegistryError:
+            try:
+                return _resolve(reference, known.get(parse(reference).registry), trust, sessions)
+            except RegistryError as error:
+                return error
+
         return dict(zip(wanted, threads.map(one, wanted), strict=True))
+
+
+def _resolve(reference: str, credentials: Credentials | None, trust: Trust, sessions: Sessions) -> Resolved:
+    image = parse(reference)
+    digest = _Question(image, credentials, trust, sessions).digest()
+    return Resolved(reference, digest, f"{image.name}@{digest}")
 
 
 class _Question:
     """One image at its registry, within one time limit."""
 
-    def __init__(
-        self, image: Reference, credentials: Credentials | None, trust: Trust, http: urllib3.PoolManager
-    ) -> None:
+    def __init__(self, image: Reference, credentials: Credentials | None, trust: Trust, sessions: Sessions) -> None:
         self._image = image
         self._credentials = credentials
         self._trust = trust
-        self._http = http
+        self._sessions = sessions
         self._until = time.monotonic() + LONGEST
         path = f"/v2/{quote(image.repository)}/manifests/{quote(image.target, safe=':')}"
         self._url = f"{trust.scheme(image.address)}://{image.address}{path}"
@@ -126,7 +123,7 @@ class _Question:
     def digest(self) -> str:
         """The image's digest, by HEAD or, where a registry does not like that, from the manifest itself."""
         answer = self._manifest("HEAD")
-        found = answer.headers.get("Docker-Content-Digest", "") if answer.status == 200 else ""
+        found = answer.headers.get("docker-content-digest", "") if answer.status == 200 else ""
         if answer.status in (400, 405, 501) or (answer.status == 200 and not DIGEST.fullmatch(found)):
             answer = self._manifest("GET")
             found = f"sha256:{hashlib.sha256(answer.body).hexdigest()}"
@@ -147,15 +144,14 @@ class _Question:
         self._judge_access(answer)
 
     def _judge_access(self, answer: _Answer) -> None:
-        where, what = urlsplit(answer.url).netloc, self._image.repository
+        where, what = place(answer.url), self._image.repository
         if answer.status in (401, 403):
             known = "the credentials given are not enough" if self._credentials else "it asks for credentials"
             words = f"{where} refuses to tell about {what} (status {answer.status}): {known}."
             raise RegistryRefused(words)
         if answer.status == 429:
-            after = answer.headers.get("Retry-After", "")
             words = f"{where} asks to be asked less often (status 429)."
-            raise RegistryThrottled(words, float(after) if after.isdigit() else None)
+            raise RegistryThrottled(words, _seconds(answer.headers.get("retry-after", "")))
         if answer.status != 200:
             words = f"{where} does not say whether it has {what} (status {answer.status})."
             raise RegistryUnreachable(words)
@@ -163,7 +159,7 @@ class _Question:
     def _manifest(self, method: str) -> _Answer:
         answer = self._follow(method)
         if answer.status == 401 and not self._authorization:
-            self._authorization = self._prove(read_challenge(answer.headers.get("WWW-Authenticate", "")))
+            self._authorization = self._prove(read_challenge(answer.headers.get("www-authenticate", "")))
             answer = self._follow(method) if self._authorization else answer
         return answer
 
@@ -173,12 +169,18 @@ class _Question:
         for _ in range(REDIRECTS + 1):
             at_home = urlsplit(url).netloc == urlsplit(self._url).netloc
             headers = {"Accept": ACCEPT} | ({"Authorization": self._authorization} if at_home else {})
-            answer = self._patiently(method, url, {n: v for n, v in headers.items() if v}, MANIFEST_BYTES)
+            answer = self._ask(method, url, {n: v for n, v in headers.items() if v}, MANIFEST_BYTES)
             if answer.status not in (301, 302, 303, 307, 308):
                 return answer
-            url = urljoin(url, answer.headers.get("Location", ""))
+            url = self._next(url, answer.headers.get("location", ""))
             self._check(url, "content")
         raise RegistryUnreachable(f"{self._image.address} sends us from one place to the next.")
+
+    def _next(self, url: str, location: str) -> str:
+        try:
+            return urljoin(url, location)
+        except ValueError:
+            raise RegistryRefused(f"{self._image.address} sends us to what is no address.") from None
 
     def _prove(self, challenge: Challenge) -> str:
         """The Authorization header that the registry asks for; "" where we have nothing to show."""
@@ -192,10 +194,9 @@ class _Question:
     def _check(self, url: str, what: str) -> None:
         if self._trust.allows(url, self._image.address):
             return
-        host = urlsplit(url).netloc.rpartition("@")[2]
         raise RegistryRefused(
-            f"{self._image.address} sends us to {host} for {what}. That host is not the registry's own, or has no TLS: "
-            "an administrator has to name it as one of the registry's trusted hosts."
+            f"{self._image.address} sends us to {place(url)} for {what}. That host is not the registry's own, or has "
+            "no TLS: an administrator has to name it as one of the registry's trusted hosts."
         )
 
     def _token(self, challenge: Challenge) -> str:
@@ -203,63 +204,37 @@ class _Question:
         query = urlencode({"service": challenge.service, "scope": scope})
         headers = {"Authorization": self._credentials.basic} if self._credentials else {}
         joint = "&" if urlsplit(challenge.realm).query else "?"
-        answer = self._patiently("GET", f"{challenge.realm}{joint}{query}", headers, TOKEN_BYTES)
+        answer = self._ask("GET", f"{challenge.realm}{joint}{query}", headers, TOKEN_BYTES)
         self._judge_access(answer)
         try:
             given = json.loads(answer.body)
             return str(given.get("token") or given["access_token"])
-        except (ValueError, KeyError, AttributeError):
-            host = urlsplit(challenge.realm).netloc
-            raise RegistryUnreachable(f"{host} gives no token for {self._image.address}.") from None
+        except (ValueError, KeyError, AttributeError, RecursionError):
+            raise RegistryUnreachable(f"{place(challenge.realm)} gives no token for {self._image.address}.") from None
 
-    def _patiently(self, method: str, url: str, headers: Mapping[str, str], at_most: int) -> _Answer:
-        """The answer; a passing fault is tried once more."""
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                answer = self._once(method, url, headers, at_most)
-            except RegistryUnreachable:
-                if attempt == ATTEMPTS or time.monotonic() > self._until:
-                    raise
-            else:
-                if answer.status < 500 or answer.status == 501 or attempt == ATTEMPTS:
-                    return answer
-        raise RegistryUnreachable(f"{self._image.address} does not answer.")
-
-    def _once(self, method: str, url: str, headers: Mapping[str, str], at_most: int) -> _Answer:
-        host = urlsplit(url).netloc
+    def _ask(self, method: str, url: str, headers: Mapping[str, str], at_most: int) -> _Answer:
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise RegistryUnreachable(f"{self._image.address} takes longer than {LONGEST:.0f} s to answer.")
+        timeout = (min(TIMEOUT[0], left), min(TIMEOUT[1], left))
+        session = self._sessions[self._reach(url)]
         try:
-            response = self._http.request(
-                method, url, headers=dict(headers), redirect=False, retries=False, preload_content=False
-            )
-            try:
-                return _Answer(response.status, response.headers, self._body(response, at_most), url)
-            finally:
-                response.release_conn()
-        except SSLError:
-            words = f"{host} cannot prove that it is {host} (TLS). Its certificate's authority is not known here."
-            raise RegistryUnreachable(words) from None
-        except HTTPError as error:
-            raise RegistryUnreachable(f"{host} cannot be reached ({_fault(error)}).") from None
+            answer = session.call(method, url, headers=headers, timeout=timeout, limit=at_most)
+        except OutboundRefused as error:
+            raise RegistryRefused(str(error)) from None
+        except OutboundFailed as error:
+            raise RegistryUnreachable(f"{error.host} cannot be reached: {error.why}.") from None
+        if answer.encoded:
+            raise RegistryUnreachable(f"{place(url)} answers in an encoding that nobody asked for.")
+        return _Answer(answer.status, answer.headers, answer.body, url)
 
-    def _body(self, response: urllib3.BaseHTTPResponse, at_most: int) -> bytes:
-        body = b""
-        while chunk := response.read1(65536):
-            body += chunk
-            if len(body) > at_most:
-                response.close()
-                raise RegistryUnreachable(f"{self._image.address} answers with more than {at_most} bytes.")
-            if time.monotonic() > self._until:
-                response.close()
-                raise RegistryUnreachable(f"{self._image.address} takes longer than {LONGEST:.0f} s to answer.")
-        return body
+    def _reach(self, url: str) -> Reach:
+        """Where an operator set the registry up, it and what else they named may be inside; all others are outside."""
+        set_up = self._credentials is not None or self._trust.names(self._url)
+        own = urlsplit(url).netloc == urlsplit(self._url).netloc
+        return Reach.OPERATOR if set_up and (own or self._trust.names(url)) else Reach.OUTSIDE
 
 
-def _fault(error: HTTPError) -> str:
-    words = {
-        "NewConnectionError": "the connection is refused",
-        "NameResolutionError": "there is no such host",
-        "ConnectTimeoutError": "no connection in time",
-        "ReadTimeoutError": "no answer in time",
-        "ProtocolError": "the connection broke off",
-    }
-    return words.get(type(error).__name__, type(error).__name__)
+def _seconds(text: str) -> float | None:
+    """Those of a Retry-After header, at most an hour; None for a date, or what is neither."""
+    return min(float(text), LONGEST_PAUSE) if text.isascii() and text.isdecimal() else None

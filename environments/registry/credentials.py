@@ -60,6 +60,11 @@ class Trust(NamedTuple):
         plain = is_loopback(host) or host in self.plain_http or address in self.plain_http
         return "http" if plain else "https"
 
+    def names(self, url: str) -> bool:
+        """Whether an operator has named the URL's host, or its host and port."""
+        address = _address(urlsplit(url))
+        return not {host_of(address), address}.isdisjoint(self.plain_http | self.hosts)
+
     def allows(self, url: str, registry: str) -> bool:
         """Whether the registry at that address may send us to the URL."""
         try:

@@ -1,6 +1,22 @@
-"""Calls to other people's servers, at addresses that people or webhooks gave: guarded, small, short, retried."""
+"""The one way out: every call to something that is no Kubernetes API. Guarded, with limits on time and size.
 
-from portal.outbound.calls import deliver, deliver_due, enqueue
-from portal.outbound.http import Answer, OutboundFailed, OutboundRefused, call
+`calls` keeps those that are made later, and again until they are done.
+"""
 
-__all__ = ["Answer", "OutboundFailed", "OutboundRefused", "call", "deliver", "deliver_due", "enqueue"]
+from portal.outbound.adapter import Reads
+from portal.outbound.faults import Fault, OutboundFailed, OutboundRefused
+from portal.outbound.reach import Reach
+from portal.outbound.session import Answer, Session, call
+from portal.outbound.urls import shown
+
+__all__ = [
+    "Answer",
+    "Fault",
+    "OutboundFailed",
+    "OutboundRefused",
+    "Reach",
+    "Reads",
+    "Session",
+    "call",
+    "shown",
+]

@@ -12,7 +12,8 @@ from standardwebhooks.webhooks import Webhook
 
 from portal import metrics, queue
 from portal.models import OutgoingCall
-from portal.outbound.http import Answer, OutboundFailed, OutboundRefused, call
+from portal.outbound.faults import NoSuchHost, OutboundFailed, OutboundRefused
+from portal.outbound.session import Answer, call
 
 log = structlog.get_logger(__name__)
 
@@ -65,7 +66,7 @@ def deliver_due(at_once: int = 20) -> int:
         ids = list(due.select_for_update(skip_locked=True).values_list("pk", flat=True)[:at_once])
         OutgoingCall.objects.filter(pk__in=ids).update(due_at=now + LEASE)
         for pk in ids:
-            queue.enqueue("portal.outbound.deliver", pk)
+            queue.enqueue("portal.outbound.calls.deliver", pk)
     return len(ids)
 
 
@@ -76,7 +77,7 @@ def deliver(pk: int) -> None:
         return
     try:
         answer = call(made.method, made.url, headers=_headers(made), body=made.body.encode())
-    except OutboundFailed as error:
+    except (OutboundFailed, NoSuchHost) as error:
         _again(made, str(error))
     except OutboundRefused as error:
         _give_up(made, str(error))

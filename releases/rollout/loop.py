@@ -20,7 +20,7 @@ from releases.wake import poke, wake_all
 
 log = structlog.get_logger(__name__)
 ADVANCE = "releases.rollout.reconciler.advance"
-DELIVER = "portal.outbound.deliver_due"
+DELIVER = "portal.outbound.calls.deliver_due"
 TICK = 0.25
 BATCH = 20
 SPREAD = 8  # batches at least, while there are few: no worker waits while another has a row of them

@@ -21,6 +21,10 @@ PAUSES = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600))
 TRY_AGAIN = frozenset({429, 500, 502, 503, 504})
 
 
+class NotYet(Exception):
+    """An answer after which the bundle may come later."""
+
+
 @on_sweep
 def fetch_due(at_once: int = 20) -> int:
     """Leases the deliveries whose bundle is due and queues a fetch for each; how many. Makes no call."""
@@ -44,7 +48,7 @@ def fetch(pk: int) -> None:
     try:
         news = _read_again(delivery)
         bundle = _fetched(delivery, news.bundle["url"])
-    except outbound.OutboundFailed as error:
+    except (outbound.OutboundFailed, NotYet) as error:
         _again(delivery, str(error))
     except (outbound.OutboundRefused, Unusable, BundleError) as error:
         process.refuse(delivery, str(error))
@@ -64,9 +68,9 @@ def _read_again(delivery: Delivery) -> News:
 def _fetched(delivery: Delivery, url: str) -> Bundle:
     answer = outbound.call("GET", url, timeout=FETCH_SECONDS, limit=MOST_BUNDLE)
     if answer.status in TRY_AGAIN:
-        raise outbound.OutboundFailed(f"{process.shown(url)} answered {answer.status}.")
+        raise NotYet(f"{outbound.shown(url)} answered {answer.status}.")
     if answer.status != 200:
-        raise Unusable(f"{process.shown(url)} answered {answer.status}.")
+        raise Unusable(f"{outbound.shown(url)} answered {answer.status}.")
     name = urlsplit(url).path.rpartition("/")[2]
     source = delivery.source
     return store_bundle(Actor.ci(str(source)), source.application, answer.body, name or "bundle.yaml")

@@ -10,7 +10,7 @@ from django.utils.text import Truncator
 from environments.manifests.errors import BundleError
 from environments.manifests.render import images_needed
 from environments.models import Environment
-from portal import audit, queue
+from portal import audit, outbound, queue
 from portal.actors import Actor
 from portal.roles import Verb
 from releases import actions
@@ -33,7 +33,7 @@ def lead(delivery: Delivery, read: News | Ignored) -> None:
         _end(delivery, Delivery.Outcome.IGNORED, read.why)
     elif url := read.bundle.get("url"):
         delivery.fetch_at, delivery.fetches = timezone.now() + FETCH_LEASE, 0
-        _end(delivery, Delivery.Outcome.FETCHING, f"Fetching {shown(url)}.")
+        _end(delivery, Delivery.Outcome.FETCHING, f"Fetching {outbound.shown(url)}.")
         queue.enqueue("releases.webhooks.fetching.fetch", delivery.pk)
     else:
         _lead(delivery, read, None)
@@ -59,11 +59,6 @@ def locked(delivery: Delivery) -> Delivery:
     """The stored delivery; nobody else leads it anywhere before the transaction ends."""
     rows = Delivery.objects.select_for_update(of=("self",)).select_related("source__application__bundle")
     return rows.get(pk=delivery.pk)
-
-
-def shown(url: str) -> str:
-    """An address without its query, which can carry a signature that lets in whoever has it."""
-    return url.partition("?")[0]
 
 
 def _lead(delivery: Delivery, news: News, fetched: Bundle | None) -> None:

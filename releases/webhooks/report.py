@@ -11,8 +11,8 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from portal import outbound
 from portal.models import OutgoingCall
+from portal.outbound import calls
 from releases.models import Delivery, Rollout
 from releases.rollout import outcomes
 from releases.states import Phase
@@ -72,7 +72,7 @@ def _call_back(delivery: Delivery, rollout: Rollout, state: str, words: str) -> 
         },
     }
     key = _key("callback", delivery, rollout, state)
-    outbound.enqueue(key, delivery.source.callback_url, json.dumps(body), signer=signer(delivery))
+    calls.enqueue(key, delivery.source.callback_url, json.dumps(body), signer=signer(delivery))
 
 
 def signer(delivery: Delivery) -> str:
@@ -93,9 +93,7 @@ def _tell_github(delivery: Delivery, rollout: Rollout, state: str, words: str) -
         "description": words[:MOST_DESCRIPTION],
     }
     url = f"{_repository(delivery)}/statuses/{commit}"
-    outbound.enqueue(
-        _key("status", delivery, rollout, state), url, json.dumps(status), headers=_headers(delivery, JSON)
-    )
+    calls.enqueue(_key("status", delivery, rollout, state), url, json.dumps(status), headers=_headers(delivery, JSON))
 
 
 def _commit_of(delivery: Delivery) -> str:
@@ -107,7 +105,7 @@ def _commit_of(delivery: Delivery) -> str:
         return known
     url = f"{_repository(delivery)}/commits/{quote(str(tag), safe='')}"
     key, then = f"commit:{delivery.pk}", "releases.webhooks.report.commit_found"
-    return _found(outbound.enqueue(key, url, "", headers=_headers(delivery, HASH), method="GET", then=then))
+    return _found(calls.enqueue(key, url, "", headers=_headers(delivery, HASH), method="GET", then=then))
 
 
 def commit_found(call: int) -> None:

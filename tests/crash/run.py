@@ -46,7 +46,8 @@ def main(folder: Path, kills: int, rollouts: int) -> dict[str, Any]:
         for tag, behaviour in (("1", {}), ("2", {}), ("bad", {"crash": True})):
             sandbox.images.push("shop/web", tag, behaviour={"startup_seconds": 0.5, **behaviour})
         tales = _tales(sandbox)
-        hosts = [Orchestrator(f"host{n}", os.environ, folder / f"host{n}.log") for n in (1, 2)]
+        variables = {**os.environ, "SLIPWAY_PLAIN_HTTP_REGISTRIES": sandbox.registry}
+        hosts = [Orchestrator(f"host{n}", variables, folder / f"host{n}.log") for n in (1, 2)]
         began = time.monotonic()
         killed = _play(tales, hosts, kills, rollouts)
         stops = [round(host.end(), 2) for host in hosts]

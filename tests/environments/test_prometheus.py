@@ -167,7 +167,7 @@ def test_an_answer_that_does_not_come_is_not_waited_for(server: Server) -> None:
     server.behave = lambda handler: release.wait(5) and None
     began = time.monotonic()
     try:
-        with pytest.raises(PrometheusError, match=r"no answer within 0\.3 s") as error:
+        with pytest.raises(PrometheusError, match=r"no whole answer within 0\.3 s") as error:
             Prometheus(server.url(""), timeout=0.3).query("up")
     finally:
         release.set()
@@ -197,6 +197,31 @@ def test_an_answer_that_is_too_long_is_not_read(server: Server, monkeypatch: pyt
     with pytest.raises(PrometheusError, match="aggregate in the query") as error:
         says(server, b" " * 1001).query("up")
     assert not error.value.transient
+
+
+def test_a_redirect_is_told_without_its_query(server: Server) -> None:
+    asking = says(server, b"", 302, Location="https://sso.example/sign-in?state=hush")
+    with pytest.raises(PrometheusError) as error:
+        asking.query("up")
+    assert "https://sso.example/sign-in" in str(error.value)
+    assert "hush" not in str(error.value)
+
+
+def test_an_answer_of_deep_json_is_none_of_its_api(server: Server) -> None:
+    with pytest.raises(PrometheusError, match="this is not a Prometheus"):
+        says(server, b"[" * 200_000).query("up")
+
+
+def test_a_connection_that_breaks_is_tried_once_more(server: Server) -> None:
+    good = json.dumps(vector(({}, "1"))).encode()
+    server.behave = lambda handler: answer(handler, 200, good) if len(server.seen) > 1 else handler.connection.close()
+    assert Prometheus(server.url("")).query("up").series[0].points == ((1000.5, 1.0),)
+
+
+def test_what_it_answers_is_not_asked_again(server: Server) -> None:
+    with pytest.raises(PrometheusError):
+        says(server, b"", 503).query("up")
+    assert len(server.seen) == 1
 
 
 def test_an_untrusted_certificate_is_said_and_not_passed_over(server: Server) -> None:

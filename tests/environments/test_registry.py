@@ -19,6 +19,7 @@ from environments.registry import (
     RegistryRefused,
     RegistryThrottled,
     RegistryUnreachable,
+    client,
     parse,
     resolve,
     resolve_all,
@@ -31,6 +32,12 @@ DIGEST = f"sha256:{HEX}"
 OTHER = f"sha256:{'b' * 64}"
 ACCOUNT = Credentials("robot", "s3cret")
 NOTHING = Trust()
+
+
+@pytest.fixture(autouse=True)
+def _loopback_may_be_called(settings) -> None:
+    """Registries of these tests are on it; those of people outside are held to what an installation lists."""
+    settings.OUTBOUND_NETWORKS = ["127.0.0.0/8", "::1/128"]
 
 
 @pytest.mark.parametrize(
@@ -363,41 +370,35 @@ def test_a_registry_that_is_not_there_is_unreachable():
 @pytest.mark.parametrize(
     ("act", "words"),
     [
-        (lambda e: e.hold(), "no answer in time"),
-        (lambda e: e.cut(), "cannot be reached"),
+        (lambda e: e.hold(), r"no whole answer within 0\.2 s"),
+        (lambda e: e.cut(), "cannot be reached: the connection broke off"),
     ],
 )
-def test_silence_and_broken_connections_are_unreachable(act, words):
-    impatient = urllib3.PoolManager(timeout=urllib3.Timeout(connect=1, read=0.2), retries=False)
+def test_silence_and_broken_connections_are_unreachable(act, words, monkeypatch):
+    monkeypatch.setattr(client, "TIMEOUT", (1.0, 0.2))
     with scripted(act) as server, pytest.raises(RegistryUnreachable, match=words):
-        resolve(at(server), http=impatient)
-    impatient.clear()
+        resolve(at(server))
 
 
 def test_a_manifest_without_end_is_cut_off():
     huge = b"x" * (4 * 1024 * 1024 + 1)
-    too_long = pytest.raises(RegistryUnreachable, match="more than 4194304 bytes")
+    too_long = pytest.raises(RegistryUnreachable, match="longer than 4194304 bytes")
     with scripted(status(405), lambda e: e.answer(200, huge)) as server, too_long:
         resolve(at(server))
 
 
-def test_another_host_is_asked_with_tls_only():
+def test_another_host_is_asked_with_tls_only(monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        address = f"127.0.0.1:{listener.getsockname()[1]}"
-        asked = []
-
-        class Elsewhere(urllib3.PoolManager):
-            def request(self, method, url, **more):
-                asked.append(url)
-                return super().request(method, url.replace("registry.example", address), **more)
-
-        http = Elsewhere(timeout=0.2, retries=False)
+        port = listener.getsockname()[1]
+        monkeypatch.setattr(
+            socket, "getaddrinfo", lambda host, *_more, **_kind: [(socket.AF_INET, 1, 6, "", ("127.0.0.1", port))]
+        )
+        monkeypatch.setattr(client, "TIMEOUT", (1.0, 0.3))
         with pytest.raises(RegistryUnreachable):
-            resolve("registry.example/web:1", http=http)
+            resolve("registry.example/web:1")
         peer, _ = listener.accept()
         with peer:
             assert peer.recv(2) == b"\x16\x03"
-    assert asked[0] == "https://registry.example/v2/web/manifests/1"
 
 
 def test_many_are_asked_side_by_side_and_each_has_its_own_answer():
@@ -427,6 +428,176 @@ def test_credentials_go_to_their_own_registry():
         results = resolve_all([at(mine), at(theirs)], credentials=account)
     assert results[at(mine)].digest == DIGEST
     assert isinstance(results[at(theirs)], RegistryRefused)
+
+
+HINTS = ("not public, or there is no such host", "SLIPWAY_OUTBOUND_NETWORKS")
+
+
+class TestWhatPeopleOutsideGive:
+    """An image reference in a webhook or a request makes the portal call nothing inside, by itself or by a detour."""
+
+    @pytest.fixture(autouse=True)
+    def _nothing_listed(self, settings) -> None:
+        settings.OUTBOUND_NETWORKS = []
+
+    @pytest.mark.parametrize("status_of_it", [200, 401, 403, 404, 429, 500])
+    def test_whatever_a_place_inside_answers_nobody_learns_it(self, status_of_it):
+        with scripted(status(status_of_it)) as server:
+            answers = {
+                self.words(reference) for reference in (at(server), at(server).replace("127.0.0.1", "localhost"))
+            }
+        assert {answer.partition(" ")[2] for answer in answers} == {self.sentence()}
+        assert server.asked == []
+
+    @pytest.mark.parametrize(
+        "registry",
+        [
+            "127.0.0.1:1", "localhost:1", "[::1]:1", "[::ffff:7f00:1]:1", "169.254.169.254", "10.0.0.1",
+            "192.168.1.1:5000", "[fd00::1]:5000", "0.0.0.0:80", "2130706433.invalid", "intranet.invalid",
+        ],
+    )  # fmt: skip
+    def test_open_closed_and_absent_read_the_same(self, registry):
+        assert self.words(f"{registry}/web:1").partition(" ")[2] == self.sentence()
+
+    def test_they_are_refused_for_good(self):
+        with pytest.raises(RegistryRefused) as refused:
+            resolve("127.0.0.1:1/web:1")
+        assert not refused.value.transient
+
+    def words(self, reference):
+        with pytest.raises(RegistryRefused) as refused:
+            resolve(reference)
+        return refused.value.words
+
+    def sentence(self):
+        return (
+            "is not public, or there is no such host. "
+            "SLIPWAY_OUTBOUND_NETWORKS lists the inner networks that may be called."
+        )
+
+    @pytest.mark.parametrize("detour", ["redirect", "realm"])
+    @pytest.mark.parametrize("to", ["inside.registry.example", "registry.example"])
+    def test_a_public_registry_leads_nowhere_inside(self, detour, to, monkeypatch):
+        """It owns its name, and lets another one of it, or itself from now on, lead to where the portal is."""
+        leads = Names(monkeypatch, {"registry.example": ["127.0.0.1"], "inside.registry.example": ["10.0.0.1"]})
+        with scripted(found) as inside:
+            target = f"http://{to}:{inside.url.rpartition(':')[2]}/x"
+            act = moved(target) if detour == "redirect" else bearer(target)
+            with scripted(lambda e: (leads.change(to, ["10.0.0.1"]), act(e))) as server:
+                host = f"registry.example:{server.url.rpartition(':')[2]}"
+                trust = {"plain_http": frozenset()}
+                monkeypatch.setattr(Trust, "scheme", lambda _self, _address: "http")
+                monkeypatch.setattr("portal.outbound.reach.is_listed", lambda address: str(address) == "127.0.0.1")
+                with pytest.raises(RegistryRefused, match="not public"):
+                    resolve(f"{host}/web:1", **trust)
+        assert inside.asked == []
+
+
+class Names:
+    """What names lead to, as a resolver says it."""
+
+    def __init__(self, monkeypatch, names):
+        self._names = dict(names)
+        self._real = socket.getaddrinfo
+        monkeypatch.setattr(socket, "getaddrinfo", self._look)
+
+    def change(self, name, addresses):
+        self._names[name] = addresses
+
+    def _look(self, host, port, *more, **kind):
+        if host not in self._names:
+            return self._real(host, port, *more, **kind)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in self._names[host]]
+
+
+class TestWhatAnOperatorSetUp:
+    """A registry with an account, or named as one without TLS, may be inside; where it leads is held like any other."""
+
+    @pytest.fixture(autouse=True)
+    def _nothing_listed(self, settings) -> None:
+        settings.OUTBOUND_NETWORKS = []
+
+    def test_one_with_an_account_may_be_inside(self):
+        with scripted(found) as server:
+            assert resolve(at(server), credentials=ACCOUNT).digest == DIGEST
+
+    @pytest.mark.parametrize("named", ["127.0.0.1", "127.0.0.1:{port}"])
+    def test_one_without_tls_may_be_inside(self, named):
+        with scripted(found) as server:
+            named = named.format(port=server.url.rpartition(":")[2])
+            assert resolve(at(server), plain_http=frozenset({named})).digest == DIGEST
+
+    def test_its_neighbour_may_not(self):
+        with scripted(found) as server, pytest.raises(RegistryRefused, match="not public"):
+            resolve(at(server), plain_http=frozenset({"127.0.0.1:1"}))
+        assert server.asked == []
+
+    def test_its_own_realm_may_be_inside(self):
+        def act(exchange):
+            if exchange.path == "/token":
+                exchange.answer(200, {"token": "t0ken"})
+            elif exchange.headers["Authorization"]:
+                with_token(exchange)
+            else:
+                bearer(f"{server.url}/token")(exchange)
+
+        with scripted(act) as server:
+            assert resolve(at(server), credentials=ACCOUNT).digest == DIGEST
+
+    @pytest.mark.parametrize("detour", [lambda url: moved(f"{url}/x"), lambda url: bearer(f"{url}/token")])
+    def test_it_leads_to_no_other_place_inside(self, detour):
+        with scripted(found) as inside, scripted(detour(inside.url)) as server:
+            account = {at(server).partition("/")[0]: ACCOUNT}
+            answer = resolve_all([at(server)], credentials=account)[at(server)]
+        assert isinstance(answer, RegistryRefused)
+        assert all(hint in answer.words for hint in HINTS)
+        assert inside.asked == []
+
+    def test_it_may_lead_to_a_host_that_an_administrator_named(self):
+        with scripted(lambda e: e.answer(200, {"token": "t0ken"})) as friend:
+            realm = friend.url.replace("127.0.0.1", "localhost")
+            with scripted(bearer(f"{realm}/token"), with_token) as server:
+                trusted = frozenset({"localhost"})
+                assert resolve(at(server), credentials=ACCOUNT, trusted_hosts=trusted).digest == DIGEST
+
+
+@pytest.mark.parametrize("to", ["https://[broken/x", "http://[::1", "//[x]/"])
+@pytest.mark.parametrize("detour", [moved, bearer])
+def test_an_address_that_is_none_is_refused(to, detour):
+    with scripted(detour(to)) as server, pytest.raises(RegistryError):
+        resolve(at(server))
+
+
+def test_a_token_of_deep_json_is_no_token():
+    with (
+        scripted(lambda e: e.answer(200, b"[" * 60_000)) as realm,
+        scripted(bearer(f"{realm.url}/token"), with_token) as server,
+        pytest.raises(RegistryUnreachable, match="gives no token"),
+    ):
+        resolve(at(server))
+
+
+def test_a_token_that_no_header_can_carry_is_not_told():
+    with (
+        scripted(lambda e: e.answer(200, {"token": "hush\nX: y"})) as realm,
+        scripted(bearer(f"{realm.url}/token"), with_token) as server,
+        pytest.raises(RegistryUnreachable) as failed,
+    ):
+        resolve(at(server))
+    assert "hush" not in failed.value.words
+
+
+def test_a_compressed_manifest_is_not_digested():
+    packed = status(405), lambda e: e.answer(200, b"x", {"Content-Encoding": "gzip"})
+    with scripted(*packed) as server, pytest.raises(RegistryUnreachable, match="an encoding that nobody asked for"):
+        resolve(at(server))
+
+
+@pytest.mark.parametrize(("said", "seconds"), [("7", 7), ("9" * 400, 3600), ("²", None), ("soon", None), ("", None)])
+def test_a_pause_that_a_registry_asks_for_is_a_number_of_seconds(said, seconds):
+    with scripted(status(429, {"Retry-After": said})) as server, pytest.raises(RegistryThrottled) as raised:
+        resolve(at(server))
+    assert raised.value.retry_after == seconds
 
 
 def push(host, repository, tag):

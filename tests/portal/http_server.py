@@ -50,7 +50,7 @@ def serve(context: ssl.SSLContext | None = None) -> Iterator[Server]:
             server.seen.append(Seen(self.command, self.path, dict(self.headers), body))
             server.behave(self)
 
-        do_GET = do_POST = handle_one  # noqa: N815
+        do_GET = do_POST = do_HEAD = handle_one  # noqa: N815
 
         def log_message(self, *_args: object) -> None:
             """Tests print nothing."""

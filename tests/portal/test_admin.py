@@ -8,8 +8,9 @@ from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 from django.utils import timezone
 
-from portal import outbound, tokens
+from portal import tokens
 from portal.models import ApiToken, AuditEntry, OutgoingCall
+from portal.outbound import calls
 
 pytestmark = pytest.mark.django_db
 ADMIN = "/admin/"
@@ -131,7 +132,7 @@ class TestReadOnly:
         assert client.get(f"{ADMIN}portal/auditentry/add/").status_code == 403
 
     def test_a_call_shows_no_credentials_and_can_be_tried_again(self, client: Client, root: User) -> None:
-        call = outbound.enqueue("k", "https://x.example/", "{}", {"Authorization": "Bearer hush"}, signer="whsec_hush")
+        call = calls.enqueue("k", "https://x.example/", "{}", {"Authorization": "Bearer hush"}, signer="whsec_hush")
         OutgoingCall.objects.update(state=OutgoingCall.State.GIVEN_UP, attempts=11)
         shown = client.get(f"{ADMIN}portal/outgoingcall/{call.pk}/change/").content.decode()
         assert "https://x.example/" in shown

@@ -22,8 +22,9 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from environments.models import Cluster, ConfigurationEntry, Environment, Grant, RegistryAccount
-from portal import audit, outbound, tokens
+from portal import audit, tokens
 from portal.models import ApiToken, AuditEntry, OutgoingCall, PasswordLink, ServiceAccount
+from portal.outbound import calls
 from portal.roles import Role
 from releases.models import Application, WebhookSource
 from tests.environments.test_clusters import behave, kubeconfig
@@ -61,7 +62,7 @@ def world(root: User) -> None:
     ServiceAccount.objects.create(user=User.objects.create(username="bot"), purpose="CI")
     carl = User.objects.create(username="carl")
     PasswordLink.objects.create(user=carl, issuer="another", issued_at=timezone.now())
-    outbound.enqueue("k", "https://x.example/", "{}", {})
+    calls.enqueue("k", "https://x.example/", "{}", {})
     OutgoingCall.objects.update(state=OutgoingCall.State.GIVEN_UP)
 
 

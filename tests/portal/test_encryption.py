@@ -6,9 +6,10 @@ from django.apps import apps
 from django.db import connection, transaction
 
 from environments.models import Cluster, ConfigurationEntry, Environment
-from portal import blobs, outbound
+from portal import blobs
 from portal.encryption import PENDING, Ciphertext, EncryptedField, SecretUnreadable
 from portal.models import Blob, OutgoingCall
+from portal.outbound import calls
 from portal.rotation import encrypted_everywhere
 from releases.models import Application, WebhookSource
 
@@ -25,7 +26,7 @@ def values() -> dict[tuple[str, str], object]:
     source = WebhookSource.objects.create(
         name="w", provider="generic", application=Application.objects.create(name="a"), secret="s", callback_token="t"
     )
-    outbound.enqueue("k", "https://example.com/", "{}", {"Authorization": "x"}, signer="y")
+    calls.enqueue("k", "https://example.com/", "{}", {"Authorization": "x"}, signer="y")
     rows = [cluster, environment, entry, account, source, OutgoingCall.objects.get()]
     rows.append(Blob.objects.get(pk=blobs.store(b"content")))
     return {(row._meta.label, field.name): row.pk for row in rows for field in encrypted_of(row)}

@@ -9,8 +9,8 @@ from django.utils import timezone
 from django_q.models import OrmQ
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from portal import outbound
 from portal.models import OutgoingCall
+from portal.outbound import calls
 from portal.outbound.calls import ATTEMPTS, PAUSES
 from tests.portal.http_server import Server, answer, serve
 
@@ -31,30 +31,30 @@ def make_due(call: OutgoingCall) -> None:
 
 
 def test_what_is_due_is_queued_once_and_leased(server: Server) -> None:
-    call = outbound.enqueue("rollout 1 ended", server.url(), "{}")
-    outbound.enqueue("later", server.url(), "{}")
+    call = calls.enqueue("rollout 1 ended", server.url(), "{}")
+    calls.enqueue("later", server.url(), "{}")
     OutgoingCall.objects.filter(key="later").update(due_at=timezone.now() + timedelta(minutes=1))
-    assert outbound.deliver_due() == 1
-    assert outbound.deliver_due() == 0
-    assert (OrmQ.objects.get().func(), OrmQ.objects.get().task["args"]) == ("portal.outbound.deliver", (call.pk,))
+    assert calls.deliver_due() == 1
+    assert calls.deliver_due() == 0
+    assert (OrmQ.objects.get().func(), OrmQ.objects.get().task["args"]) == ("portal.outbound.calls.deliver", (call.pk,))
     assert not server.seen
     make_due(call)
-    assert outbound.deliver_due() == 1
+    assert calls.deliver_due() == 1
 
 
 def test_a_call_is_part_of_the_transaction_and_made_once_a_key(server: Server) -> None:
     with transaction.atomic():
-        outbound.enqueue("k", server.url(), "{}")
+        calls.enqueue("k", server.url(), "{}")
         transaction.set_rollback(True)
     assert not OutgoingCall.objects.exists()
-    first = outbound.enqueue("k", server.url(), "{}")
-    assert outbound.enqueue("k", server.url("/other"), "{}") == first
+    first = calls.enqueue("k", server.url(), "{}")
+    assert calls.enqueue("k", server.url("/other"), "{}") == first
 
 
 def test_a_call_that_is_answered_is_done(server: Server) -> None:
-    call = outbound.enqueue("k", server.url("/hook"), '{"a":1}', {"Authorization": "Bearer x"})
-    outbound.deliver(call.pk)
-    outbound.deliver(call.pk)
+    call = calls.enqueue("k", server.url("/hook"), '{"a":1}', {"Authorization": "Bearer x"})
+    calls.deliver(call.pk)
+    calls.deliver(call.pk)
     (seen,) = server.seen
     assert (seen.method, seen.path, seen.body) == ("POST", "/hook", b'{"a":1}')
     assert (seen.headers["Authorization"], seen.headers["Content-Type"]) == ("Bearer x", "application/json")
@@ -64,9 +64,9 @@ def test_a_call_that_is_answered_is_done(server: Server) -> None:
 
 def test_each_attempt_is_signed_and_has_the_same_id(server: Server) -> None:
     server.behave = lambda handler: answer(handler, 500, b"no")
-    call = outbound.enqueue("k", server.url(), '{"a":"ü"}', signer=SECRET)
-    outbound.deliver(call.pk)
-    outbound.deliver(call.pk)
+    call = calls.enqueue("k", server.url(), '{"a":"ü"}', signer=SECRET)
+    calls.deliver(call.pk)
+    calls.deliver(call.pk)
     for seen in server.seen:
         Webhook(SECRET).verify(seen.body, seen.headers)
     assert [seen.headers["webhook-id"] for seen in server.seen] == [f"msg_{call.pk}"] * 2
@@ -76,28 +76,28 @@ def test_each_attempt_is_signed_and_has_the_same_id(server: Server) -> None:
 
 def test_failures_are_retried_with_growing_pauses_until_given_up(server: Server) -> None:
     server.behave = lambda handler: answer(handler, 503, b"busy")
-    call = outbound.enqueue("k", server.url(), "{}")
+    call = calls.enqueue("k", server.url(), "{}")
     waited = []
     for _ in range(ATTEMPTS):
         asked = timezone.now()
-        outbound.deliver(call.pk)
+        calls.deliver(call.pk)
         call.refresh_from_db()
         waited.append((call.due_at - asked).total_seconds())
     for seconds, pause in zip(waited, PAUSES, strict=False):
         assert 0.8 * pause.total_seconds() <= seconds <= pause.total_seconds() + 5
     assert PAUSES[-1] == timedelta(days=1)
     assert (call.state, call.attempts, call.answer) == (State.GIVEN_UP, ATTEMPTS, "503 busy")
-    outbound.deliver(call.pk)
+    calls.deliver(call.pk)
     assert len(server.seen) == ATTEMPTS
 
 
 def test_gone_and_refused_are_given_up_at_once(server: Server, settings) -> None:
     server.behave = lambda handler: answer(handler, 410, b"")
-    gone = outbound.enqueue("gone", server.url(), "{}")
-    outbound.deliver(gone.pk)
+    gone = calls.enqueue("gone", server.url(), "{}")
+    calls.deliver(gone.pk)
     settings.OUTBOUND_NETWORKS = []
-    inner = outbound.enqueue("inner", server.url(), "{}")
-    outbound.deliver(inner.pk)
+    inner = calls.enqueue("inner", server.url(), "{}")
+    calls.deliver(inner.pk)
     states = OutgoingCall.objects.order_by("pk").values_list("state", "answer")
     assert [state for state, _ in states] == [State.GIVEN_UP, State.GIVEN_UP]
     assert "not public" in states[1][1]
@@ -105,8 +105,8 @@ def test_gone_and_refused_are_given_up_at_once(server: Server, settings) -> None
 
 def test_an_unreachable_server_is_tried_again(settings) -> None:
     settings.OUTBOUND_NETWORKS = ["127.0.0.0/8"]
-    call = outbound.enqueue("k", "http://127.0.0.1:1/", "{}")
-    outbound.deliver(call.pk)
+    call = calls.enqueue("k", "http://127.0.0.1:1/", "{}")
+    calls.deliver(call.pk)
     call.refresh_from_db()
     assert (call.state, call.attempts) == (State.PENDING, 1)
     assert "refused" in call.answer
@@ -115,7 +115,7 @@ def test_an_unreachable_server_is_tried_again(settings) -> None:
 def test_credentials_are_not_stored_as_text(server: Server) -> None:
     from django.db import connection
 
-    outbound.enqueue("k", server.url(), "{}", {"Authorization": "Bearer very-secret"}, signer=SECRET)
+    calls.enqueue("k", server.url(), "{}", {"Authorization": "Bearer very-secret"}, signer=SECRET)
     with connection.cursor() as cursor:
         cursor.execute("SELECT headers, signer FROM portal_outgoingcall")
         headers, signer = (bytes(value) for value in cursor.fetchone())

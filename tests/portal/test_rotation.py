@@ -6,9 +6,10 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
 from environments.models import Cluster, ConfigurationEntry, Environment, RegistryAccount
-from portal import blobs, outbound, rotation
+from portal import blobs, rotation
 from portal.encryption import EncryptedField, SecretUnreadable
 from portal.models import Blob, OutgoingCall
+from portal.outbound import calls
 from portal.rotation import encrypted_everywhere
 from releases.models import Application, WebhookSource
 
@@ -31,7 +32,7 @@ def digest(settings) -> str:
     WebhookSource.objects.create(
         name="w", provider="generic", application=application, secret="whsec_x", callback_token="t"
     )
-    outbound.enqueue("k", "https://example.com/", "{}", {"Authorization": "x"}, signer="whsec_y")
+    calls.enqueue("k", "https://example.com/", "{}", {"Authorization": "x"}, signer="whsec_y")
     return blobs.store(b"content")
 
 

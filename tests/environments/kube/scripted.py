@@ -61,11 +61,12 @@ class Exchange:
 
 
 class Script:
-    """What the server is to do, and the requests it got: (method, path, query)."""
+    """What the server is to do, the requests it got: (method, path, query), and the connections that they came by."""
 
     def __init__(self) -> None:
         self.acts: list[Act] = []
         self.asked: list[tuple[str, str, dict[str, str]]] = []
+        self.peers: set[object] = set()
         self.fixed: dict[str, object] = {}
         self.ended = threading.Event()
         self._lock = threading.Lock()
@@ -77,6 +78,7 @@ class Script:
             exchange.answer(200, self.fixed[exchange.path])
             return
         with self._lock:
+            self.peers.add(handler.client_address)
             self.asked.append((exchange.method, exchange.path, exchange.query))
             act = self.acts.pop(0) if len(self.acts) > 1 else self.acts[0]
         act(exchange)

@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from django.contrib.auth.models import User
 from django.db import connection
+from django.test import override_settings
 
 from environments.clusters import gateway_for
 from environments.kube.access import Access
@@ -196,8 +197,9 @@ def packed(files: Mapping[str, str]) -> bytes:
 @contextmanager
 def portal(place: Place, **environment: Any) -> Iterator[Portal]:
     running = Portal(place, **environment)
-    running.start()
-    try:
-        yield running
-    finally:
-        running.stop()
+    with override_settings(PLAIN_HTTP_REGISTRIES=frozenset({place.registry})):
+        running.start()
+        try:
+            yield running
+        finally:
+            running.stop()

@@ -14,8 +14,8 @@ from django.utils import timezone
 from pytest_django import Settings
 from standardwebhooks.webhooks import Webhook
 
-from portal import outbound
 from portal.models import OutgoingCall
+from portal.outbound import calls
 from portal.queue import sweeps
 from releases import actions
 from releases.models import Bundle, Delivery, Rollout, WebhookSource
@@ -79,8 +79,11 @@ def generic(world: World, server: Server) -> WebhookSource:
 
 def run(queued: Tasks) -> None:
     """What the workers would do, until nothing is left."""
-    known = {"releases.webhooks.report.commit_found": report.commit_found, "portal.outbound.deliver": outbound.deliver}
-    while queued or outbound.deliver_due():
+    known = {
+        "releases.webhooks.report.commit_found": report.commit_found,
+        "portal.outbound.calls.deliver": calls.deliver,
+    }
+    while queued or calls.deliver_due():
         path, args = queued.pop(0)
         known[path](*args)
 

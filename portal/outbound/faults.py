@@ -1,0 +1,109 @@
+"""What can go wrong on a network, and the words for it. The one table: whoever asks over a network uses these."""
+
+import socket
+import ssl
+from collections.abc import Iterator
+from enum import Enum
+from http.client import HTTPException
+
+from requests.exceptions import InvalidHeader, InvalidURL
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ReadTimeoutError
+
+
+class OutboundRefused(Exception):
+    """An address that is not called; the message says why and what to do."""
+
+
+class NoSuchHost(OutboundRefused):
+    """A name that does not exist now; in words it is like every other host that is not called."""
+
+
+class Fault(Enum):
+    """Why a call got no whole answer, in words that go on "HOST: …"."""
+
+    LATE = "no whole answer within {seconds:g} s"
+    LONG = "its answer is longer than {limit} bytes"
+    UNTRUSTED = "its certificate is not trusted ({said})"
+    TLS = "it does not speak TLS as it should ({said})"
+    UNRESOLVED = "its name does not resolve"
+    REFUSED = "the connection is refused; nothing listens there"
+    UNCONNECTED = "no connection in time"
+    SILENT = "no answer in time"
+    BROKEN = "the connection broke off"
+    NO_WAY = "there is no way to it on the network"
+    UNSAYABLE = "its address or a header has characters that cannot be sent"
+
+    @property
+    def lasts(self) -> bool:
+        """Whether somebody has to act; the others may be gone at the next attempt."""
+        return self in {Fault.LONG, Fault.UNTRUSTED, Fault.TLS, Fault.UNSAYABLE}
+
+
+class OutboundFailed(Exception):
+    """A call that got no whole answer; another attempt may. `why`: what went wrong, without the host."""
+
+    def __init__(self, host: str, fault: Fault, why: str) -> None:
+        super().__init__(f"{host}: {why}.")
+        self.host = host
+        self.fault = fault
+        self.why = why
+
+
+class TooLong(Exception):
+    """The answer has more bytes than were asked for."""
+
+
+# The first that fits any link of an error's chain counts.
+KINDS: tuple[tuple[type[BaseException], Fault], ...] = (
+    (TooLong, Fault.LONG),
+    (InvalidHeader, Fault.UNSAYABLE),
+    (InvalidURL, Fault.UNSAYABLE),
+    (ssl.SSLCertVerificationError, Fault.UNTRUSTED),
+    (ssl.SSLError, Fault.TLS),
+    (socket.gaierror, Fault.UNRESOLVED),
+    (ConnectionRefusedError, Fault.REFUSED),
+    (NewConnectionError, Fault.NO_WAY),
+    (ConnectTimeoutError, Fault.UNCONNECTED),
+    (ReadTimeoutError, Fault.SILENT),
+    (TimeoutError, Fault.SILENT),
+    (ConnectionError, Fault.BROKEN),
+    (HTTPException, Fault.BROKEN),
+    (HTTPError, Fault.BROKEN),
+    (OSError, Fault.NO_WAY),
+    (ValueError, Fault.UNSAYABLE),
+)
+
+
+def failed(host: str, error: BaseException, *, seconds: float, limit: int, late: bool) -> OutboundFailed:
+    """The error in words. `late`: the call's time was over, whatever the connection says of its end."""
+    fault, link = (Fault.LATE, error) if late else fault_of(error)
+    why = fault.value.format(seconds=seconds, limit=limit, said=_said(link))
+    return OutboundFailed(host, fault, why)
+
+
+def fault_of(error: BaseException) -> tuple[Fault, BaseException]:
+    """What the error is, and the link of its chain that says so."""
+    chain = list(_chain(error))
+    for kind, fault in KINDS:
+        for link in chain:
+            if isinstance(link, kind):
+                return fault, link
+    return Fault.BROKEN, error
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error and those that it wraps: as its cause, as its reason (urllib3) or as an argument (requests)."""
+    waiting, seen = [error], set[int]()
+    while waiting:
+        link = waiting.pop()
+        if id(link) in seen:
+            continue
+        seen.add(id(link))
+        yield link
+        inner = [link.__cause__, link.__context__, getattr(link, "reason", None), *link.args]
+        waiting += [each for each in inner if isinstance(each, BaseException)]
+
+
+def _said(error: BaseException) -> str:
+    said = getattr(error, "verify_message", "") or getattr(error, "reason", "") or str(error)
+    return str(said).rstrip(".")[:200] or type(error).__name__
