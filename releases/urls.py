@@ -15,7 +15,6 @@ urlpatterns = [
     path("rollouts/new", asking.ask, name="ask"),
     path("rollouts/<int:pk>", rollout.show, name="rollout"),
     path("rollouts/<int:pk>/workloads/<slug:kind>/<slug:namespace>/<str:name>", workloads.show, name="workload"),
-    path("rollouts/<int:pk>/undo", asking.undo, name="undo"),
     path("rollouts/<int:pk>/<slug:verb>", rollout.act, name="rollout-verb"),
     path("environments/<slug:name>/configuration", configuration.first, name="configuration-first"),
     path("environments/<slug:name>/configuration/<slug:application>", configuration.show, name="configuration"),

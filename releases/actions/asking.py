@@ -10,14 +10,15 @@ from environments.access import require
 from environments.models import Environment
 from portal.actors import Actor
 from portal.roles import Verb
-from releases.actions.changing import changing, checked_comment
+from releases.actions import guards
+from releases.actions.changing import changing, checked_comment, locked
 from releases.chronicle import entry
 from releases.errors import Unacceptable
 from releases.models import Application, Release, Rollout
 from releases.queueing import back_to_planning, running_release
 from releases.recommending import Recommendation, recommend, traits_of
 from releases.rollout import strategies
-from releases.states import ENDED, InvalidTransition, Phase
+from releases.states import Phase
 from releases.wake import wake
 
 RECOMMENDED = "recommended"
@@ -59,20 +60,30 @@ def request(
 
 
 def undo(actor: Actor, application: Application, environment: Environment, to: Rollout, *, reason: str = "") -> Rollout:
-    """A new rollout that brings back the objects of an earlier one that succeeded there, as they were stored."""
-    require(actor, Verb.ROLL_BACK, environment)
-    _check_target(application, environment, to)
+    """A new rollout that brings back the objects of an earlier one that succeeded there, as they were stored.
+
+    Raises what the guards of "undo" raise, and Unacceptable without a reason.
+    """
+    if (to.application_id, to.environment_id) != (application.pk, environment.pk):
+        raise Unacceptable(f"Rollout {to.pk} is not of {application} in {environment}.")
     with transaction.atomic():
         _lock(application)
-        _not_twice(to.release, environment, Rollout.Kind.UNDO)
+        earlier = locked(to)
+        guards.check(actor, earlier, "undo")
+        said = checked_comment(reason, needed=guards.RULES["undo"].needs_comment)
         asked = Rollout(
-            release=to.release,
+            release=earlier.release,
             kind=Rollout.Kind.UNDO,
-            strategy=to.strategy,
-            parameters=to.parameters,
-            source_plan=to.plan_digest,
+            strategy=earlier.strategy,
+            parameters=earlier.parameters,
+            source_plan=earlier.plan_digest,
         )
-        return _begin(actor, asked, environment, "rollout.undo-requested", reason)
+        return _begin(actor, asked, environment, "rollout.undo-requested", said)
+
+
+def bring_back(actor: Actor, earlier: Rollout, comment: str = "") -> Rollout:
+    """Undo to this very rollout."""
+    return undo(actor, earlier.application, earlier.environment, earlier, reason=comment)
 
 
 def replan(actor: Actor, rollout: Rollout, reason: str = "") -> Rollout:
@@ -123,19 +134,5 @@ def _lock(application: Application) -> None:
 
 
 def _not_twice(release: Release, environment: Environment, kind: str) -> None:
-    under_way = Rollout.objects.filter(release=release, environment=environment, kind=kind).exclude(phase__in=ENDED)
-    existing = under_way.first()
-    if existing:
-        raise InvalidTransition(
-            f"{release} is on its way to {environment} already: rollout {existing.pk} is {existing.phase}."
-        )
-
-
-def _check_target(application: Application, environment: Environment, to: Rollout) -> None:
-    if (to.application_id, to.environment_id) != (application.pk, environment.pk):
-        raise Unacceptable(f"Rollout {to.pk} is not of {application} in {environment}.")
-    if to.phase != Phase.SUCCEEDED or not to.plan_digest:
-        raise Unacceptable(f"Rollout {to.pk} is {to.phase}: only one that succeeded can be brought back.")
-    running = running_release(application.pk, environment.pk)
-    if running and running.pk == to.pk:
-        raise Unacceptable(f"{to.release} is what runs in {environment}: there is nothing to bring back.")
+    if found := guards.on_its_way(release, environment, kind):
+        raise found

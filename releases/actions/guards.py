@@ -7,14 +7,15 @@ from django.core.exceptions import PermissionDenied
 from django.utils import timezone
 
 from environments.access import require, roles_of
+from environments.models import Environment
 from portal.actors import Actor
 from portal.roles import Role, Verb
 from releases.approvals.four_eyes import FOUR_EYES, is_person
 from releases.approvals.identity import Identity
 from releases.approvals.standing import standing
-from releases.models import Rollout
-from releases.queueing import PENDING, followers, live_sibling, siblings, starts_by_itself
-from releases.states import InvalidTransition, Phase
+from releases.models import Release, Rollout
+from releases.queueing import PENDING, followers, live_sibling, running_release, siblings, starts_by_itself
+from releases.states import ENDED, InvalidTransition, Phase
 
 Objection = Exception | None
 Roles = frozenset[Role] | None
@@ -42,6 +43,10 @@ class Rule:
     guards: tuple[Guard, ...] = ()
     danger: bool = False
     needs_comment: bool = False
+    on_page: bool = False
+    """Whether it is asked on a page of its own, with more to look at than a dialog holds."""
+    concerns: Callable[[Rollout], bool] = lambda _rollout: True
+    """Whether the screens name it at all."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,7 @@ class Offer:
     why_not: str
     danger: bool
     needs_comment: bool
+    on_page: bool
 
 
 def objection(actor: Actor, rollout: Rollout, verb: str, roles: Roles = None) -> Objection:
@@ -78,13 +84,13 @@ def offer(actor: Actor, rollout: Rollout, verb: str, roles: Roles = None) -> Off
     """One action for the screens: the very same guards as the action itself."""
     rule, found = RULES[verb], objection(actor, rollout, verb, roles)
     label = _with_version(rollout, verb, rule.label)
-    return Offer(verb, label, found is None, str(found or ""), rule.danger, rule.needs_comment)
+    return Offer(verb, label, found is None, str(found or ""), rule.danger, rule.needs_comment, rule.on_page)
 
 
 def available(actor: Actor, rollout: Rollout) -> tuple[Offer, ...]:
     """Every action that the rollout's phase knows, with why the others are not for this person."""
     roles = roles_of(actor, rollout.environment)
-    fitting = [verb for verb, rule in RULES.items() if rollout.phase in rule.phases]
+    fitting = [verb for verb, rule in RULES.items() if rollout.phase in rule.phases and rule.concerns(rollout)]
     return tuple(offer(actor, rollout, verb, roles) for verb in fitting)
 
 
@@ -171,6 +177,40 @@ def _way_back_is_free(_actor: Actor, rollout: Rollout) -> Objection:
     )
 
 
+def _runs(rollout: Rollout) -> bool:
+    running = running_release(rollout.application_id, rollout.environment_id)
+    return running is not None and running.pk == rollout.pk
+
+
+def _gone(_actor: Actor, rollout: Rollout) -> Objection:
+    if not _runs(rollout):
+        return None
+    return InvalidTransition(
+        f"{rollout.release} is what runs in {rollout.environment}: there is nothing to bring back."
+    )
+
+
+def _kept(_actor: Actor, rollout: Rollout) -> Objection:
+    if rollout.plan_digest:
+        return None
+    return InvalidTransition(f"What rollout {rollout.pk} had applied is not stored: ask for the release again.")
+
+
+def _not_on_its_way_back(_actor: Actor, rollout: Rollout) -> Objection:
+    return on_its_way(rollout.release, rollout.environment, Rollout.Kind.UNDO)
+
+
+def on_its_way(release: Release, environment: Environment, kind: str) -> Objection:
+    """What a second request of the same kind is told while the first has not ended."""
+    under_way = Rollout.objects.filter(release=release, environment=environment, kind=kind).exclude(phase__in=ENDED)
+    existing = under_way.first()
+    if existing is None:
+        return None
+    return InvalidTransition(
+        f"{release} is on its way to {environment} already: rollout {existing.pk} is {existing.phase}."
+    )
+
+
 def _asked_to_start(_actor: Actor, rollout: Rollout) -> Objection:
     if not starts_by_itself(rollout):
         return None
@@ -238,6 +278,16 @@ RULES: Mapping[str, Rule] = {
         (_started, _newest, _alone, _way_back_is_free),
         danger=True,
     ),
+    "undo": Rule(
+        "Bring back",
+        Verb.ROLL_BACK,
+        frozenset({Phase.SUCCEEDED}),
+        (_gone, _kept, _not_on_its_way_back),
+        danger=True,
+        needs_comment=True,
+        on_page=True,
+        concerns=lambda rollout: not _runs(rollout),
+    ),
 }
 
 NAMES = {
@@ -246,6 +296,7 @@ NAMES = {
     "reject": "Rejecting",
     "rollback": "Rolling back",
     "cancel": "Cancelling",
+    "undo": "Bringing back",
 }
 
 
@@ -256,6 +307,8 @@ def _name(verb: str) -> str:
 def _with_version(rollout: Rollout, verb: str, label: str) -> str:
     if verb in ("approve", "reject"):
         return f"{label} {rollout.release.version} for {rollout.environment}"
+    if verb == "undo":
+        return f"Bring {rollout.release.version} back"
     if verb in STOPS:
         joined = ", back to" if verb == "abort" else " to"
         return f"{label}{joined} {rollout.previous.release.version}" if rollout.previous else _of_first(rollout, label)

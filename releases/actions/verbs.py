@@ -1,9 +1,10 @@
 """The actions by their verb, as screens and the API name them."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from portal.actors import Actor
-from releases.actions.asking import replan
+from releases.actions.asking import bring_back, replan
 from releases.actions.guards import RULES
 from releases.actions.steering import (
     abort,
@@ -33,6 +34,7 @@ STEERING: Mapping[str, Callable[[Actor, Rollout, str], Rollout]] = {
     "cancel": cancel,
     "abort": abort,
     "rollback": roll_back,
+    "undo": bring_back,
 }
 SAID: Mapping[str, str] = {
     "approve": "Approved.",
@@ -48,19 +50,26 @@ SAID: Mapping[str, str] = {
     "cancel": "Cancelled.",
     "abort": "It is being aborted.",
     "rollback": "It is being rolled back.",
+    "undo": "It is asked for and planned next: look at what it changes.",
 }
 
 
-def perform(verb: str, actor: Actor, rollout: Rollout, *, comment: str = "", digest: str = "") -> str:
-    """Does it, and says what happens next. Raises what the action raises, and KeyError for an unknown verb.
+@dataclass(frozen=True)
+class Done:
+    """What happens next, in words, and to which rollout: to a new one where an earlier one is brought back."""
+
+    words: str
+    rollout: Rollout
+
+
+def perform(verb: str, actor: Actor, rollout: Rollout, *, comment: str = "", digest: str = "") -> Done:
+    """Does it. Raises what the action raises, and KeyError for an unknown verb.
 
     `digest` is that of the plan which the person saw; only votes are bound to it.
     """
     if verb in VOTES:
-        VOTES[verb](actor, rollout, digest, comment)
-    else:
-        STEERING[verb](actor, rollout, comment)
-    return SAID[verb]
+        return Done(SAID[verb], VOTES[verb](actor, rollout, digest, comment))
+    return Done(SAID[verb], STEERING[verb](actor, rollout, comment))
 
 
 def known(verb: str) -> bool:

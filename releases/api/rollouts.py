@@ -120,14 +120,14 @@ def get_plan(request: HttpRequest, rollout_id: int) -> dict[str, Any]:
 @router.post("/rollouts/{rollout_id}/{verb}", response=RolloutOut)
 def post_verb(request: HttpRequest, rollout_id: int, verb: str, said: Said | None = None) -> RolloutOut:
     """One of approve, reject, start, pause, resume, promote, promote-fully, retry, abort, rollback, cancel, supersede,
-    replan."""
+    replan; undo, which answers with the new rollout that brings this one back."""
     actor, said = actor_of(request), said or Said()
     if not actions.known(verb):
         raise Http404(f"A rollout has no verb {verb!r}.")
     rollout = visible_rollout(actor, rollout_id)
-    actions.perform(verb, actor, rollout, comment=said.comment, digest=said.digest)
-    rollout.refresh_from_db()
-    return detailed(rollout, actor)
+    done = actions.perform(verb, actor, rollout, comment=said.comment, digest=said.digest)
+    done.rollout.refresh_from_db()
+    return detailed(done.rollout, actor)
 
 
 def environment_named(actor: Actor, name: str) -> Environment:

@@ -1,14 +1,13 @@
-"""Asking for a rollout in the browser: a release into an environment, or an earlier one back."""
+"""Asking for a rollout in the browser."""
 
 from typing import Any
 
 from django import forms
-from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from environments.access import permitted
 from environments.models import Environment
@@ -22,7 +21,6 @@ from releases.pages.settings_field import EXAMPLE, SettingsField
 from releases.recommending import Recommendation, recommend, traits_of
 from releases.rollout import strategies
 from releases.states import InvalidTransition
-from releases.visibility import visible_rollout
 
 REFUSALS = (InvalidTransition, PermissionDenied, Unacceptable)
 REASON_NEEDED = "{title} is recommended here. Say why it is to be another way: it is kept with the rollout."
@@ -116,19 +114,3 @@ def ask(request: HttpRequest) -> HttpResponse:
     title = strategies.find(advice.strategy).title if advice else ""
     context = {"page": "rollouts", "form": form, "advice": advice, "advised": title, "ways": ways}
     return render(request, "ask.html", context)
-
-
-@login_required
-@require_POST
-def undo(request: HttpRequest, pk: int) -> HttpResponse:
-    """Asks for what that earlier rollout had applied, as it was stored; leads to the new rollout."""
-    actor = Actor.of(request.user)
-    earlier = visible_rollout(actor, pk)
-    try:
-        made = actions.undo(
-            actor, earlier.application, earlier.environment, earlier, reason=request.POST.get("comment", "")
-        )
-    except REFUSALS as refusal:
-        messages.error(request, str(refusal))
-        return redirect("rollout", pk=pk)
-    return redirect("rollout", pk=made.pk)

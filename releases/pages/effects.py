@@ -1,7 +1,9 @@
 """What each button does to this very rollout, in a sentence: for its dialog, and for a rollout that asks."""
 
+from environments.models import Environment
 from releases.models import Rollout
 from releases.pages.words import asks
+from releases.queueing import needed_approvals, starts_by_itself
 
 HOLDS_REQUESTS = (
     "Nothing new begins, and requests stay where they are. It is measured on, "
@@ -22,6 +24,7 @@ EFFECTS = {
     "cancel": "Nothing of it will be applied.",
     "abort": "It stops: {back}. It ends as aborted.",
     "rollback": "{back_first}. It ends as rolled back.",
+    "undo": "A new rollout applies what {new} had applied here, as it was stored, configuration included. {policy}",
 }
 MOVING = {
     "promote": "It goes on without waiting any longer in this step. Every metric still has to pass once.",
@@ -39,6 +42,7 @@ PLACEHOLDERS = {
     "approve": "What did you check?",
     "reject": "What has to change?",
     "promote-fully": "Why may it go on without its checks?",
+    "undo": "Why does it have to come back?",
 }
 
 
@@ -46,7 +50,20 @@ def effect(rollout: Rollout, verb: str) -> str:
     """What happens when the button is pressed; "" for a vote."""
     texts = {**EFFECTS, **(MOVING if rollout.strategy != "rolling" else {}), **_answers(rollout)}
     back = _way_back(rollout)
-    return texts.get(verb, "").format(new=rollout.release.version, back=back, back_first=back[:1].upper() + back[1:])
+    said = {"new": rollout.release.version, "back": back, "back_first": back[:1].upper() + back[1:]}
+    return texts.get(verb, "").format(**said, policy=_policy_of_undo(rollout.environment))
+
+
+def _policy_of_undo(environment: Environment) -> str:
+    """What stands between the wish and the start, by the environment's rules for a way back."""
+    undo = Rollout(kind=Rollout.Kind.UNDO, environment=environment)
+    needed, by_itself = needed_approvals(undo), starts_by_itself(undo)
+    if needed:
+        others = f"{needed} other {'people' if needed > 1 else 'person'}"
+        then = "then it starts" if by_itself else "then a person starts it"
+        return f"In {environment} a way back needs approval by {others}: they look at its plan, {then}."
+    start = "it starts as soon as it is planned" if by_itself else "a person starts it once it is planned"
+    return f"In {environment} nobody has to approve a way back: {start}."
 
 
 def _answers(rollout: Rollout) -> dict[str, str]:

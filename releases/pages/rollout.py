@@ -13,11 +13,9 @@ from django.shortcuts import redirect, render
 from django.utils.text import Truncator
 from django.views.decorators.http import require_http_methods
 
-from environments.access import may
 from portal.actors import Actor
 from portal.models import AuditEntry
 from portal.pages import render_live
-from portal.roles import Verb
 from releases import actions
 from releases.approvals.standing import standing, told
 from releases.errors import Unacceptable
@@ -26,8 +24,11 @@ from releases.pages.changes import change_rows, count_words
 from releases.pages.evidence import traffic_of
 from releases.pages.policies import policies_beside
 from releases.pages.workloads import workload_rows
-from releases.states import InvalidTransition, Phase
-from releases.summary import live_rollout, plan_of, progress_of
+from releases.plan import load_plan
+from releases.queueing import running_release
+from releases.revisions import compare
+from releases.states import InvalidTransition
+from releases.summary import plan_of, progress_of
 from releases.visibility import visible_rollout
 
 TABS: dict[str, str] = {
@@ -56,19 +57,11 @@ def show(request: HttpRequest, pk: int) -> HttpResponse:
         **_course(rollout),
         "progress": progress_of(rollout),
         "trouble": rollout.environment.cluster.trouble if not rollout.ended else "",
-        "may_undo": _may_undo(actor, rollout),
         "tab": tab,
         "tabs": list(TABS.items()),
         **TAB_CONTEXTS[tab](rollout, plan_of(rollout)),
     }
     return render_live(request, "rollout.html", context)
-
-
-def _may_undo(actor: Actor, rollout: Rollout) -> bool:
-    """Whether what it had applied is gone and can be brought back; the action itself has the last word."""
-    if rollout.phase != Phase.SUCCEEDED or not may(actor, Verb.ROLL_BACK, rollout.environment):
-        return False
-    return live_rollout(rollout.application, rollout.environment) != rollout
 
 
 def default_tab(rollout: Rollout) -> str:
@@ -162,15 +155,28 @@ def act(request: HttpRequest, pk: int, verb: str) -> HttpResponse:
         raise Http404(f"A rollout has no verb {verb!r}.")
     if request.method == "GET":
         offer = actions.offer(actor, rollout, verb)
-        return render(request, "rollout_verb.html", {"page": "rollouts", "rollout": rollout, "offer": offer})
-    _perform(request, actor, rollout, verb)
-    return redirect("rollout", pk=pk)
+        context = {"page": "rollouts", "rollout": rollout, "offer": offer, **_to_look_at(rollout, offer)}
+        return render(request, "rollout_verb.html", context)
+    return redirect("rollout", pk=_perform(request, actor, rollout, verb).pk)
 
 
-def _perform(request: HttpRequest, actor: Actor, rollout: Rollout, verb: str) -> None:
+def _to_look_at(rollout: Rollout, offer: actions.Offer) -> dict[str, Any]:
+    """What stands beside the question on a page of its own: what runs, and what changes where this comes back."""
+    running = running_release(rollout.application_id, rollout.environment_id)
+    if not (offer.on_page and offer.allowed and running):
+        return {}
+    title = f"What changes from {running.release.version}, which runs, to {rollout.release.version}"
+    told = compare(load_plan(running), load_plan(rollout))
+    return {"running": running, "title": title, **_changes(rollout, {"risks": [], **told})}
+
+
+def _perform(request: HttpRequest, actor: Actor, rollout: Rollout, verb: str) -> Rollout:
+    """The rollout to look at next."""
     comment, digest = request.POST.get("comment", "").strip(), request.POST.get("digest", "")
     try:
-        said = actions.perform(verb, actor, rollout, comment=comment, digest=digest)
-        messages.success(request, said)
+        done = actions.perform(verb, actor, rollout, comment=comment, digest=digest)
     except (InvalidTransition, PermissionDenied, Unacceptable) as refusal:
         messages.error(request, str(refusal))
+        return rollout
+    messages.success(request, done.words)
+    return done.rollout

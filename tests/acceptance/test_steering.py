@@ -65,7 +65,10 @@ def test_undo_brings_back_an_earlier_release(live: Portal, running: str) -> None
         live.release(running, version, shop.files(*names, COLOUR=version), "good2")
         live.succeed(live.ask(running, version, "dev"))
     undone = live.api(
-        "POST", "undo", "operator", json={"application": running, "environment": "dev", "version": "1.0.0"}
+        "POST",
+        "undo",
+        "operator",
+        json={"application": running, "environment": "dev", "version": "1.0.0", "comment": "As before."},
     )
     live.succeed(undone)
     assert snapshot(live, f"{running}-dev") == before

@@ -78,7 +78,9 @@ class TestUndo:
     def test_it_brings_back_a_stored_plan_and_needs_no_approval(self, world: World) -> None:
         older = world.rollout(Phase.SUCCEEDED)
         world.rollout(Phase.SUCCEEDED, version="1.1.0")
-        undo = actions.undo(world.people["operator"], world.application, world.environments["prod"], older)
+        undo = actions.undo(
+            world.people["operator"], world.application, world.environments["prod"], older, reason="as before"
+        )
         assert (undo.kind, undo.source_plan, undo.release) == ("undo", older.plan_digest, older.release)
         assert queueing.required_approvals(undo) == 0
         assert queueing.starts_by_itself(undo), "prod waits for a start, but a way back is somebody's word already"
@@ -88,29 +90,52 @@ class TestUndo:
         world.environments["prod"].save()
         older = world.rollout(Phase.SUCCEEDED)
         world.rollout(Phase.SUCCEEDED, version="1.1.0")
-        undo = actions.undo(world.people["operator"], world.application, world.environments["prod"], older)
+        undo = actions.undo(
+            world.people["operator"], world.application, world.environments["prod"], older, reason="as before"
+        )
         assert queueing.required_approvals(undo) == 1
 
     @pytest.mark.parametrize("phase", [Phase.FAILED, Phase.REJECTED, Phase.ROLLED_BACK])
     def test_only_what_succeeded_comes_back(self, world: World, phase: Phase) -> None:
         other = world.rollout(phase)
-        with pytest.raises(Unacceptable, match="only one that succeeded"):
-            actions.undo(world.people["lead"], world.application, world.environments["prod"], other)
+        with pytest.raises(InvalidTransition, match="Bringing back is for one that is succeeded"):
+            actions.undo(world.people["lead"], world.application, world.environments["prod"], other, reason="as before")
 
     def test_what_runs_cannot_be_brought_back(self, world: World) -> None:
         running = world.rollout(Phase.SUCCEEDED)
-        with pytest.raises(Unacceptable, match="is what runs"):
-            actions.undo(world.people["lead"], world.application, world.environments["prod"], running)
+        with pytest.raises(InvalidTransition, match="is what runs"):
+            actions.undo(
+                world.people["lead"], world.application, world.environments["prod"], running, reason="as before"
+            )
 
     def test_not_from_another_environment(self, world: World) -> None:
         other = world.rollout(Phase.SUCCEEDED, environment="dev")
         with pytest.raises(Unacceptable, match="not of shop in prod"):
-            actions.undo(world.people["lead"], world.application, world.environments["prod"], other)
+            actions.undo(world.people["lead"], world.application, world.environments["prod"], other, reason="as before")
+
+    @pytest.mark.parametrize("reason", ["", "  "])
+    def test_it_takes_a_comment(self, world: World, reason: str) -> None:
+        older = world.rollout(Phase.SUCCEEDED)
+        world.rollout(Phase.SUCCEEDED, version="1.1.0")
+        with pytest.raises(Unacceptable, match="Say in a comment"):
+            actions.undo(world.people["operator"], world.application, world.environments["prod"], older, reason=reason)
+        assert Rollout.objects.count() == 2
+
+    def test_it_is_asked_for_once_and_its_comment_is_in_the_history(self, world: World) -> None:
+        older = world.rollout(Phase.SUCCEEDED)
+        world.rollout(Phase.SUCCEEDED, version="1.1.0")
+        undo = actions.perform("undo", world.people["operator"], older, comment="errors at checkout").rollout
+        entry = AuditEntry.objects.get(verb="rollout.undo-requested")
+        assert (entry.target_id, entry.data["comment"]) == (str(undo.pk), "errors at checkout")
+        with pytest.raises(InvalidTransition, match=f"on its way to prod already: rollout {undo.pk}"):
+            actions.perform("undo", world.people["lead"], older, comment="errors at checkout")
 
     def test_a_developer_may_not(self, world: World) -> None:
         older = world.rollout(Phase.SUCCEEDED)
         with pytest.raises(PermissionDenied):
-            actions.undo(world.people["developer"], world.application, world.environments["prod"], older)
+            actions.undo(
+                world.people["developer"], world.application, world.environments["prod"], older, reason="as before"
+            )
 
 
 class TestTurns:

@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
+from portal.models import AuditEntry
 from releases import terminal
 from releases.models import Release, Rollout, Step
 from releases.states import Phase
@@ -169,6 +170,8 @@ class TestRollback:
         run("rollback", "shop", "dev", "--to", "1.0.0", "--as", "operator")
         undo = run_to.get(kind="undo")
         assert (undo.phase, undo.release.version) == (Phase.WAITING, "1.0.0")
+        told = AuditEntry.objects.get(verb="rollout.undo-requested")
+        assert (told.actor, told.data["comment"]) == ("operator", "No reason was given.")
 
     @pytest.mark.parametrize(
         ("words", "told"),

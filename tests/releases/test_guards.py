@@ -63,6 +63,22 @@ def test_every_action_follows_the_table(world: World, persona: str, phase: Phase
 
 @pytest.mark.parametrize("persona", ROLES)
 @pytest.mark.parametrize("phase", Phase)
+def test_bringing_back_follows_the_table_too(world: World, persona: str, phase: Phase) -> None:
+    earlier = world.rollout(phase)
+    world.rollout(Phase.SUCCEEDED, version="1.1.0", sequence=9)
+    error = attempt(world.people[persona], earlier, "undo")
+    offers = {offer.verb: offer for offer in actions.available(world.people[persona], earlier)}
+    assert ("undo" in offers) == (phase is Phase.SUCCEEDED)
+    if persona not in DRIVERS:
+        assert isinstance(error, PermissionDenied)
+    elif phase is not Phase.SUCCEEDED:
+        assert isinstance(error, InvalidTransition)
+    else:
+        assert (error, offers["undo"].allowed, offers["undo"].label) == (None, True, "Bring 1.0.0 back")
+
+
+@pytest.mark.parametrize("persona", ROLES)
+@pytest.mark.parametrize("phase", Phase)
 def test_what_is_offered_is_what_can_be_done(world: World, persona: str, phase: Phase) -> None:
     rollout, actor = world.rollout(phase), world.people[persona]
     offers = actions.available(actor, rollout)

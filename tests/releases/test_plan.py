@@ -422,7 +422,7 @@ class TestWayBack:
         second = world.release("1.1.0", files={"base/web.yaml": WEB.replace("hunter2", "changed")})
         succeed(plan_now(actions.request(world.people["developer"], second, first.environment)), cluster)
         Blob.objects.filter(pk=first.release.bundle_id).delete()
-        undo = actions.undo(world.people["operator"], world.application, first.environment, first)
+        undo = actions.undo(world.people["operator"], world.application, first.environment, first, reason="as before")
         plan_now(undo)
         assert undo.phase == Phase.WAITING
         plan, before = load_plan(undo), load_plan(first)
@@ -435,5 +435,5 @@ class TestWayBack:
         first = succeed(planned(world), cluster)
         succeed(planned(world, "1.1.0"), cluster)
         cluster.edit(CONFIG_MAP, {"data": {"EXTRA": "1"}})
-        undo = actions.undo(world.people["operator"], world.application, first.environment, first)
+        undo = actions.undo(world.people["operator"], world.application, first.environment, first, reason="as before")
         assert load_plan(plan_now(undo))["adopt"] == [list(CONFIG_MAP)]

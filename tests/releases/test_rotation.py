@@ -61,7 +61,7 @@ def test_after_a_rotation_the_action_undoes_too(world: World, revisions: list[Ro
     call_command("rotate_keys")
     settings.ENCRYPTION_KEYS = [NEW]
     actor = world.people["operator"]
-    undo = plan_now(actions.undo(actor, world.application, world.environments["dev"], revisions[0]))
+    undo = plan_now(actions.undo(actor, world.application, world.environments["dev"], revisions[0], reason="as before"))
     assert undo.phase == Phase.WAITING
     assert password_of(undo) == password_of(revisions[0])
 

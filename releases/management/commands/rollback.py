@@ -16,6 +16,8 @@ from releases.plan import plan_now
 from releases.revisions import revision, revisions
 from releases.states import InvalidTransition, Phase
 
+NO_REASON = "No reason was given."
+
 
 class Command(BaseCommand):
     help = (
@@ -28,7 +30,7 @@ class Command(BaseCommand):
         parser.add_argument("environment")
         parser.add_argument("--to", default="", metavar="VERSION", help="A version that succeeded there before.")
         parser.add_argument("--to-revision", type=int, metavar="NUMBER", help="A revision, as `history` counts them.")
-        parser.add_argument("--comment", default="")
+        parser.add_argument("--comment", default="", help="Why; kept in the history.")
         terminal.add_actor(parser)
         terminal.add_wait(parser)
 
@@ -60,7 +62,7 @@ def _newest(application: Application, environment: Environment) -> Rollout:
 def _undo(actor: Actor, application: Application, environment: Environment, options: dict[str, Any]) -> Rollout:
     by_number = options["to_revision"] is not None
     to = _revision(application, environment, options) if by_number else _version(application, environment, options)
-    rollout = plan_now(actions.undo(actor, application, environment, to, reason=options["comment"]))
+    rollout = plan_now(actions.undo(actor, application, environment, to, reason=options["comment"] or NO_REASON))
     if rollout.phase == Phase.FAILED:
         raise CommandError(_told(rollout))
     return rollout

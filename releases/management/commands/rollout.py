@@ -47,8 +47,8 @@ class Command(BaseCommand):
 
 
 def _do(actor: Actor, rollout: Rollout, options: dict[str, Any]) -> str:
-    said = actions.perform(options["verb"], actor, rollout, comment=options["comment"])
-    return f"Rollout {rollout.pk}: {rollout}. {said}"
+    done = actions.perform(options["verb"], actor, rollout, comment=options["comment"])
+    return f"Rollout {done.rollout.pk}: {done.rollout}. {done.words}"
 
 
 def _lines(actor: Actor, rollout: Rollout) -> Iterator[str]:

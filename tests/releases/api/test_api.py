@@ -231,7 +231,8 @@ def test_the_one_before_what_runs_is_by_when_it_ran(world: World) -> None:
     world.rollout(Phase.SUCCEEDED, version="1.0.0", plan_digest=digest, sequence=3)
     world.rollout(Phase.SUCCEEDED, version="1.1.0", plan_digest=digest, sequence=2)
     world.rollout(Phase.SUCCEEDED, version="1.2.0", plan_digest=digest, sequence=1)
-    answer = caller(world, "operator").post("undo", {"application": "shop", "environment": "prod"})
+    body = {"application": "shop", "environment": "prod", "comment": "errors at checkout"}
+    answer = caller(world, "operator").post("undo", body)
     assert answer.json()["version"] == "1.1.0"
 
 
@@ -265,11 +266,29 @@ def test_an_earlier_release_comes_back_as_a_new_rollout(world: World) -> None:
     digest = blobs.store_json({"risks": []})
     first = world.rollout(Phase.SUCCEEDED, version="1.0.0", plan_digest=digest)
     world.rollout(Phase.SUCCEEDED, version="1.1.0", plan_digest=digest)
-    body = {"application": "shop", "environment": "prod", "version": "1.0.0"}
+    body = {"application": "shop", "environment": "prod", "version": "1.0.0", "comment": "errors at checkout"}
+    without = caller(world, "operator").post("undo", {**body, "comment": " "})
+    assert (without.status_code, "Say in a comment" in without.json()["detail"]) == (422, True)
     answer = caller(world, "operator").post("undo", body)
     assert (answer.status_code, answer.json()["kind"], answer.json()["version"]) == (201, "undo", "1.0.0")
     assert Rollout.objects.get(pk=answer.json()["id"]).source_plan == first.plan_digest
     assert caller(world, "operator").post("undo", {**body, "version": "7"}).status_code == 404
+
+
+def test_an_earlier_rollout_comes_back_by_a_verb_of_its_own(world: World) -> None:
+    digest = blobs.store_json({"risks": [], "objects": []})
+    first = world.rollout(Phase.SUCCEEDED, version="1.0.0", plan_digest=digest)
+    running = world.rollout(Phase.SUCCEEDED, version="1.1.0", plan_digest=digest)
+    operator, said = caller(world, "operator"), {"comment": "errors at checkout"}
+    offered = {each["verb"]: each["allowed"] for each in operator.get(f"rollouts/{first.pk}").json()["verbs"]}
+    assert offered["undo"] is True
+    assert "undo" not in {each["verb"] for each in operator.get(f"rollouts/{running.pk}").json()["verbs"]}
+    assert operator.post(f"rollouts/{running.pk}/undo", said).status_code == 409
+    assert operator.post(f"rollouts/{first.pk}/undo").status_code == 422
+    assert caller(world, "developer").post(f"rollouts/{first.pk}/undo", said).status_code == 403
+    answer = operator.post(f"rollouts/{first.pk}/undo", said)
+    assert (answer.status_code, answer.json()["kind"], answer.json()["release"]) == (200, "undo", first.release_id)
+    assert answer.json()["id"] not in (first.pk, running.pk)
 
 
 def test_the_openapi_document_is_open_and_names_every_path(client: Client) -> None:
@@ -304,9 +323,10 @@ def test_revisions_are_listed_compared_and_brought_back_by_number(world: World) 
     assert told["changes"][0]["fields"] == [{"path": "data.mode", "before": "fast", "after": "slow"}]
     refused = operator.get(f"revisions/compare?{place}&before=1&after=9")
     assert (refused.status_code, "there are 1 to 2" in refused.json()["detail"]) == (404, True)
-    undone = operator.post("undo", {"application": "shop", "environment": "prod", "revision": 1})
+    back = {"application": "shop", "environment": "prod", "comment": "as before"}
+    undone = operator.post("undo", {**back, "revision": 1})
     assert (undone.status_code, undone.json()["version"]) == (201, "1.0.0")
-    missing = operator.post("undo", {"application": "shop", "environment": "prod", "revision": 7})
+    missing = operator.post("undo", {**back, "revision": 7})
     assert missing.status_code == 404
 
 

@@ -1,12 +1,13 @@
 """The pages: who sees what, what they offer, and that each is answered with an ETag."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.http import HttpResponse
 from django.test import Client
 
-from environments.models import Grant
+from environments.models import Environment, Grant
 from portal import blobs
 from releases import actions
 from releases.models import Approval, Rollout
@@ -287,10 +288,50 @@ def test_an_earlier_release_is_brought_back_by_its_page(as_: As, world: World) -
     assert "Bring 1.0.0 back" in shown(operator.get(f"/rollouts/{first.pk}"))
     assert "Bring 1.1.0 back" not in shown(operator.get(f"/rollouts/{second.pk}"))
     operator.post(f"/rollouts/{first.pk}/undo")
+    assert Rollout.objects.count() == 2, "without a comment nothing is asked for"
+    answer = operator.post(f"/rollouts/{first.pk}/undo", {"comment": "errors at checkout"})
     made = Rollout.objects.order_by("-pk")[0]
     assert (made.kind, made.release.version, made.source_plan) == ("undo", "1.0.0", digest)
-    assert as_("developer").post(f"/rollouts/{first.pk}/undo", follow=True).status_code == 200
+    assert answer["Location"] == f"/rollouts/{made.pk}"
+    assert as_("developer").post(f"/rollouts/{first.pk}/undo", {"comment": "me"}, follow=True).status_code == 200
     assert Rollout.objects.count() == 3
+
+
+POLICIES = [
+    ({}, "nobody has to approve a way back: it starts as soon as it is planned"),
+    ({"rollback_needs_approval": True}, "approval by 1 other person: they look at its plan, then a person starts it"),
+    (
+        {"rollback_needs_approval": True, "required_approvals": 2, "start_when_approved": True},
+        "approval by 2 other people: they look at its plan, then it starts",
+    ),
+]
+
+
+@pytest.mark.parametrize(("rules", "words"), POLICIES)
+def test_before_something_comes_back_the_page_shows_what_changes_and_what_it_takes(
+    as_: As, world: World, rules: dict[str, Any], words: str
+) -> None:
+    def plan(mode: str) -> str:
+        ref = ["v1", "ConfigMap", "shop-prod", "settings"]
+        manifest = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}, "data": {"mode": mode}}
+        return blobs.store_json({**PLAN, "objects": [{"ref": ref, "manifest": manifest}]})
+
+    first = world.rollout(Phase.SUCCEEDED, version="1.0.0", plan_digest=plan("fast"))
+    second = world.rollout(Phase.SUCCEEDED, version="1.1.0", plan_digest=plan("slow"))
+    Environment.objects.filter(name="prod").update(**rules)
+    operator = as_("operator")
+    page = shown(operator.get(f"/rollouts/{first.pk}/undo"))
+    for expected in ("Bring 1.0.0 back?", "Runs now", "1.1.0", words, "- slow", "+ fast", "Comment, required"):
+        assert expected in page
+    assert Rollout.objects.count() == 2
+    assert "is what runs in prod" in shown(operator.get(f"/rollouts/{second.pk}/undo"))
+    refused = shown(as_("developer").get(f"/rollouts/{first.pk}/undo"))
+    assert "may not roll back a rollout in prod" in refused
+    assert "<textarea" not in refused
+    link = f'href="/rollouts/{first.pk}/undo"'
+    for address in (f"/rollouts/{first.pk}", "/revisions/shop/prod"):
+        asking = shown(operator.get(address))
+        assert (link in asking, f'action="/rollouts/{first.pk}/undo"' in asking) == (True, False)
 
 
 def shown(answer: HttpResponse) -> str:

@@ -184,7 +184,7 @@ def test_an_undo_brings_a_colour_back_in_the_idle_one(live: Portal) -> None:
     succeeded(live, release(live, "1.0.0", "1"))
     second = succeeded(live, release(live, "1.1.0", "2"))
     succeeded(live, release(live, "1.2.0", "3"))
-    undone = actions.undo(live.operator, live.application, live.environment, second)
+    undone = actions.undo(live.operator, live.application, live.environment, second, reason="as before")
     succeeded(live, undone)
     assert (deployments(live), track(live), version_served(live)) == ({"web-green"}, "green", "2")
     assert any("Switch requests to web-green" in label for label, _ in labels(undone))

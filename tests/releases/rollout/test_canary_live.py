@@ -168,7 +168,9 @@ def test_canaries_follow_each_other_and_an_earlier_one_is_brought_back_by_a_cana
     assert is_gone(live, ("apps/v1", "Deployment"), ("v1", "Service"))
     second = live.wait(release(live, "1.2.0", bundle=files("yellow"), weights=[50]), seconds=60)
     assert second.phase == Phase.SUCCEEDED, told(second)
-    undo = live.wait(actions.undo(live.operator, live.application, live.environment, first), seconds=60)
+    undo = live.wait(
+        actions.undo(live.operator, live.application, live.environment, first, reason="as before"), seconds=60
+    )
     assert undo.phase == Phase.SUCCEEDED, told(undo)
     assert Step.objects.filter(rollout=undo, label="50 %: agent-service", state="done").exists()
     maps = [each["data"].get("COLOUR") for each in live.gateway.list("v1", "ConfigMap", live.namespace)]

@@ -161,7 +161,7 @@ def test_undo_brings_back_an_earlier_release_as_a_rollout_of_its_own(live: Porta
     first = live.wait(release(live, "1.0.0"))
     live.wait(release(live, "1.1.0", "2", "green"))
     live.wait(release(live, "1.2.0", "2", "red", extra=config("extra")))
-    undo = live.wait(actions.undo(live.operator, live.application, live.environment, first))
+    undo = live.wait(actions.undo(live.operator, live.application, live.environment, first, reason="as before"))
     assert undo.phase == Phase.SUCCEEDED, undo.why
     assert colour(live) == "blue"
     assert live.get("ConfigMap", "extra", "v1") is None
