@@ -19,6 +19,8 @@ import yaml
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 TOKEN_SECONDS = 60.0
+LARGEST = 1024 * 1024  # characters of a kubeconfig
+DEEPEST = 20  # levels of its values
 
 REFUSED_USER = {
     "exec": "runs a command",
@@ -71,7 +73,7 @@ class Access:
         access = cls(
             server=_server(str(cluster.get("server") or "")),
             ca_pem=_pem(cluster, "certificate-authority-data"),
-            token=str(user.get("token") or ""),
+            token=_token(user),
             certificate_pem=_pem(user, "client-certificate-data"),
             key_pem=_pem(user, "client-key-data"),
             namespace=str(chosen.get("namespace") or ""),
@@ -136,16 +138,37 @@ def _check_credential(access: Access) -> None:
         raise AccessError(f"The kubeconfig has no credential: give `token`, or {pair}.")
 
 
+def _token(user: Mapping[str, Any]) -> str:
+    token = str(user.get("token") or "").strip()
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise AccessError("The kubeconfig's `token` has characters that no token has.")
+    return token
+
+
 def _parse(text: str) -> Mapping[str, Any]:
     try:
+        _refuse_bombs(text)
         config = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except AccessError:
+        raise
+    except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f" (line {mark.line + 1})" if mark else ""
         raise AccessError(f"The kubeconfig is not valid YAML{where}.") from None
     if not isinstance(config, dict) or not config.get("clusters"):
         raise AccessError("This is not a kubeconfig: it has no `clusters`.")
     return config
+
+
+def _refuse_bombs(text: str) -> None:
+    """Reading what refers to itself, or is nested without end, takes longer and deeper than any kubeconfig is worth."""
+    if len(text) > LARGEST:
+        raise AccessError(f"The kubeconfig is larger than {LARGEST // 1024} KiB.")
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if isinstance(event, yaml.AliasEvent) or depth > DEEPEST:
+            raise AccessError("The kubeconfig has aliases (*name) or is nested too deep, which is refused.")
 
 
 def _entry(config: Mapping[str, Any], what: str, name: str) -> Mapping[str, Any]:
@@ -173,6 +196,8 @@ def _server(server: str) -> str:
         raise AccessError("The cluster's `server` is not an address such as https://cluster.example:6443.")
     if parts.username or parts.password:
         raise AccessError("The cluster's `server` has a password in it, which is refused: give `token`.")
+    if set("?#\\") & set(server) or not server.isprintable() or " " in server:
+        raise AccessError("The cluster's `server` has a query or characters that no address has, which is refused.")
     if parts.scheme == "http" and not _is_loopback(parts.hostname):
         raise AccessError(f"The cluster's `server` is http on {parts.hostname}, which is refused: use https.")
     return server.rstrip("/")

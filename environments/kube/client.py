@@ -6,14 +6,16 @@ import re
 import threading
 import time
 from typing import Any, NamedTuple
-from urllib.parse import parse_qsl
 
+from environments.kube import paths
 from environments.kube.access import Access
 from environments.kube.breaker import Breaker
 from environments.kube.discovery import Discovery, Resource
-from environments.kube.errors import Expired, KindMissing, NotFound
+from environments.kube.errors import Expired, KindMissing, NotFound, Unaddressable
 from environments.kube.names import MANAGER
+from environments.kube.naming import label_fault, ref_fault
 from environments.kube.objects import Manifest, Ref, ref_of
+from environments.kube.paths import Path
 from environments.kube.transport import Answer, Call, Limits, Lines, Query, Transport
 
 APPLY = "application/apply-patch+yaml"
@@ -111,7 +113,7 @@ class Gateway:
 
     def create(self, manifest: Manifest, *, dry_run: bool = False) -> Applied:
         """A plain create: AlreadyExists where it is there. Not tried again where it may have been done."""
-        path = self.resource(manifest["apiVersion"], manifest["kind"]).path(self._namespace(ref_of(manifest)))
+        path = self._collection(ref_of(manifest))
         query = [("fieldManager", MANAGER), STRICT, *([DRY] if dry_run else [])]
         answer = self._transport.checked(Call("POST", path, query, manifest, repeat=dry_run))
         return Applied(answer.json(), created=True, warnings=warnings_of(answer))
@@ -123,7 +125,7 @@ class Gateway:
 
     def merge_patch(self, ref: Ref, patch: dict[str, Any], *, subresource: str = "") -> Manifest:
         """The object (or its subresource) after a merge patch, which may be repeated."""
-        path = self.path(ref) + (f"/{subresource}" if subresource else "")
+        path = self.path(ref) / subresource if subresource else self.path(ref)
         return self._json(Call("PATCH", path, [("fieldManager", MANAGER)], patch, MERGE_PATCH, repeat=True))
 
     def delete(self, ref: Ref, *, uid: str = "", resource_version: str = "", propagation: str = "Background") -> bool:
@@ -143,19 +145,22 @@ class Gateway:
 
     def logs(self, namespace: str, pod: str, container: str = "", *, lines: int = 50, previous: bool = False) -> str:
         """The last lines of a container's log; of its run before the last restart with `previous`."""
+        if container and (fault := label_fault(container)):
+            raise Unaddressable(f"The container {fault}.")
         query = [("tailLines", str(lines)), ("limitBytes", str(LOG_BYTES))]
         query += [("container", container)] if container else []
         query += [("previous", "true")] if previous else []
-        call = Call("GET", f"/api/v1/namespaces/{namespace}/pods/{pod}/log", query, at_most=LOG_BYTES)
+        call = Call("GET", paths.of_log(namespace, pod), query, at_most=LOG_BYTES)
         return self._transport.checked(call).body.decode("utf-8", "replace")
 
     def proxy(
         self, namespace: str, service: str, port: int | str, path: str, *, timeout: float = 3.0
     ) -> tuple[int, bytes]:
-        """GET of a service's path through the API server: the status and at most 1 MiB of the body."""
-        plain, _, query = path.partition("?")
-        at = f"/api/v1/namespaces/{namespace}/services/http:{service}:{port}/proxy/{plain.lstrip('/')}"
-        pairs = parse_qsl(query, keep_blank_values=True)
+        """GET of a service's path through the API server: the status and at most 1 MiB of the body.
+
+        Raises Unaddressable for a path that could lead past the service.
+        """
+        at, pairs = paths.of_service(namespace, service, port, path)
         limits = Limits(self._transport.limits.connect, timeout, timeout)
         call = Call("GET", at, pairs, own=False, at_most=PROXY_BYTES, limits=limits)
         answer = self._transport.call(call)
@@ -172,15 +177,19 @@ class Gateway:
         timeout: float | None = None,
         accept: str = "application/json",
     ) -> Answer:
-        """Any call, its answer whatever the status. Writes are tried again only where nothing was done."""
+        """Any call, its answer whatever the status. Writes are tried again only where nothing was done.
+
+        `path` is quoted already. Raises Unaddressable.
+        """
         standard = self._transport.limits
         limits = Limits(standard.connect, timeout, timeout + standard.connect) if timeout else None
         repeat = method in ("GET", "HEAD")
-        return self._transport.call(Call(method, path, query, body, content_type, repeat, limits=limits, accept=accept))
+        call = Call(method, Path(path), query, body, content_type, repeat, limits=limits, accept=accept)
+        return self._transport.call(call)
 
     def stream(self, path: str, *, query: Query = (), read_timeout: float = 75.0) -> Lines:
         """The raw lines of a watch; its close() may be called from any thread."""
-        return self._transport.lines(path, query, read_timeout)
+        return self._transport.lines(Path(path), query, read_timeout)
 
     def resource(self, api_version: str, kind: str) -> Resource:
         """How the kind is addressed. Raises KindMissing."""
@@ -188,18 +197,23 @@ class Gateway:
 
     def version(self) -> dict[str, Any]:
         """The server's version as it tells it: major, minor, gitVersion, platform."""
-        return self._json(Call("GET", "/version"))
+        return self._json(Call("GET", Path("/version")))
 
     def close(self) -> None:
         """Closes the connections that nobody uses at the moment; the next call opens a new one."""
         self._transport.close()
 
-    def path(self, ref: Ref) -> str:
-        """The path of an object, for raw(). Raises KindMissing."""
-        return f"{self.resource(ref.api_version, ref.kind).path(self._namespace(ref))}/{ref.name}"
+    def path(self, ref: Ref) -> Path:
+        """The path of an object, for raw(). Raises KindMissing, and Unaddressable for a name that is none."""
+        return self._collection(ref) / ref.name
 
-    def _namespace(self, ref: Ref) -> str:
-        return ref.namespace or self.access.namespace or "default"
+    def _collection(self, ref: Ref) -> Path:
+        if fault := ref_fault(ref):
+            raise Unaddressable(f"{ascii(ref.text)[:200]} cannot be asked for: {fault}.")
+        resource = self.resource(ref.api_version, ref.kind)
+        if resource.namespaced and not ref.namespace:
+            raise Unaddressable(f"{ref.text} cannot be asked for: it names no namespace.")
+        return resource.path(ref.namespace)
 
     def _apply(self, manifest: Manifest, query: Query) -> Applied:
         path = self.path(ref_of(manifest))
@@ -211,7 +225,7 @@ class Gateway:
             raise
         return Applied(answer.json(), answer.status == 201, warnings_of(answer))
 
-    def _pages(self, path: str, query: Query) -> Objects:
+    def _pages(self, path: Path, query: Query) -> Objects:
         items: Objects = []
         after = ""
         while True:

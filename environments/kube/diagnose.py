@@ -16,6 +16,7 @@ from environments.kube.owned import (
     TEMPLATE_HASH,
     annotation,
     label,
+    labelled,
     owned,
     selector_of,
 )
@@ -55,7 +56,7 @@ def newest_pods(gateway: Gateway, obj: Json) -> tuple[Json, list[Manifest]]:
     template = label(maker, TEMPLATE_HASH)
     if not template:
         return maker, []
-    pods = gateway.list("v1", "Pod", namespace, labels=f"{selector},{TEMPLATE_HASH}={template}")
+    pods = gateway.list("v1", "Pod", namespace, labels=f"{selector},{labelled({TEMPLATE_HASH: template})}")
     return maker, owned(pods, maker)
 
 

@@ -5,7 +5,9 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from environments.kube import paths
 from environments.kube.errors import KindMissing, NotFound
+from environments.kube.paths import Path
 from environments.kube.transport import Call
 
 FRESH_SECONDS = 600.0
@@ -18,11 +20,11 @@ class Resource(NamedTuple):
     namespaced: bool
     api_version: str = "v1"
 
-    def path(self, namespace: str) -> str:
-        """The path of the collection: of a namespace, or ("") of the whole cluster."""
-        root = "/apis" if "/" in self.api_version else "/api"
-        within = f"/namespaces/{namespace}" if self.namespaced and namespace else ""
-        return f"{root}/{self.api_version}{within}/{self.plural}"
+    def path(self, namespace: str) -> Path:
+        """The path of the collection: of a namespace, or ("") of the whole cluster. Raises Unaddressable."""
+        if self.namespaced and namespace:
+            return paths.within(namespace, self.api_version, self.plural)
+        return paths.of_kind(self.api_version, self.plural)
 
 
 class Discovery:
@@ -52,9 +54,8 @@ class Discovery:
         return kinds if time.monotonic() - at < FRESH_SECONDS else {}
 
     def _list(self, api_version: str) -> dict[str, Resource]:
-        root = "/apis" if "/" in api_version else "/api"
         try:
-            answer = self._ask(Call("GET", f"{root}/{api_version}"))
+            answer = self._ask(Call("GET", paths.of_version(api_version)))
         except NotFound:
             return {}
         kinds = {

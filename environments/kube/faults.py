@@ -87,6 +87,12 @@ class Rejected(KubeError):
     fault: Fault = "user"
 
 
+class Unaddressable(KubeError):
+    """Not even tried: a name, a namespace or a path would lead to another place than it names."""
+
+    fault: Fault = "user"
+
+
 class Denied(KubeError):
     """403: the credential has not the right to do this."""
 

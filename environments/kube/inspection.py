@@ -1,12 +1,12 @@
 """One workload asked of the cluster now, on demand: its pods with reasons, their events, the log of one of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from environments.kube.client import Gateway
 from environments.kube.errors import KubeError
 from environments.kube.objects import Ref
+from environments.kube.owned import selector_of
 from environments.kube.reasons import Problem, pod_problems
 from environments.kube.status import workload_status
 from environments.kube.verdict import Json, Verdict, holds, section
@@ -67,20 +67,6 @@ def inspect(gateway: Gateway, ref: Ref, *, pod: str = "") -> Inspection:
     name = _chosen(rows, pod)
     log, trouble = _log(gateway, ref.namespace, name)
     return Inspection(workload_status(found), rows, tuple(_event(event) for event in events), log, name, trouble)
-
-
-def selector_of(workload: Json) -> str:
-    """The label selector of a workload's pods, as the API takes it; matchExpressions included."""
-    selector = section(section(workload, "spec"), "selector")
-    terms = [f"{key}={value}" for key, value in (selector.get("matchLabels") or {}).items()]
-    return ",".join(terms + [_expression(term) for term in selector.get("matchExpressions") or ()])
-
-
-def _expression(term: Mapping[str, Any]) -> str:
-    key, values = str(term["key"]), ",".join(term.get("values") or ())
-    return {"In": f"{key} in ({values})", "NotIn": f"{key} notin ({values})", "Exists": key}.get(
-        term["operator"], f"!{key}"
-    )
 
 
 def _events(gateway: Gateway, ref: Ref, pods: Sequence[Json]) -> Sequence[Json]:

@@ -1,8 +1,10 @@
 """What belongs to a workload: its selector as a query, and the objects that it made. Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
+from environments.kube.faults import Unaddressable
+from environments.kube.naming import pair_fault
 from environments.kube.verdict import Json, section
 
 REVISION = "deployment.kubernetes.io/revision"
@@ -14,12 +16,24 @@ T = TypeVar("T", bound=Json)
 def selector_of(workload: Json) -> str:
     """The workload's selector as a query: "app=web,tier in (a,b)"."""
     selector = section(section(workload, "spec"), "selector")
-    plain = [f"{name}={value}" for name, value in (selector.get("matchLabels") or {}).items()]
-    return ",".join([*plain, *(_expression(one) for one in selector.get("matchExpressions") or ())])
+    plain = labelled(selector.get("matchLabels") or {})
+    return ",".join(filter(None, [plain, *(_expression(one) for one in selector.get("matchExpressions") or ())]))
+
+
+def labelled(labels: Mapping[str, str]) -> str:
+    """What has all these labels, as a query. Raises Unaddressable for text that would ask for something else."""
+    return ",".join(f"{_checked(key, value)}={value}" for key, value in labels.items())
+
+
+def _checked(key: str, value: str) -> str:
+    if fault := pair_fault(key, value):
+        raise Unaddressable(f"Objects cannot be listed by this label: {fault}.")
+    return key
 
 
 def _expression(one: Json) -> str:
-    key, values = str(one["key"]), ",".join(one.get("values") or ())
+    given = one.get("values") or [""]
+    key, values = _checked(one["key"], given[0]), ",".join(value for value in given if _checked(one["key"], value))
     words: dict[str, str] = {
         "In": f"{key} in ({values})",
         "NotIn": f"{key} notin ({values})",

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from http.client import HTTPException
 from typing import Any, NamedTuple
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import HTTPError
@@ -28,6 +28,7 @@ from environments.kube.errors import (
     classify,
     classify_exception,
 )
+from environments.kube.paths import Path
 from environments.kube.tls import USER_AGENT, api_client, request
 
 Query = Sequence[tuple[str, str]]
@@ -52,7 +53,7 @@ class Call(NamedTuple):
     """
 
     method: str
-    path: str
+    path: Path
     query: Query = ()
     body: Any = None
     content_type: str = "application/json"
@@ -126,7 +127,7 @@ class Transport:
         """Closes the connections that are idle."""
         self._client.rest_client.pool_manager.clear()
 
-    def lines(self, path: str, query: Query, read_timeout: float) -> "Lines":
+    def lines(self, path: Path, query: Query, read_timeout: float) -> "Lines":
         """The lines of a watch, as they come. Raises KubeError where it is refused."""
         opening = self.limits._replace(read=min(read_timeout, OPENING))
         call = Call("GET", path, query, limits=opening)
@@ -185,7 +186,7 @@ class Transport:
         if token := self._bearer.token():
             headers["Authorization"] = f"Bearer {token}"
         query = f"?{urlencode(call.query)}" if call.query else ""
-        url = f"{self._server}{quote(call.path, safe='/:~%')}{query}"
+        url = f"{self._server}{call.path}{query}"
         limits = call.limits or self.limits
         timeout = (limits.connect, limits.read)
         return request(self._client, call.method, url, headers, call.body, timeout)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
 
+from environments.kube.naming import kind_fault, label_fault, name_fault, version_fault
 from environments.schema import recorded
 
 from .bundle import Bundle, Contents, contents_of
@@ -89,10 +90,30 @@ def _identify(node: Node, target: Target, findings: Findings) -> Piece | None:
     if missing or any(each is not None and isinstance(each.value, Unresolved) for each in named):
         return None
     api_version, kind, name = (str(text_at(node, *place)) for place in IDENTITY)
-    namespace = str(text_at(node, "metadata", "namespace"))
-    if kind_id(api_version, kind) in CLUSTER_KINDS:
-        return Piece(node, api_version, kind, "", name)
-    return Piece(node, api_version, kind, namespace or target.namespace, name)
+    namespace = str(text_at(node, "metadata", "namespace")) or target.namespace
+    piece = Piece(node, api_version, kind, "" if kind_id(api_version, kind) in CLUSTER_KINDS else namespace, name)
+    return piece if _is_well_named(piece, findings) else None
+
+
+def _is_well_named(piece: Piece, findings: Findings) -> bool:
+    """Whether its identity is one that Kubernetes takes: paths are built of it."""
+    faults: dict[Place, str] = {
+        ("apiVersion",): version_fault(piece.api_version),
+        ("kind",): kind_fault(piece.kind),
+        ("metadata", "name"): name_fault(piece.api_version, piece.kind, piece.name),
+        ("metadata", "namespace"): _namespace_fault(piece),
+    }
+    found = {place: fault for place, fault in faults.items() if fault}
+    for place, fault in found.items():
+        findings.add((find(piece.node, *place) or piece.node).origin, field_of(place), fault)
+    return not found
+
+
+def _namespace_fault(piece: Piece) -> str:
+    given = find(piece.node, "metadata", "namespace")
+    if given is not None and given.value is not None and not isinstance(given.value, str):
+        return "text is needed"
+    return label_fault(piece.namespace) if piece.namespace else ""
 
 
 def _missing_words(node: Node, place: Place) -> str:

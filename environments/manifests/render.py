@@ -24,7 +24,7 @@ from .settings import SlipwayFile
 from .target import Target
 
 FROM_PORTAL = Origin(PORTAL)
-LABEL_VALUE = re.compile(r"^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$")
+LABEL_VALUE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 MADE_BY_SERVER = frozenset(
     {"creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid", "deletionTimestamp"}
 )
@@ -153,7 +153,7 @@ def _without_server_fields(node: Node) -> Node:
 def _marked(piece: Piece, target: Target) -> Node:
     """The object with its namespace, its labels and the tracking annotation."""
     node = piece.node
-    if piece.namespace and find(node, "metadata", "namespace") is None:
+    if piece.namespace and text_at(node, "metadata", "namespace") != piece.namespace:
         node = put(node, ("metadata", "namespace"), Node(piece.namespace, FROM_PORTAL))
     for name, value in _labels(piece, target).items():
         node = put(node, ("metadata", "labels", name), Node(value, FROM_PORTAL))
@@ -174,7 +174,7 @@ def _labels(piece: Piece, target: Target) -> dict[str, str]:
         "app.kubernetes.io/managed-by": "slipway",
         MANAGED: "true",
     }
-    return {key: value for key, value in wanted.items() if LABEL_VALUE.match(value)}
+    return {key: value for key, value in wanted.items() if LABEL_VALUE.fullmatch(value)}
 
 
 def _with_images(works: list[Piece], images: Mapping[str, str], findings: Findings) -> tuple[list[Piece], set[str]]:

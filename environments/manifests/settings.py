@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
+from environments.kube.naming import label_fault
+from environments.kube.paths import probe_fault
+
 from .errors import Findings
 from .node import Node, Place, field_of
 from .yaml import Document
@@ -13,8 +16,7 @@ from .yaml import Document
 SETTINGS_FILE = "slipway.yaml"
 CHANGES = ("everyday", "major", "high-risk", "schema", "hotfix")
 ROUTERS = ("service", "nginx", "istio", "gateway")
-NAME = r"([-a-z0-9]|\$\{\w+\})+"
-SERVICE = re.compile(rf"^({NAME}/)?{NAME}$")
+PLACEHOLDER = re.compile(r"\$\{\w+\}")
 
 
 @dataclass(frozen=True)
@@ -141,14 +143,24 @@ def _one_of(choices: Sequence[str]) -> Read:
     return read
 
 
-def _matching(pattern: re.Pattern[str], words: str) -> Read:
-    def read(reader: _Reader, node: Node, place: Place) -> str | None:
-        if isinstance(node.value, str) and pattern.match(node.value):
-            return str(node.value)
-        reader.tell(node, place, words)
-        return None
+def _service(reader: _Reader, node: Node, place: Place) -> str | None:
+    names = _filled(node).split("/")
+    if len(names) <= 2 and not any(map(label_fault, names)):
+        return str(node.value)
+    reader.tell(node, place, "the name of a Service is needed, or NAMESPACE/NAME")
+    return None
 
-    return read
+
+def _path(reader: _Reader, node: Node, place: Place) -> str | None:
+    if fault := probe_fault(_filled(node)):
+        reader.tell(node, place, fault)
+        return None
+    return str(node.value)
+
+
+def _filled(node: Node) -> str:
+    """The text as if its placeholders were filled in; "" for what is no text."""
+    return PLACEHOLDER.sub("x", node.value) if isinstance(node.value, str) else ""
 
 
 def _many(read_one: Read) -> Read:
@@ -170,7 +182,7 @@ def _wave(reader: _Reader, node: Node, place: Place) -> Wave | None:
 def _route(reader: _Reader, node: Node, place: Place) -> Route | None:
     required = ("workload", "service")
     found = reader.fields(
-        node, place, required, workload=_text, service=_text, router=_one_of(ROUTERS), object=_text, host=_text
+        node, place, required, workload=_text, service=_service, router=_one_of(ROUTERS), object=_text, host=_text
     )
     return Route(**found) if set(required) <= set(found) else None
 
@@ -182,9 +194,9 @@ def _smoke_test(reader: _Reader, node: Node, place: Place) -> SmokeTest | None:
         place,
         required,
         name=_text,
-        service=_matching(SERVICE, "the name of a Service is needed, or NAMESPACE/NAME"),
+        service=_service,
         port=_number(1, 65535, int),
-        path=_matching(re.compile(r"^/"), "a path that starts with / is needed"),
+        path=_path,
         status=_number(100, 599, int),
         contains=_text,
         timeout=_number(0.1, 30, float),

@@ -1,5 +1,6 @@
 """The queries: of the routers' own metrics, one entry a router, and people's, placeholders filled in. Pure."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -9,6 +10,8 @@ from releases.analysis.metrics import LATENCY, PLACEHOLDER, SUCCESS, Metric
 
 Side = Literal["canary", "stable"]
 BAD = '"5.*"'
+SPECIAL = re.compile(r"[^A-Za-z0-9_-]")
+ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "'": "\\x27", "`": "\\x60", "\n": "\\n"})
 
 
 @dataclass(frozen=True)
@@ -98,7 +101,11 @@ def target(route: Route, side: Side) -> str:
 
 def pods(route: Route, side: Side) -> str:
     """A regular expression that the names of a side's pods match, and no others'."""
-    return f"{target(route, side).replace('.', '[.]')}-[a-z0-9]+-[a-z0-9]{{5}}"
+    return f"{SPECIAL.sub(_literal, target(route, side))}-[a-z0-9]+-[a-z0-9]{{5}}"
+
+
+def _literal(special: re.Match[str]) -> str:
+    return "[.]" if special[0] == "." else f"\\x{{{ord(special[0]):x}}}"
 
 
 def _istio(wanted: _Wanted) -> Queries:
@@ -129,7 +136,7 @@ def _service(wanted: _Wanted) -> Queries:
     # A mesh's metrics where there is one, otherwise what the pods say of themselves.
     route, side = wanted.route, wanted.side
     mesh = wanted.of(MESH, _by_workload(route, side))
-    own = wanted.of(APPLICATION, f'{_series(namespace=route.namespace)},pod=~"{pods(route, side)}"')
+    own = wanted.of(APPLICATION, f'{_series(namespace=route.namespace)},pod=~"{_escaped(pods(route, side))}"')
     value = f"({mesh.value}) or ({own.value})" if wanted.template else ""
     return Queries(value, f"({mesh.requests}) or ({own.requests})")
 
@@ -157,4 +164,5 @@ def _name(route: Route) -> str:
 
 
 def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"')
+    """A value that ends no string of PromQL, whatever it is quoted by."""
+    return value.translate(ESCAPES)

@@ -8,6 +8,7 @@ from typing import Any
 
 from environments.kube.names import CANARY, STABLE, TRACK
 from environments.kube.objects import Manifest, Ref, ref_of
+from environments.kube.owned import labelled
 from environments.kube.traffic.base import (
     NO_TESTERS,
     Listing,
@@ -55,8 +56,8 @@ class PlainService(Router):
 
     def lists(self, live: Live, route: Route, *, clearing: bool) -> tuple[Listing, ...]:
         service = live.get(self.main(route))
-        labels = ",".join(f"{name}={value}" for name, value in _both_sides(service or {}).items())
-        slices = f"kubernetes.io/service-name={route.service}"
+        labels = labelled(_both_sides(service or {}))
+        slices = labelled({"kubernetes.io/service-name": route.service})
         return (
             Listing("discovery.k8s.io/v1", "EndpointSlice", route.namespace, slices),
             Listing("v1", "Pod", route.namespace, labels or TRACK),

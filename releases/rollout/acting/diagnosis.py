@@ -3,6 +3,7 @@
 from environments.kube.diagnose import diagnose, newest_pods
 from environments.kube.errors import Denied
 from environments.kube.objects import Manifest, Ref
+from environments.kube.owned import labelled
 from environments.kube.reasons import summary
 from environments.kube.status import stuck_pods
 from releases.rollout.acting.hands import Hands, Result
@@ -45,7 +46,7 @@ def _restarts(hands: Hands, ref: Ref) -> int:
 def _free(hands: Hands, ref: Ref, found: Manifest) -> list[str]:
     """Deletes the pods that a StatefulSet would wait for, for ever."""
     labels = found["spec"].get("selector", {}).get("matchLabels", {})
-    pods = hands.gateway.list("v1", "Pod", ref.namespace, labels=",".join(f"{k}={v}" for k, v in labels.items()))
+    pods = hands.gateway.list("v1", "Pod", ref.namespace, labels=labelled(labels))
     stuck = stuck_pods(found, pods)
     return [
         name

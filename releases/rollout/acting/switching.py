@@ -8,6 +8,7 @@ from environments.kube.client import Gateway
 from environments.kube.errors import NotFound
 from environments.kube.names import TRACK, TRAFFIC
 from environments.kube.objects import Manifest
+from environments.kube.owned import labelled
 from environments.kube.stale import decide_anew
 from environments.kube.traffic import Seen, find
 from environments.kube.traffic.base import named_by
@@ -69,7 +70,7 @@ def _select(gateway: Gateway, action: Lead, sequence: int) -> Result:
 @performs(CountEndpoints)
 def count_endpoints(hands: Hands, action: CountEndpoints) -> Result:
     ref = action.ref
-    label = f"kubernetes.io/service-name={ref.name}"
+    label = labelled({"kubernetes.io/service-name": ref.name})
     slices = hands.gateway.list("discovery.k8s.io/v1", "EndpointSlice", ref.namespace, labels=label)
     names = _ready_names(slices)
     pods = hands.gateway.list("v1", "Pod", ref.namespace, labels=TRACK) if names else []

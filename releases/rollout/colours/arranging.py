@@ -1,6 +1,6 @@
 """Which workloads of a release go from one colour to the other, which are rolled, and why."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,6 +8,7 @@ from environments.kube.errors import Denied
 from environments.kube.names import STABLE, TRACK
 from environments.kube.objects import Manifest, Ref, ref_of
 from environments.kube.ownership import autoscaled
+from environments.kube.paths import probe_fault
 from environments.kube.traffic import Route, choose, find, names
 from releases.analysis.metrics import read_metrics
 from releases.errors import PlanRefused
@@ -31,6 +32,7 @@ MOVED = "Blue and green side by side"
 ROLLED = "Rolled out in its wave"
 UNCHECKED = "Room for both colours was not checked"
 SHARED = "Changes for both versions at once, since more than pods refers to it"
+PROBED_FIELD = "spec.template.spec.containers[0].readinessProbe.httpGet.path"
 UNMEASURED = "The soak measures no requests"
 
 
@@ -218,6 +220,9 @@ def _entry(given: Arranging, wanted: Wanted, route: Route, before: str) -> Colou
     service = next((each.manifest for each in given.objects if each.ref == naming.at(route.service)), {})
     live = given.live(in_colour(wanted.ref, before))
     scaled = autoscaled(scaler_manifests, wanted.ref)
+    health = health_of(wanted.manifest, service, through_preview=True)
+    tests = tuple(test for test in given.smoke_tests if _tests_it(test, naming))
+    _refuse_leading_away(wanted, health, tests)
     size = spec_size(wanted.manifest) if not scaled else spec_size(live)
     return Coloured(
         naming=naming,
@@ -228,9 +233,9 @@ def _entry(given: Arranging, wanted: Wanted, route: Route, before: str) -> Colou
         size=max(1, size),
         wave=wanted.wave,
         scalers=_scalers_of(given, in_colour(wanted.ref, before)),
-        health=health_of(wanted.manifest, service, through_preview=True),
+        health=health,
         public=health_of(wanted.manifest, service, through_preview=False),
-        tests=tuple(test for test in given.smoke_tests if _tests_it(test, naming)),
+        tests=tests,
         metrics=_metrics(given),
     )
 
@@ -242,6 +247,17 @@ def _refuse_taken(given: Arranging, naming: Naming) -> None:
             f"The bundle has {', '.join(sorted(taken))} itself: {naming.workload.name} needs the names of its colours "
             "and of its preview. Rename what the bundle has, or leave it to Slipway to make these."
         )
+
+
+def _refuse_leading_away(wanted: Wanted, health: Mapping[str, Any], tests: Iterable[Mapping[str, Any]]) -> None:
+    """PlanRefused for what would be asked of another place than the workload's own Service."""
+    asked = [(f"The smoke test {test['name']!r} of slipway.yaml", test["path"]) for test in tests]
+    if health:
+        at = wanted.layers.get(PROBED_FIELD)
+        asked.append((f"{wanted.ref.text}, {PROBED_FIELD}{f' ({at})' if at else ''}", health["path"]))
+    for what, path in asked:
+        if fault := probe_fault(path):
+            raise PlanRefused(f"{what} cannot be asked: {fault}.")
 
 
 def _tests_it(test: Mapping[str, Any], naming: Naming) -> bool:

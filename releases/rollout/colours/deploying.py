@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from environments.kube.names import TRACK
 from environments.kube.objects import Ref
+from environments.kube.owned import labelled
 from releases.rollout.colours.entries import (
     Coloured,
     coloured_of,
@@ -201,4 +202,4 @@ class GoneStep(ColourStep):
 
     def _count(self, view: View, entry: Coloured) -> Action:
         labels = {**entry.naming.selectors[entry.naming.service], TRACK: entry.naming.colour}
-        return CountPods(entry.idle, ",".join(f"{k}={v}" for k, v in labels.items()), view.facts.now)
+        return CountPods(entry.idle, labelled(labels), view.facts.now)

@@ -17,7 +17,7 @@ def health_of(deployment: Mapping[str, Any], service: Mapping[str, Any], *, thro
     if probe and probe.get("scheme", "HTTP") == "HTTP":
         number = _number(probe["port"], deployment)
         port = port_of(number, deployment, service) or (number if through_preview else 0)
-        return {"port": port, "path": probe.get("path") or "/", "status": 0} if port else {}
+        return {"port": port, "path": _path(probe), "status": 0} if port else {}
     if probe or not ports:
         return {}
     return {"port": ports[0]["port"], "path": "/", "status": ANY_ANSWER}
@@ -46,6 +46,12 @@ def _containers(deployment: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def _http_probe(deployment: Mapping[str, Any]) -> Mapping[str, Any]:
     first = next(iter(_containers(deployment)), {})
     return (first.get("readinessProbe") or {}).get("httpGet") or {}
+
+
+def _path(probe: Mapping[str, Any]) -> str:
+    """The kubelet takes a path without its first slash as well."""
+    path = str(probe.get("path") or "/")
+    return path if path.startswith("/") else f"/{path}"
 
 
 def _number(port: Any, deployment: Mapping[str, Any]) -> int:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from environments.kube.naming import LABEL_WORDS, SEGMENT_WORDS, SUBDOMAIN_WORDS
 from environments.manifests.configuration import Entry
 from environments.manifests.errors import BundleError, BundleErrors
 from environments.manifests.render import render
@@ -13,6 +14,9 @@ NAMED = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: "
 PVC = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: x}\nspec:\n  resources:\n"
 PVC += "    requests: {storage: 5Gb}\n"
 WAVED = DEPLOYMENT.replace("  name: web\n", '  name: web\n  annotations: {slipway.dev/wave: "x"}\n', 1)
+LABEL = f"does not fit: {LABEL_WORDS}"
+SUBDOMAIN = f"does not fit: {SUBDOMAIN_WORDS}"
+SEGMENT = f"does not fit: {SEGMENT_WORDS}"
 PORTS = "          ports:\n            - containerPort: 80\n            - {containerPort: 80, protocol: TCP}\n"
 
 ERRORS: dict[str, tuple[str, str, str]] = {
@@ -26,6 +30,51 @@ ERRORS: dict[str, tuple[str, str, str]] = {
             "base/app.yaml line 1, metadata.name: is missing; generateName is not enough, "
             "since a release must find its objects again"
         ),
+    ),
+    "a name that leads to another namespace": (
+        f"{NAMED}../../other/secrets/token\n",
+        "",
+        f"base/app.yaml line 4, metadata.name: '../../other/secrets/token' {SUBDOMAIN}",
+    ),
+    "a name with a line's end": (
+        f'{NAMED}"web\\n"\n',
+        "",
+        f"base/app.yaml line 4, metadata.name: 'web\\n' {SUBDOMAIN}",
+    ),
+    "a Service's name with a dot": (
+        "apiVersion: v1\nkind: Service\nmetadata: {name: web.v1}\nspec: {ports: [{port: 80}]}\n",
+        "",
+        f"base/app.yaml line 3, metadata.name: 'web.v1' {LABEL}",
+    ),
+    "a Role's name that is more than one segment": (
+        "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: 'a/b'}\nrules: []\n",
+        "",
+        f"base/app.yaml line 3, metadata.name: 'a/b' {SEGMENT}",
+    ),
+    "a long name of a CronJob": (
+        f"apiVersion: batch/v1\nkind: CronJob\nmetadata: {{name: {'a' * 53}}}\nspec: {{}}\n",
+        "",
+        f"base/app.yaml line 3, metadata.name: '{'a' * 53}' is longer than 52 characters",
+    ),
+    "a namespace that is none": (
+        CONFIG_MAP.replace("  name:", "  namespace: shop-dev/secrets\n  name:"),
+        "",
+        f"base/app.yaml line 4, metadata.namespace: 'shop-dev/secrets' {LABEL}",
+    ),
+    "a namespace that is a number": (
+        CONFIG_MAP.replace("  name:", "  namespace: 7\n  name:"),
+        "",
+        "base/app.yaml line 4, metadata.namespace: text is needed",
+    ),
+    "an apiVersion that leads elsewhere": (
+        CONFIG_MAP.replace("v1", "v1/namespaces/other", 1),
+        "",
+        "base/app.yaml line 1, apiVersion: 'v1/namespaces/other' does not fit: such as v1 or apps/v1",
+    ),
+    "a kind that is no name": (
+        CONFIG_MAP.replace("kind: ConfigMap", "kind: Config/Map"),
+        "",
+        "base/app.yaml line 2, kind: 'Config/Map' does not fit: letters and digits, at most 63",
     ),
     "no object": (
         "- a\n",

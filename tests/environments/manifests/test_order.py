@@ -133,6 +133,22 @@ ERRORS = [
         "slipway.yaml line 2, smokeTests[0].path: a path that starts with / is needed",
     ),
     (
+        'smokeTests:\n- {name: x, service: web, port: 1, path: "/../../../other/secrets/token"}',
+        "slipway.yaml line 2, smokeTests[0].path: .. leads to another place",
+    ),
+    (
+        "smokeTests:\n- {name: x, service: web, port: 1, path: /a%2fb}",
+        "slipway.yaml line 2, smokeTests[0].path: a%2Fb stands for more than one part of a path",
+    ),
+    (
+        "smokeTests:\n- {name: x, service: ../other, port: 1}",
+        "slipway.yaml line 2, smokeTests[0].service: the name of a Service is needed, or NAMESPACE/NAME",
+    ),
+    (
+        "routes: [{workload: web, service: 'web:80/proxy'}]",
+        "slipway.yaml line 1, routes[0].service: the name of a Service is needed, or NAMESPACE/NAME",
+    ),
+    (
         "smokeTests:\n- {name: x, service: a/b/c, port: 1}",
         "slipway.yaml line 2, smokeTests[0].service: the name of a Service is needed, or NAMESPACE/NAME",
     ),

@@ -228,3 +228,11 @@ def test_a_bundle_of_two_hundred_objects_renders_well_under_a_second() -> None:
     began = time.process_time()  # what other processes take meanwhile does not count
     rendered(files)
     assert time.process_time() - began < 0.5
+
+
+@pytest.mark.parametrize("namespace", ['""', "null", "shop-dev"])
+@pytest.mark.parametrize("kind", ["ConfigMap", "Unknown"])
+def test_every_object_says_its_namespace(kind: str, namespace: str) -> None:
+    text = f"apiVersion: v1\nkind: {kind}\nmetadata: {{name: x, namespace: {namespace}}}\n"
+    [found] = render(bundle(base=text), dev(allowed_kinds=(kind,)), {}).objects
+    assert (found.manifest["metadata"]["namespace"], found.ref.namespace) == ("shop-dev", "shop-dev")

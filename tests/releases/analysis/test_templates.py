@@ -6,10 +6,11 @@ import pytest
 
 from releases.analysis.metrics import Metric
 from releases.analysis.templates import Queries, Side, queries
-from tests.releases.analysis.routes import route
+from tests.releases.analysis.routes import ROUTERS, route
 
 SUCCESS = Metric.from_json({"template": "success-rate"})
 LATENCY = Metric.from_json({"template": "latency"})
+STRINGS = re.compile(r"""\"(?:[^"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|`[^`]*`""")
 ISTIO = 'reporter="destination",destination_workload_namespace="shop",destination_workload="web-canary"'
 GATEWAY = 'reporter="source",destination_service_namespace="shop",destination_service_name="web-canary"'
 NGINX = 'namespace="shop",ingress="front",canary!=""'
@@ -125,3 +126,15 @@ def test_placeholders_of_own_queries_are_filled_in(side: Side, filled: str) -> N
 
 def test_names_with_dots_match_themselves_alone() -> None:
     assert 'pod=~"web[.]v1-[a-z0-9]+' in queries(SUCCESS, route("service", "web.v1"), "stable", 60).value
+
+
+@pytest.mark.parametrize("quote", ['"', "'", "`"])
+@pytest.mark.parametrize("template", [SUCCESS, LATENCY, None])
+@pytest.mark.parametrize("router", ROUTERS)
+def test_no_name_ends_the_string_that_it_stands_in(router: str, template: Metric | None, quote: str) -> None:
+    own = {"name": "own", "query": f"x{{a={quote}{{{{workload}}}}{quote},b=~{quote}{{{{pods}}}}{quote}}}", "max": 1}
+    metric = template or Metric.from_json(own)
+    name = f'a{quote}}} or secret{{x="'
+    for side in ("canary", "stable"):
+        found = queries(metric, route(router, name, service=name, object_name=name), side, 60)
+        assert "secret{" not in STRINGS.sub("", found.value + found.requests)
