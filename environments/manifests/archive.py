@@ -7,30 +7,13 @@ import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
 from .errors import BundleError, BundleErrors, Findings
+from .limits import LIMITS, Limits
 
 BLOCK = tarfile.BLOCKSIZE
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Sizes are bytes. `ratio` is how many times larger than the archive its contents may be, once past `free`."""
-
-    archive: int = 4 * 1024**2
-    member: int = 2 * 1024**2
-    total: int = 6 * 1024**2
-    count: int = 1000
-    ratio: int = 100
-    free: int = 1024**2
-    path: int = 255
-    depth: int = 12
-
-
-DEFAULT_LIMITS = Limits()
 
 
 class Member(NamedTuple):
@@ -38,7 +21,7 @@ class Member(NamedTuple):
     content: bytes
 
 
-def unpack(content: bytes, filename: str, limits: Limits = DEFAULT_LIMITS) -> list[Member]:
+def unpack(content: bytes, filename: str, limits: Limits = LIMITS) -> list[Member]:
     """The regular files of a .tar.gz or .zip, as the contents' first bytes tell which it is.
 
     Raises BundleErrors with everything that makes the archive unacceptable; nothing of it is used then.

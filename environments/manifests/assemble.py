@@ -1,7 +1,6 @@
 """From a bundle's documents to the objects of one environment: placeholders, identities, overlays."""
 
-from collections.abc import Sequence
-from difflib import get_close_matches
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from environments.kube.naming import kind_fault, label_fault, name_fault, version_fault
@@ -135,8 +134,11 @@ def _once_each(pieces: Sequence[Piece], findings: Findings) -> list[Piece]:
 def _overlaid(pieces: list[Piece], patches: Sequence[Piece], findings: Findings) -> list[Piece]:
     merged: dict[tuple[str, str, str], Piece] = {piece.identity: piece for piece in pieces}
     merger = Merger(findings)
+    named: dict[tuple[str, str], list[Piece]] = {}
+    for piece in pieces:
+        named.setdefault((piece.kind_id, piece.name), []).append(piece)
     for patch in patches:
-        base = _base_of(patch, pieces, findings)
+        base = _base_of(patch, named, findings)
         if base is None:
             continue
         schema = recorded().root(base.api_version, base.kind)
@@ -148,15 +150,15 @@ def _overlaid(pieces: list[Piece], patches: Sequence[Piece], findings: Findings)
     return list(merged.values())
 
 
-def _base_of(patch: Piece, pieces: Sequence[Piece], findings: Findings) -> Piece | None:
+def _base_of(patch: Piece, named: Mapping[tuple[str, str], Sequence[Piece]], findings: Findings) -> Piece | None:
     """The base's object that an overlay means: by kind and name, and by namespace where the overlay names one."""
-    alike = [piece for piece in pieces if (piece.kind_id, piece.name) == (patch.kind_id, patch.name)]
+    alike = named.get((patch.kind_id, patch.name), ())
     if find(patch.node, "metadata", "namespace") is not None:
         alike = [piece for piece in alike if piece.namespace == patch.namespace]
     if not alike:
-        names = [piece.name for piece in pieces if piece.kind_id == patch.kind_id]
-        close = get_close_matches(patch.name, names, 1)
-        hint = f", did you mean {close[0]}?" if close else "; an overlay changes objects of base/"
+        names = (name for kind, name in named if kind == patch.kind_id)
+        close = findings.close_to(patch.name, names)
+        hint = f", did you mean {close}?" if close else "; an overlay changes objects of base/"
         findings.add(patch.node.origin, "metadata.name", f"base/ has no {patch.text}{hint}")
     elif len(alike) > 1:
         there = ", ".join(piece.namespace for piece in alike)
@@ -182,8 +184,8 @@ def _settings(contents: Contents, pieces: Sequence[Piece], resolver: Resolver, f
     known = {name for piece in pieces for name in names_of(piece.kind, piece.namespace, piece.name)}
     for place, name in _workload_names(settings):
         if name not in known:
-            close = get_close_matches(name, known, 1)
-            hint = f", did you mean {close[0]}?" if close else ""
+            close = findings.close_to(name, known)
+            hint = f", did you mean {close}?" if close else ""
             origin = (find(node, *place) or node).origin
             findings.add(origin, field_of(place), f"the bundle has nothing called {name}{hint}")
     return settings

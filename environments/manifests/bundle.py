@@ -4,11 +4,12 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import NamedTuple
 
-from .archive import DEFAULT_LIMITS, Limits, Member, unpack
+from .archive import Member, unpack
 from .errors import BundleError, BundleErrors, Findings
+from .kept import Kept
+from .limits import LIMITS, Budget, Limits
 from .node import BASE, OVERLAY, RENDERED
 from .settings import SETTINGS_FILE, read_settings
 from .yaml import Document, parse
@@ -20,6 +21,9 @@ FOREIGN = {
     "kustomization": "kustomize is not run here: send the output of kustomize build as rendered/ENVIRONMENT.yaml",
     "Chart": "Helm is not run here: send the output of helm template as rendered/ENVIRONMENT.yaml",
 }
+
+
+OPENED: Kept["Contents"] = Kept(LIMITS.kept)
 
 
 class BundleFile(NamedTuple):
@@ -55,19 +59,23 @@ class Bundle:
 
 
 class Contents(NamedTuple):
-    """A bundle once its YAML is read. `overlays` and `rendered` are by environment; `form` is base or rendered."""
+    """A bundle once its YAML is read. `overlays` and `rendered` are by environment; `form` is base or rendered.
+
+    `size` is what it holds of memory, in bytes, about.
+    """
 
     base: tuple[Document, ...]
     overlays: dict[str, tuple[Document, ...]]
     rendered: dict[str, tuple[Document, ...]]
     settings: tuple[Document, ...]
+    size: int = 0
 
     @property
     def form(self) -> str:
         return RENDERED if self.rendered else BASE
 
 
-def read_bundle(content: bytes, filename: str, limits: Limits = DEFAULT_LIMITS) -> Bundle:
+def read_bundle(content: bytes, filename: str, limits: Limits = LIMITS) -> Bundle:
     """The bundle in an archive (.tar.gz, .zip) or in one YAML file.
 
     Raises BundleErrors: what is wrong with the archive; or with the places of its files, their YAML and
@@ -78,46 +86,55 @@ def read_bundle(content: bytes, filename: str, limits: Limits = DEFAULT_LIMITS) 
     else:
         members = [_single(content, filename, limits)]
     bundle = Bundle.of(_texts(members, filename))
-    contents_of(bundle)
+    contents_of(bundle, limits)
     return bundle
 
 
-@lru_cache(maxsize=32)
-def contents_of(bundle: Bundle) -> Contents:
-    """The documents of a bundle, parsed once for each digest. Raises BundleErrors."""
+def contents_of(bundle: Bundle, limits: Limits = LIMITS) -> Contents:
+    """The documents of a bundle, parsed once for each digest as long as they are kept. Raises BundleErrors."""
+    found = OPENED.get(bundle.digest)
+    if found is None:
+        found = _parsed(bundle, Budget(limits))
+        OPENED.keep(bundle.digest, found, found.size)
+    return found
+
+
+def _parsed(bundle: Bundle, budget: Budget) -> Contents:
     findings = Findings()
     contents = Contents((), {}, {}, ())
     for file in bundle.files:
         try:
-            contents = _sorted_in(contents, file)
+            contents = _sorted_in(contents, file, budget)
         except BundleError as error:
             findings.take(error)
+        if budget.is_spent:
+            break
     if not findings and contents.rendered and (contents.base or contents.overlays):
         findings.take(BundleError("rendered", 0, "", "a bundle has either base/ and overlays/, or rendered/, not both"))
     if not findings and not (contents.base or contents.rendered):
         findings.take(BundleError("", 0, "", f"the bundle has no objects; it takes {FORMS}"))
     findings.check()
-    return contents
+    return contents._replace(size=budget.memory)
 
 
-def _sorted_in(contents: Contents, file: BundleFile) -> Contents:
+def _sorted_in(contents: Contents, file: BundleFile, budget: Budget) -> Contents:
     top, _, rest = file.path.partition("/")
     environment = _environment_of(file.path)
     stem = file.path.rpartition("/")[2].rpartition(".")[0]
     if stem in FOREIGN:
         raise BundleError(file.path, 0, "", FOREIGN[stem])
     if file.path in {SETTINGS_FILE, SETTINGS_FILE.replace(".yaml", ".yml")}:
-        documents = tuple(parse(file.text, file.path))
+        documents = tuple(parse(file.text, file.path, budget=budget))
         read_settings(documents)
         return contents._replace(settings=documents)
     if top == "rendered" and environment:
-        found = tuple(parse(file.text, file.path, RENDERED))
+        found = tuple(parse(file.text, file.path, RENDERED, budget))
         return contents._replace(rendered={**contents.rendered, environment: found})
     if top == "overlays" and environment:
-        found = (*contents.overlays.get(environment, ()), *parse(file.text, file.path, OVERLAY))
+        found = (*contents.overlays.get(environment, ()), *parse(file.text, file.path, OVERLAY, budget))
         return contents._replace(overlays={**contents.overlays, environment: found})
     if (top == "base" and rest) or not rest:
-        return contents._replace(base=(*contents.base, *parse(file.text, file.path, BASE)))
+        return contents._replace(base=(*contents.base, *parse(file.text, file.path, BASE, budget)))
     raise BundleError(file.path, 0, "", f"belongs to no part of a bundle: {FORMS}")
 
 

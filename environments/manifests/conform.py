@@ -4,7 +4,6 @@ import base64
 import binascii
 import re
 from collections.abc import Callable
-from difflib import get_close_matches
 from typing import Any
 
 from environments.schema import Node as Type
@@ -12,7 +11,7 @@ from environments.schema import Node as Type
 from .errors import Findings
 from .merge import default_of
 from .node import Node, Place, Unquoted, Unresolved, field_of
-from .yaml import scalar
+from .scalars import scalar
 
 QUANTITY = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?\d+)?")
 NAMES = {dict: "a map", list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number"}
@@ -48,8 +47,8 @@ class Conformer:
             if child.value is None:
                 continue
             if known is None and kind.type == "struct":
-                close = get_close_matches(key, kind.children, 1)
-                words = f"unknown field{f', did you mean {close[0]}?' if close else ''}"
+                close = self.findings.close_to(key, kind.children)
+                words = f"unknown field{f', did you mean {close}?' if close else ''}"
                 self._tell(child, (*place, key), words)
                 continue
             children[key] = self.conform(child, known, (*place, key))

@@ -1,11 +1,14 @@
 """What is wrong with a bundle, told by file, line and field."""
 
 from collections.abc import Iterable
+from difflib import get_close_matches
+from itertools import islice
 
 from .node import Origin
 
 SHOWN = 50
 KEPT = 1000
+MOST_CHOICES = 500  # that a word is compared with
 
 
 class BundleError(ValueError):
@@ -54,7 +57,15 @@ class Findings:
     def add(self, origin: Origin, field: str, message: str) -> None:
         self.take(BundleError(origin.path, origin.line, field, message))
 
+    def close_to(self, word: str, choices: Iterable[str], cutoff: float = 0.6) -> str:
+        """The choice that was probably meant, "" for none. Looking is slow: only the first errors have one."""
+        if len(self._errors) >= SHOWN:
+            return ""
+        return next(iter(get_close_matches(word, list(islice(choices, MOST_CHOICES)), 1, cutoff)), "")
+
     def take(self, error: BundleError) -> None:
+        if len(self._errors) >= KEPT:
+            return
         for each in error.errors if isinstance(error, BundleErrors) else (error,):
             if len(self._errors) < KEPT:
                 self._errors.setdefault(each.words, each)

@@ -12,7 +12,9 @@ A key of the fourth sort may stand for one repository of a bundle only: where "w
 neither is replaced by it. An image that the bundle itself pins by digest needs no key.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 from .errors import Findings
@@ -65,7 +67,8 @@ def _named(obj: Node, lists: Place, below: Place) -> Iterator[Use]:
             yield Use(place, node)
 
 
-class ImageMap(NamedTuple):
+@dataclass(frozen=True)
+class ImageMap:
     """The images of a release, and the repositories that the bundle names."""
 
     images: Mapping[str, str]
@@ -76,7 +79,7 @@ class ImageMap(NamedTuple):
         found = next((key for key in keys_of(reference) if key in self.images), "")
         if not found or found in {reference, repository_of(reference)}:
             return found
-        alike = sorted(name for name in self.repositories if self._decides(name, found))
+        alike = sorted(self._decided.get(found, ()))
         if len(alike) > 1:
             raise ValueError(f"{found} could be {' or '.join(alike)}: name the release's image by its repository")
         return found
@@ -85,9 +88,14 @@ class ImageMap(NamedTuple):
         """Whether a key is meant for a reference, even one that is ambiguous."""
         return any(key in self.images for key in keys_of(reference))
 
-    def _decides(self, repository: str, key: str) -> bool:
-        """Whether a short key would decide over this repository."""
-        return next((each for each in keys_of(repository) if each in self.images), "") == key
+    @cached_property
+    def _decided(self) -> Mapping[str, Sequence[str]]:
+        """The repositories that a key would decide over, by the key."""
+        found: dict[str, list[str]] = {}
+        for repository in self.repositories:
+            key = next((each for each in keys_of(repository) if each in self.images), "")
+            found.setdefault(key, []).append(repository)
+        return found
 
 
 def replace_images(obj: Node, kind: str, mapping: ImageMap, findings: Findings) -> tuple[Node, set[str]]:

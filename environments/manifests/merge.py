@@ -9,6 +9,7 @@ JSON merge patch, as kubectl has it: their lists are replaced.
 `$setElementOrder/FIELD` is accepted and without effect: the base's order stays, and new items follow.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -89,12 +90,14 @@ class Merger:
         if not isinstance(wanted, list):
             self._tell(child, (*place, key), "a list is needed")
         elif key == RETAIN:
-            for name in [name for name in merged if name not in wanted]:
+            kept = set(map(_identity, wanted))
+            for name in [name for name in merged if _identity(name) not in kept]:
                 del merged[name]
         elif key.startswith(DELETE_ITEMS):
             name = key.removeprefix(DELETE_ITEMS)
             if name in merged and merged[name].is_list:
-                items = [item for item in merged[name].value if plain(item) not in wanted]
+                gone = set(map(_identity, wanted))
+                items = [item for item in merged[name].value if _identity(plain(item)) not in gone]
                 merged[name] = Node(items, merged[name].origin)
         else:
             self._tell(child, (*place, key), "is no directive of a strategic merge")
@@ -160,5 +163,10 @@ def default_of(item: Type | None, name: str) -> Any:
 
 
 def _united(kept: list[Node], added: list[Node]) -> list[Node]:
-    known = [plain(item) for item in kept]
-    return [*kept, *(item for item in added if plain(item) not in known)]
+    known = {_identity(plain(item)) for item in kept}
+    return [*kept, *(item for item in added if _identity(plain(item)) not in known)]
+
+
+def _identity(value: Any) -> str:
+    """What two plain values share that are the same to the API."""
+    return json.dumps(value, sort_keys=True)

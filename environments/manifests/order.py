@@ -48,10 +48,8 @@ def wave_of(manifest: Mapping[str, Any], settings: SlipwayFile) -> int:
     if said is not None:
         return _number(said)
     names = names_of(manifest["kind"], metadata.get("namespace", ""), metadata["name"])
-    for number, wave in enumerate(settings.waves):
-        if names & set(wave.workloads):
-            return number
-    return _default_wave(manifest["kind"], metadata["name"])
+    numbers = [settings.wave_of[name] for name in names if name in settings.wave_of]
+    return min(numbers, default=_default_wave(manifest["kind"], metadata["name"]))
 
 
 def names_of(kind: str, namespace: str, name: str) -> frozenset[str]:

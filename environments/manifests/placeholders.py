@@ -3,9 +3,9 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 
 from .errors import Findings
+from .limits import LIMITS
 from .node import CONFIGURATION, PORTAL, Node, Origin, Place, Unquoted, Unresolved, field_of
 
 PATTERN = re.compile(r"\$\$\{|\$\{([A-Za-z_]\w*)\}|\$\{[^}\n]{0,40}\}?")
@@ -25,7 +25,7 @@ class Resolver:
     """Resolves trees with one set of values; what cannot be resolved is reported and left as `Unresolved`."""
 
     def __init__(self, values: Mapping[str, Value], findings: Findings) -> None:
-        self.values, self.findings = values, findings
+        self.values, self.findings, self._room = values, findings, LIMITS.text
 
     def resolve(self, node: Node, place: Place = (), *, secret: bool = False) -> Node:
         """`secret` says that the tree is a Secret, where sensitive values may stand."""
@@ -55,11 +55,15 @@ class Resolver:
             if fault or value is None:
                 faults.append(fault)
                 return match[0]
+            self._room -= len(value.text)
+            if self._room < 0:
+                faults.append(f"with it the placeholders bring in more than {LIMITS.text // 1024**2} MiB of text")
+                return ""
             used.append(value)
             return value.text
 
         found = PATTERN.sub(replace, text)
-        for fault in faults:
+        for fault in dict.fromkeys(faults):
             self._tell(origin, place, fault)
         if faults:
             return Node(Unresolved(found), origin)
@@ -70,8 +74,8 @@ class Resolver:
         if not match[1]:
             return f"{'this' if secret else match[0]} {NOT_PLAIN}"
         if value is None:
-            close = get_close_matches(match[1], self.values, 1)
-            hint = f", did you mean ${{{close[0]}}}?" if close else ""
+            close = self.findings.close_to(match[1], self.values)
+            hint = f", did you mean ${{{close}}}?" if close else ""
             return f"${{{match[1]}}} has no value in this environment{hint}"
         if value.sensitive and not secret:
             return f"${{{match[1]}}} is sensitive, so it may stand in a Secret only"

@@ -1,9 +1,8 @@
 """Renders a bundle for an environment: complete objects, in the order of their stages, or every error at once."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cached_property
 from typing import Any
 
@@ -15,9 +14,10 @@ from .assemble import Piece, assemble
 from .bundle import Bundle
 from .configuration import Entry, encode_string_data, set_entry, stamp, takes
 from .conform import Conformer
-from .errors import Findings
+from .errors import BundleError, BundleErrors, Findings
 from .images import ImageMap, replace_images, repository_of, uses
 from .kinds import CLUSTER_KINDS, DEFAULT_KINDS, allowed
+from .limits import LIMITS
 from .node import PORTAL, Node, Origin, field_of, find, leaves, plain, put, text_at
 from .order import STAGES, stage_of, wave_of
 from .settings import SlipwayFile
@@ -67,6 +67,7 @@ def render(bundle: Bundle, environment: Target, images: Mapping[str, str]) -> Re
     """
     findings = Findings()
     assembly = assemble(bundle, environment, findings)
+    _check_number_of_images(assembly.pieces)
     works = [_finish(piece, environment, findings) for piece in assembly.pieces]
     works, used = _with_images(works, images, findings)
     objects = [_rendered(each, assembly.settings, findings) for each in _stamped(works, environment)]
@@ -84,6 +85,7 @@ def images_needed(bundle: Bundle, environment: Target, images: Mapping[str, str]
     """
     findings = Findings()
     pieces = assemble(bundle, environment, findings).pieces
+    _check_number_of_images(pieces)
     findings.check()
     named = {use.node.value for piece in pieces for use in uses(piece.node, piece.kind_id)}
     covering = ImageMap(images, frozenset(map(repository_of, named)))
@@ -111,8 +113,8 @@ def _check_place(piece: Piece, target: Target, findings: Findings) -> None:
     """Reports a kind or a namespace that the environment does not allow."""
     if not allowed(piece.kind_id, target.allowed_kinds):
         kinds = DEFAULT_KINDS if target.allowed_kinds is None else target.allowed_kinds
-        close = get_close_matches(piece.kind, [kind.partition(".")[0] for kind in kinds], 1, 0.8)
-        hint = f", did you mean {close[0]}?" if close and close[0] != piece.kind else ""
+        close = findings.close_to(piece.kind, (kind.partition(".")[0] for kind in kinds), 0.8)
+        hint = f", did you mean {close}?" if close and close != piece.kind else ""
         _tell(piece, ("kind",), f"{target.name} does not allow objects of kind {piece.kind_id}{hint}", findings)
     if piece.kind_id in CLUSTER_KINDS:
         if find(piece.node, "metadata", "namespace") is not None:
@@ -175,6 +177,14 @@ def _labels(piece: Piece, target: Target) -> dict[str, str]:
         MANAGED: "true",
     }
     return {key: value for key, value in wanted.items() if LABEL_VALUE.fullmatch(value)}
+
+
+def _check_number_of_images(pieces: Sequence[Piece]) -> None:
+    """Each is looked up and put in for itself, so their number counts more than that of other values."""
+    count = sum(1 for piece in pieces for _ in uses(piece.node, piece.kind_id))
+    if count > LIMITS.images:
+        words = f"the bundle runs {count:,} images; {LIMITS.images:,} are the most"
+        raise BundleErrors([BundleError("", 0, "", words)])
 
 
 def _with_images(works: list[Piece], images: Mapping[str, str], findings: Findings) -> tuple[list[Piece], set[str]]:

@@ -1,9 +1,9 @@
 """slipway.yaml: what a bundle says about how it is to be rolled out."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
+from functools import cached_property
 from typing import Any
 
 from environments.kube.naming import label_fault
@@ -66,6 +66,11 @@ class SlipwayFile:
     routes: tuple[Route, ...] = ()
     smoke_tests: tuple[SmokeTest, ...] = ()
 
+    @cached_property
+    def wave_of(self) -> Mapping[str, int]:
+        """The number of the first wave that names a workload, by that name."""
+        return {name: number for number, wave in reversed([*enumerate(self.waves)]) for name in wave.workloads}
+
 
 def read_settings(documents: Sequence[Document]) -> SlipwayFile:
     """Raises BundleErrors for a key that is not known, a value of a wrong type, and one that is missing."""
@@ -99,8 +104,8 @@ class _Reader:
         found = {}
         for key, child in node.value.items():
             if key not in readers:
-                close = get_close_matches(key, readers, 1)
-                self.tell(child, (*place, key), f"unknown{f', did you mean {close[0]}?' if close else ''}")
+                close = self.findings.close_to(key, readers)
+                self.tell(child, (*place, key), f"unknown{f', did you mean {close}?' if close else ''}")
             elif (value := readers[key](self, child, (*place, key))) is not None:
                 found[key] = value
         for key in required:

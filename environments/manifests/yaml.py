@@ -1,43 +1,18 @@
 """YAML as kubectl reads it, less what can do harm: every value with its line, no key twice, no bombs."""
 
-import math
-import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import yaml
-from yaml.resolver import Resolver
 
-from .errors import BundleError, Findings
+from .errors import BundleError, BundleErrors, Findings
+from .limits import Budget, TooLarge
 from .node import BASE, Node, Origin, Place, Unquoted, field_of, plain
+from .scalars import PREFIX, READERS, STR, read, tag_of
 
-MAX_VALUES = 100_000
-MAX_EVENTS = 3 * MAX_VALUES
-MAX_DEPTH = 60
-PREFIX = "tag:yaml.org,2002:"
-INTEGER = re.compile(r"^[-+]?(0b[0-1_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|0|[1-9][0-9_]*)$")
-FLOAT = re.compile(
-    r"^([-+]?([0-9][0-9_]*)?\.[0-9_]+([eE][-+]?[0-9]+)?|[-+]?[0-9][0-9_]*(\.[0-9_]*([eE][-+]?[0-9]+)?|[eE][-+]?[0-9]+)"
-    r"|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))$"
-)
-TRUE, FALSE = frozenset({"true", "yes", "on", "y"}), frozenset({"false", "no", "off", "n"})
-
-
-class _Loader(yaml.CSafeLoader):
-    """Composes only. No timestamps and no numbers to base 60: Kubernetes reads both as text."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag in {f"{PREFIX}bool", f"{PREFIX}null", f"{PREFIX}merge"}]
-    for first, resolvers in yaml.CSafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver(f"{PREFIX}int", INTEGER, list("-+0123456789"))
-_Loader.add_implicit_resolver(f"{PREFIX}float", FLOAT, list("-+0123456789."))
-_RESOLVER = Resolver()
-_RESOLVER.yaml_implicit_resolvers = _Loader.yaml_implicit_resolvers
+MERGE = "<<"
 
 
 @dataclass(frozen=True)
@@ -58,76 +33,28 @@ class Document:
         return dict(_lines(self.node, ()))
 
 
-def parse(text: str, path: str, layer: str = BASE) -> list[Document]:
+def parse(text: str, path: str, layer: str = BASE, budget: Budget | None = None) -> list[Document]:
     """The documents of one file; empty ones are left out, the items of a List stand for themselves.
 
-    Raises BundleErrors with everything found but for bad syntax, which ends the reading.
+    `budget` is that of the bundle. Raises BundleErrors with everything found; bad syntax, and more than the budget has,
+    end the reading.
     """
     findings = Findings()
-    builder = _Builder(path, layer, findings)
     documents: list[Document] = []
     try:
-        for root in _compose(text):
-            node = builder.build(root, ())
-            if node.value is not None:
-                documents += [Document(path, item.origin.line, item) for item in _items(node)]
+        for root in _Reader(text, path, layer, findings, budget or Budget()).roots():
+            if root.value is not None:
+                documents += [Document(path, item.origin.line, item) for item in _items(root)]
     except yaml.MarkedYAMLError as error:
         findings.take(_syntax_error(error, path))
     except yaml.YAMLError as error:
         findings.take(BundleError(path, 0, "", f"not YAML: {error}"))
-    except _TooLarge as error:
-        findings.take(BundleError(path, 0, "", str(error)))
+    except TooLarge as error:
+        raise BundleErrors([BundleError(path, 0, "", str(error))]) from None
+    except BundleError as error:
+        findings.take(error)
     findings.check()
     return documents
-
-
-def scalar(text: str) -> Any:
-    """What an unquoted scalar stands for: 3, true, null, 1.5 or the text itself."""
-    tag = _RESOLVER.resolve(yaml.ScalarNode, str(text), (True, False))  # type: ignore[no-untyped-call]
-    try:
-        return READERS[tag](yaml.ScalarNode(tag, str(text)))
-    except ValueError:
-        return str(text)
-
-
-class _TooLarge(ValueError):
-    pass
-
-
-class _Key(NamedTuple):
-    name: str
-    node: yaml.Node
-    value: yaml.Node
-
-
-def _compose(text: str) -> Iterator[yaml.Node]:
-    _check_shape(text)
-    loader = _Loader(text)
-    try:
-        while loader.check_node():
-            root = loader.get_node()
-            assert root is not None
-            yield root
-    finally:
-        loader.dispose()
-
-
-def _check_shape(text: str) -> None:
-    """Composing is recursive in C and would end the process, so how deep and how long it is is looked at before.
-
-    Bad syntax ends the look: composing ends at the same place, and tells of it.
-    """
-    depth = 0
-    with suppress(yaml.YAMLError):
-        for number, event in enumerate(yaml.parse(text, Loader=yaml.CSafeLoader)):
-            if isinstance(event, yaml.CollectionStartEvent):
-                depth += 1
-            elif isinstance(event, yaml.CollectionEndEvent):
-                depth -= 1
-            if depth > MAX_DEPTH:
-                raise _TooLarge(f"nested more than {MAX_DEPTH} levels deep")
-            if number > MAX_EVENTS:
-                raise _TooLarge(f"more than {MAX_VALUES:,} values")
 
 
 def _syntax_error(error: yaml.MarkedYAMLError, path: str) -> BundleError:
@@ -157,131 +84,170 @@ def _lines(node: Node, place: Place) -> list[tuple[Place, int]]:
     return found
 
 
-class _Builder:
-    """Turns what the parser composed into nodes, counting them: aliases are followed, bombs are not."""
+class _Anchored(NamedTuple):
+    """What an anchor stands for, and what each alias to it costs. `node` is None inside of itself."""
 
-    def __init__(self, path: str, layer: str, findings: Findings) -> None:
-        self.path, self.layer, self.findings, self.count = path, layer, findings, 0
+    node: Node | None
+    values: int = 0
+    text: int = 0
 
-    def build(self, node: yaml.Node, place: Place) -> Node:
-        self.count += 1
-        if self.count > MAX_VALUES:
-            raise _TooLarge(f"more than {MAX_VALUES:,} values once its aliases are followed")
-        if len(place) > MAX_DEPTH:
-            raise _TooLarge(f"nested more than {MAX_DEPTH} levels deep")
-        origin = Origin(self.layer, self.path, node.start_mark.line + 1)
-        if isinstance(node, yaml.MappingNode):
-            return Node(self._mapping(node, place), origin)
-        if isinstance(node, yaml.SequenceNode):
-            self._expect(node, "seq", place)
-            return Node([self.build(child, (*place, index)) for index, child in enumerate(node.value)], origin)
-        assert isinstance(node, yaml.ScalarNode)
-        return Node(self._scalar(node, place), origin)
 
-    def _mapping(self, node: yaml.MappingNode, place: Place) -> dict[str, Node]:
-        self._expect(node, "map", place)
-        seen: dict[str, int] = {}
+class _Reader:
+    """Turns the parser's events into nodes, one by one: nothing is built that the budget has no room for."""
+
+    def __init__(self, text: str, path: str, layer: str, findings: Findings, budget: Budget) -> None:
+        self.path, self.layer, self.findings, self.budget = path, layer, findings, budget
+        self._text = text
+        self._anchors: dict[str, _Anchored] = {}
+        self._place: list[str | int] = []
+        self._origin = Origin(layer, path)
+        self._texts: dict[str, str] = {}
+
+    def roots(self) -> Iterator[Node]:
+        """The root of each document. Raises YAMLError, BundleError and TooLarge."""
+        loader: Any = yaml.CSafeLoader(self._text)
+        self._next: Callable[[], Any] = loader.get_event
+        try:
+            while not isinstance(event := self._next(), yaml.StreamEndEvent):
+                if isinstance(event, yaml.DocumentStartEvent):
+                    self.budget.begin_document()
+                    self._anchors = {}
+                    yield self._node(self._next())
+        finally:
+            loader.dispose()
+
+    def _node(self, event: yaml.Event, line: int = 0) -> Node:
+        """The value that begins with this event; `line` where it counts as that of its key."""
+        origin = self._at(line or _line(event))
+        if isinstance(event, yaml.AliasEvent):
+            return self._alias(event, origin)
+        assert isinstance(event, yaml.NodeEvent)
+        before = self.budget.values, self.budget.text
+        if event.anchor:
+            self._anchors[event.anchor] = _Anchored(None)
+        node = Node(self._value(event), origin)
+        if event.anchor:
+            values, text = self.budget.values - before[0], self.budget.text - before[1]
+            self._anchors[event.anchor] = _Anchored(node, values, text)
+        return node
+
+    def _value(self, event: yaml.NodeEvent) -> Any:
+        if isinstance(event, yaml.ScalarEvent):
+            self.budget.spend(1, len(event.value))
+            return self._scalar(event)
+        assert isinstance(event, yaml.CollectionStartEvent)
+        self.budget.spend(1)
+        if len(self._place) > self.budget.limits.nesting:
+            raise TooLarge(f"nested more than {self.budget.limits.nesting} levels deep")
+        is_map = isinstance(event, yaml.MappingStartEvent)
+        self._expect(event, "map" if is_map else "seq")
+        return self._map() if is_map else self._list()
+
+    def _alias(self, event: yaml.AliasEvent, origin: Origin) -> Node:
+        found = self._anchors.get(event.anchor or "")
+        if found is None or found.node is None:
+            words = "found undefined alias" if found is None else f"the alias *{event.anchor} is nested in itself"
+            raise BundleError(self.path, _line(event), "", f"not YAML: {words}")
+        self.budget.spend(found.values, found.text)
+        return Node(found.node.value, origin)
+
+    def _list(self) -> list[Node]:
+        items: list[Node] = []
+        while not isinstance(event := self._next(), yaml.SequenceEndEvent):
+            items.append(self._below(len(items), event))
+        return items
+
+    def _map(self) -> dict[str, Node]:
         own: dict[str, Node] = {}
         merged: dict[str, Node] = {}
-        for key in self._keys(node, place):
-            line = key.node.start_mark.line + 1
-            if key.node.tag == f"{PREFIX}merge":
-                merged = {**self._merged(key.value, place), **merged}
-            elif key.name in seen:
-                self._tell(line, (*place, key.name), f"this key is already there in line {seen[key.name]}")
-            else:
-                seen[key.name] = line
-                value = self.build(key.value, (*place, key.name))
-                own[key.name] = Node(value.value, value.origin._replace(line=line))
+        while not isinstance(event := self._next(), yaml.MappingEndEvent):
+            line = _line(event)
+            key = self._key(event)
+            value = self._below(key or "", self._next(), line)
+            if isinstance(event, yaml.ScalarEvent) and key == MERGE and _is_plain(event):
+                merged = {**self._merged(value), **merged}
+            elif key in own:
+                self._tell(line, f"this key is already there in line {own[key].origin.line}", key)
+            elif key is not None:
+                own[key] = value
         return {**merged, **own}
 
-    def _keys(self, node: yaml.MappingNode, place: Place) -> list[_Key]:
-        keys = []
-        for key, value in node.value:
-            if isinstance(key, yaml.ScalarNode):
-                keys.append(_Key(key.value, key, value))
-            else:
-                self._tell(key.start_mark.line + 1, place, "a key must be text, not a list or a map")
-        return keys
+    def _below(self, step: str | int, event: yaml.Event, line: int = 0) -> Node:
+        self._place.append(step)
+        node = self._node(event, line)
+        self._place.pop()
+        return node
 
-    def _merged(self, node: yaml.Node, place: Place) -> dict[str, Node]:
+    def _key(self, event: yaml.Event) -> str | None:
+        """The text of a key; None for what is none, which is read over."""
+        if isinstance(event, yaml.ScalarEvent):
+            self.budget.spend(0, len(event.value))
+            return self._texts.setdefault(event.value, event.value)
+        found = self._below("", event)
+        if isinstance(event, yaml.AliasEvent) and isinstance(found.value, str):
+            return str(found.value)
+        self._tell(_line(event), "a key must be text, not a list or a map")
+        return None
+
+    def _merged(self, node: Node) -> dict[str, Node]:
         """What `<<` brings in; the first of several wins, as YAML has it."""
-        sources = node.value if isinstance(node, yaml.SequenceNode) else [node]
         merged: dict[str, Node] = {}
-        for source in sources:
-            if isinstance(source, yaml.MappingNode):
-                merged = {**self.build(source, place).value, **merged}
+        for source in node.value if node.is_list else [node]:
+            if source.is_map:
+                merged = {**source.value, **merged}
             else:
-                self._tell(source.start_mark.line + 1, place, "<< takes a map or a list of maps")
+                self._tell(source.origin.line, "<< takes a map or a list of maps")
         return merged
 
-    def _scalar(self, node: yaml.ScalarNode, place: Place) -> Any:
-        reader = READERS.get(node.tag)
-        if reader is None:
-            self._tell(node.start_mark.line + 1, place, f"the tag {_shown(node.tag)} is not allowed: plain values only")
+    def _scalar(self, event: yaml.ScalarEvent) -> Any:
+        text = event.value
+        if event.tag and event.tag != "!":
+            return self._tagged(event, event.tag)
+        if not _is_plain(event):
+            return text
+        if "${" in text:
+            return Unquoted(text)
+        return self._read(tag_of(text), event)
+
+    def _tagged(self, event: yaml.ScalarEvent, tag: str) -> Any:
+        if tag not in READERS:
+            self._tell(_line(event), _not_allowed(tag))
             return None
+        if tag == STR and not event.style and "${" in event.value:
+            return Unquoted(event.value)
+        return self._read(tag, event)
+
+    def _read(self, tag: str, event: yaml.ScalarEvent) -> Any:
+        if tag == STR:
+            return self._texts.setdefault(event.value, event.value)
         try:
-            return reader(node)
+            return read(tag, event.value)
         except ValueError as error:
-            self._tell(node.start_mark.line + 1, place, str(error))
+            self._tell(_line(event), str(error))
             return None
 
-    def _expect(self, node: yaml.Node, kind: str, place: Place) -> None:
-        if node.tag != f"{PREFIX}{kind}":
-            self._tell(node.start_mark.line + 1, place, f"the tag {_shown(node.tag)} is not allowed: plain values only")
+    def _expect(self, event: yaml.CollectionStartEvent, kind: str) -> None:
+        if event.tag and event.tag not in ("!", f"{PREFIX}{kind}"):
+            self._tell(_line(event), _not_allowed(event.tag))
 
-    def _tell(self, line: int, place: Place, message: str) -> None:
-        from_place = Origin(self.layer, self.path, line)
-        self.findings.add(from_place, field_of(place), message)
+    def _at(self, line: int) -> Origin:
+        if line != self._origin.line:
+            self._origin = Origin(self.layer, self.path, line)
+        return self._origin
 
-
-def _shown(tag: str) -> str:
-    return f"!!{tag.removeprefix(PREFIX)}" if tag.startswith(PREFIX) else tag
-
-
-def _read_str(node: yaml.ScalarNode) -> str:
-    return Unquoted(node.value) if not node.style and "${" in node.value else str(node.value)
+    def _tell(self, line: int, message: str, *below: str) -> None:
+        self.findings.add(Origin(self.layer, self.path, line), field_of((*self._place, *below)), message)
 
 
-def _read_null(_node: yaml.ScalarNode) -> None:
-    return None
+def _line(event: yaml.Event) -> int:
+    return event.start_mark.line + 1 if event.start_mark else 0
 
 
-def _read_bool(node: yaml.ScalarNode) -> bool:
-    text = node.value.lower()
-    if text not in TRUE | FALSE:
-        raise ValueError("is neither true nor false")
-    return text in TRUE
+def _is_plain(event: yaml.ScalarEvent) -> bool:
+    """Whether a scalar stands without quotes and without a tag."""
+    return bool(event.implicit[0]) and event.tag is None
 
 
-def _read_int(node: yaml.ScalarNode) -> int:
-    text = node.value.replace("_", "").lower()
-    if len(text) > 70:
-        raise ValueError("this number is too large")
-    digits = text.lstrip("+-")
-    base = {"0b": 2, "0o": 8, "0x": 16}.get(digits[:2], 8 if digits.startswith("0") and digits != "0" else 10)
-    try:
-        number = int(text, base)
-    except ValueError:
-        raise ValueError("is not a whole number") from None
-    if not -(2**63) <= number < 2**63:
-        raise ValueError("this number is too large")
-    return number
-
-
-def _read_float(node: yaml.ScalarNode) -> float:
-    text = node.value.replace("_", "").lower()
-    with suppress(ValueError):
-        number = math.nan if text.endswith((".inf", ".nan")) else float(text)
-        if math.isfinite(number):
-            return number
-    raise ValueError("is not a number that JSON knows")
-
-
-READERS: Mapping[str, Callable[[yaml.ScalarNode], Any]] = {
-    f"{PREFIX}str": _read_str,
-    f"{PREFIX}null": _read_null,
-    f"{PREFIX}bool": _read_bool,
-    f"{PREFIX}int": _read_int,
-    f"{PREFIX}float": _read_float,
-}
+def _not_allowed(tag: str) -> str:
+    shown = f"!!{tag.removeprefix(PREFIX)}" if tag.startswith(PREFIX) else tag
+    return f"the tag {shown} is not allowed: plain values only"

@@ -1,0 +1,98 @@
+"""What scalars of YAML stand for. No timestamps and no numbers to base 60: Kubernetes reads both as text. Pure."""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+PREFIX = "tag:yaml.org,2002:"
+STR, NULL, BOOL, INT, FLOAT = (f"{PREFIX}{name}" for name in ("str", "null", "bool", "int", "float"))
+SIGNS, DIGITS = "-+", "0123456789"
+PLAIN: tuple[tuple[str, str, re.Pattern[str]], ...] = (
+    (NULL, "~nN", re.compile(r"~|null|Null|NULL")),
+    (
+        BOOL,
+        "yYnNtTfFoO",
+        re.compile(r"yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF"),
+    ),
+    (INT, SIGNS + DIGITS, re.compile(r"[-+]?(0b[0-1_]+|0o?[0-7_]+|0x[0-9a-fA-F_]+|0|[1-9][0-9_]*)")),
+    (
+        FLOAT,
+        SIGNS + DIGITS + ".",
+        re.compile(
+            r"[-+]?([0-9][0-9_]*)?\.[0-9_]+([eE][-+]?[0-9]+)?|[-+]?[0-9][0-9_]*(\.[0-9_]*([eE][-+]?[0-9]+)?"
+            r"|[eE][-+]?[0-9]+)|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
+        ),
+    ),
+)
+BY_FIRST = {
+    first: tuple((tag, pattern) for tag, firsts, pattern in PLAIN if first in firsts)
+    for first in {character for _, firsts, _ in PLAIN for character in firsts}
+}
+TRUE, FALSE = frozenset({"true", "yes", "on", "y"}), frozenset({"false", "no", "off", "n"})
+
+
+def tag_of(text: str) -> str:
+    """The tag of a scalar that has none and stands without quotes."""
+    if not text:
+        return NULL
+    return next((tag for tag, pattern in BY_FIRST.get(text[0], ()) if pattern.fullmatch(text)), STR)
+
+
+def read(tag: str, text: str) -> Any:
+    """The value of a scalar with a tag of READERS. ValueError where it is none."""
+    return READERS[tag](text)
+
+
+def scalar(text: str) -> Any:
+    """What an unquoted scalar stands for: 3, true, null, 1.5 or the text itself."""
+    plain = str(text)
+    try:
+        return read(tag_of(plain), plain)
+    except ValueError:
+        return plain
+
+
+def _read_null(_text: str) -> None:
+    return None
+
+
+def _read_bool(text: str) -> bool:
+    lower = text.lower()
+    if lower not in TRUE | FALSE:
+        raise ValueError("is neither true nor false")
+    return lower in TRUE
+
+
+def _read_int(given: str) -> int:
+    text = given.replace("_", "").lower()
+    if len(text) > 70:
+        raise ValueError("this number is too large")
+    digits = text.lstrip("+-")
+    base = {"0b": 2, "0o": 8, "0x": 16}.get(digits[:2], 8 if digits.startswith("0") and digits != "0" else 10)
+    try:
+        number = int(text, base)
+    except ValueError:
+        raise ValueError("is not a whole number") from None
+    if not -(2**63) <= number < 2**63:
+        raise ValueError("this number is too large")
+    return number
+
+
+def _read_float(given: str) -> float:
+    text = given.replace("_", "").lower()
+    with suppress(ValueError):
+        number = math.nan if text.endswith((".inf", ".nan")) else float(text)
+        if math.isfinite(number):
+            return number
+    raise ValueError("is not a number that JSON knows")
+
+
+READERS: Mapping[str, Callable[[str], Any]] = {
+    STR: str,
+    NULL: _read_null,
+    BOOL: _read_bool,
+    INT: _read_int,
+    FLOAT: _read_float,
+}
