@@ -47,7 +47,7 @@ def test_a_smoke_test_past_its_service_is_refused_when_the_bundle_comes(world: W
 def test_a_smoke_test_led_past_its_service_by_a_placeholder_is_refused_at_planning(world: World) -> None:
     release = world.release("1.0.0", files={"base/web.yaml": WEB, "slipway.yaml": SMOKE.format("/a/${AWAY}/b")})
     environment = world.environments["dev"]
-    environment.configuration.create(application="", config_map="", key="AWAY", value="../../x")
+    environment.configuration.create(application="", config_map="", key="AWAY", value="../../x", sensitive=False)
     rollout = actions.request(world.people["developer"], release, environment)
     with pytest.raises(BundleError, match=r"slipway\.yaml line 1, smokeTests\[0\]\.path: \.\. leads to another place"):
         make_plan(rollout, Untouched())  # type: ignore[arg-type]
