@@ -13,8 +13,8 @@ from portal.actors import SYSTEM, Actor
 from releases import actions
 from releases.intake import create_release, store_bundle
 from releases.models import Application, Release, Rollout
-from releases.plan import load_plan, manifests_of
-from releases.sealing import load_sealed
+from releases.plan import load_plan
+from releases.sealing import load_sealed, manifests_of
 from releases.states import ENDED, Phase
 
 LOOK = 0.01  # seconds between two looks at a rollout's row

@@ -10,10 +10,11 @@ SHOWN = 5
 @dataclass(frozen=True)
 class Drift:
     """`objects` are those whose diff is another than the plan's, as a person reads them; `refusal` is what is said
-    where the plan would be refused now."""
+    where the plan would be refused now. `outdated`: all are Secrets, and the plan has masks of before."""
 
     objects: tuple[str, ...]
     refusal: str = ""
+    outdated: bool = False
 
     @property
     def words(self) -> str:
@@ -22,6 +23,8 @@ class Drift:
             return f"The plan would be refused now: {self.refusal}"
         named = ", ".join(self.objects[:SHOWN])
         more = f" and {len(self.objects) - SHOWN} more" if len(self.objects) > SHOWN else ""
+        if self.outdated:
+            return f"An earlier version of Slipway made the plan, and masked Secrets in another way: {named}{more}."
         return f"The cluster has changed since the plan was made: {named}{more}."
 
 
@@ -29,7 +32,8 @@ def compare(planned: Mapping[str, Any], now: Mapping[str, Any]) -> Drift | None:
     """None where both plans would do the same to the cluster as it is."""
     before, after = _effects(planned), _effects(now)
     names = [text for key, text in _names(planned, now).items() if before.get(key) != after.get(key)]
-    return Drift(tuple(sorted(names))) if names else None
+    outdated = planned.get("masks") != now.get("masks") and all(text.startswith("Secret ") for text in names)
+    return Drift(tuple(sorted(names)), outdated=outdated) if names else None
 
 
 def _effects(plan: Mapping[str, Any]) -> dict[tuple[str, ...], Any]:

@@ -1,9 +1,8 @@
 """Planning: what will happen is worked out with registry and cluster, outside any transaction, and then frozen."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
 from django.db import transaction
@@ -12,7 +11,7 @@ from django.utils import timezone
 from environments.clusters import ConnectError, gateway_for
 from environments.kube.client import Gateway
 from environments.kube.errors import KubeError
-from environments.kube.objects import Manifest, Ref
+from environments.kube.objects import Ref
 from environments.manifests.errors import BundleError
 from environments.manifests.images import repository_of
 from environments.models import Environment
@@ -33,7 +32,7 @@ from releases.queueing import end, required_approvals, running_release, save, un
 from releases.rollout import strategies
 from releases.rollout.facts import Work
 from releases.rollout.flagger.held import given_over
-from releases.sealing import Sealed, load_sealed, seal, store_sealed, unseal
+from releases.sealing import Masks, Sealed, load_sealed, manifests_of, seal, store_sealed
 from releases.states import Phase
 from releases.wake import wake
 
@@ -125,11 +124,6 @@ def load_plan(rollout: Rollout) -> Plan:
     return plan
 
 
-def manifests_of(plan: Mapping[str, Any], sealed: Mapping[str, Any]) -> list[Manifest]:
-    """The manifests with the values of Secrets, by the index of plan["objects"]."""
-    return [unseal(ref_in(row), row["manifest"], sealed) for row in plan["objects"]]
-
-
 def _plan_of(rollout: Rollout, source: Source, gateway: Gateway) -> Planned:
     try:
         return _ask(rollout, source, gateway)
@@ -145,10 +139,11 @@ def _ask(rollout: Rollout, source: Source, gateway: Gateway) -> Planned:
     going = pruning.dropped([*refs, *given_over(source.traffic)], earlier)
     around = cluster.survey(gateway, source.objects, going)
     objects = (*_namespaces(rollout, around.missing, refs), *source.objects)
-    sightings = cluster.sight(gateway, objects, around)
+    masks = Masks(rollout.environment_id)
+    sightings = cluster.sight(gateway, objects, around, masks)
     prune = pruning.prune_rows(rollout.application.name, going, cluster.read_all(gateway, going))
     admitted = admission.notes(rollout, [each.manifest for each in objects])
-    public, sealed = seal([each.manifest for each in objects])
+    public, sealed = seal([each.manifest for each in objects], masks)
     back = compose.WayBack()
     if previous:
         back = compose.WayBack(previous.pk, previous.release.version, previous.plan_digest, before)
@@ -197,6 +192,7 @@ def _header(rollout: Rollout, source: Source) -> compose.Header:
         references=source.references,
         smoke_tests=source.smoke_tests,
         traffic=source.traffic,
+        masks=rollout.environment_id,
     )
 
 

@@ -137,12 +137,12 @@ def drifted(rollout: Rollout, drift: Drift) -> None:
     """Stops a rollout whose plan is not what would happen any more. The caller's transaction.
 
     Where people approved the plan, one of them plans it anew; where nobody had to, it is planned anew at once
-    if another rollout is what changed the cluster.
+    if another rollout is what changed the cluster, or if only the plan's masks are of before.
     """
     rollout.why = f"{drift.words} Plan it anew to see what would happen now."
     rollout.due_at = None
     rollout.intent = ""
-    if needed_approvals(rollout) == 0 and _another_went_since(rollout):
+    if needed_approvals(rollout) == 0 and (drift.outdated or _another_went_since(rollout)):
         back_to_planning(rollout)
     save(rollout)
     entry(rollout, "rollout.drifted", {"drift": drift.words})

@@ -9,7 +9,8 @@ from environments.kube.objects import Ref
 from environments.models import Environment
 from portal import blobs
 from releases.models import Application, Rollout
-from releases.planning.objects import lasting
+from releases.planning.objects import Plan, lasting
+from releases.planning.older import comparable
 from releases.states import Phase
 
 NAMESPACE = "Namespace"
@@ -41,11 +42,16 @@ def revision(application: Application, environment: Environment, number: int) ->
 
 def between(before: Revision, after: Revision) -> dict[str, Any]:
     """What changed from one to the other, as a plan tells it: {"changes", "objects", "prune"}."""
-    return compare(blobs.load_json(before.rollout.plan_digest), blobs.load_json(after.rollout.plan_digest))
+    return compare(_plan(before), _plan(after))
+
+
+def _plan(revision: Revision) -> Plan:
+    rollout = revision.rollout
+    return comparable(blobs.load_json(rollout.plan_digest), rollout.sealed_digest, rollout.environment_id)
 
 
 def compare(before: Row, after: Row) -> dict[str, Any]:
-    """The same of two plans. Pure. Values of Secrets are keyed hashes in both."""
+    """The same of two plans of one environment. Pure. Secrets are masked in both."""
     was = {Ref(*row["ref"]).key: row for row in lasting(before["objects"])}
     objects = lasting(after["objects"])
     now = {Ref(*row["ref"]).key for row in objects}
@@ -65,5 +71,5 @@ def _change(before: Row | None, after: Row) -> dict[str, Any]:
 
 
 def _fields(before: dict[str, Any], after: dict[str, Any]) -> list[dict[str, Any]]:
-    found = changes_between(before, after, mask=str)
+    found = changes_between(before, after, lambda _field, masked: masked)
     return [{"path": change.path, "before": change.before, "after": change.after} for change in found]

@@ -1,9 +1,11 @@
-"""Secret values: a plan has keyed hashes in their place, and the sealed blob of the rollout has the values."""
+"""Secrets: a plan has them masked by keyed hashes, and the sealed blob of the rollout has them as they are."""
 
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from environments.kube.masking import Mask, masked
 from environments.kube.objects import Manifest, Ref, ref_of
 from portal import blobs
 from portal.encryption import SecretUnreadable, keyed_hash
@@ -11,26 +13,54 @@ from portal.rotation import batches
 from releases.models import Rollout
 from releases.planning.objects import ref_in
 
-SEALED_MAPS = ("data", "stringData")
-Sealed = dict[str, dict[str, dict[str, str]]]
+Sealed = dict[str, Manifest]
 
 
-def mask(value: str) -> str:
-    """What stands for a secret value in plans and diffs: equal values, and only they, look alike."""
-    return keyed_hash(value.encode(), "secret value")
+@dataclass(frozen=True)
+class Masks:
+    """What stands for values of Secrets in the plans of one environment, by its primary key.
+
+    In one field of one object equal values, and only they, look alike. Nothing can be held against another field,
+    object or environment, where somebody may try values.
+    """
+
+    environment: int
+
+    def of(self, ref: Ref) -> Mask:
+        """The masks of one object."""
+        return lambda field, value: keyed_hash(value.encode(), "secret value", self.environment, ref.key, field)
+
+    def masked(self, manifest: Manifest) -> Manifest:
+        """The manifest as a plan shows it; no copy where it is no Secret."""
+        return masked(manifest, self.of(ref_of(manifest))) if manifest["kind"] == "Secret" else manifest
 
 
-def seal(manifests: Sequence[Manifest]) -> tuple[list[Manifest], Sealed]:
-    """The manifests with hashes for the values of Secrets, and the values: {Ref.key: {map: {name: value}}}."""
-    sealed = {ref_of(each).key: values for each in manifests if (values := _values(each))}
-    return [_masked(each) for each in manifests], sealed
+class MasksOfBefore(Masks):
+    """Those of plans of format 1: of `data` alone, and the same in all environments. Stored plans are bound to them."""
+
+    def masked(self, manifest: Manifest) -> Manifest:
+        if manifest["kind"] != "Secret":
+            return manifest
+        maps = {name: manifest[name] for name in ("data", "stringData") if manifest.get(name)}
+        hashes = {name: {key: _hash_of_before(value) for key, value in each.items()} for name, each in maps.items()}
+        return {**manifest, **hashes}
 
 
-def unseal(ref: Ref, manifest: Manifest, sealed: Mapping[str, Any]) -> Manifest:
+def masks_of(plan: Mapping[str, Any]) -> Masks:
+    """The masks that a stored plan was made with."""
+    return Masks(plan["masks"]) if "masks" in plan else MasksOfBefore(0)
+
+
+def seal(manifests: Sequence[Manifest], masks: Masks) -> tuple[list[Manifest], Sealed]:
+    """The manifests with masked Secrets, and these Secrets themselves by Ref.key."""
+    sealed = {ref_of(each).key: each for each in manifests if each["kind"] == "Secret"}
+    return [masks.masked(each) for each in manifests], sealed
+
+
+def unseal(ref: Ref, manifest: Manifest, sealed: Mapping[str, Any], masks: Masks) -> Manifest:
     """The manifest with its values; ValueError where one is missing or is not the one that the plan names."""
-    values = sealed.get(ref.key, {})
-    opened = {**manifest, **values}
-    if _masked(opened) != manifest:
+    opened = {**manifest, **sealed.get(ref.key, {})}
+    if masks.masked(opened) != manifest:
         raise ValueError(f"The stored values of {ref.text} are not those of its plan.")
     return opened
 
@@ -52,24 +82,22 @@ def load_sealed(digest: str) -> Sealed:
     return opened
 
 
+def manifests_of(plan: Mapping[str, Any], sealed: Mapping[str, Any]) -> list[Manifest]:
+    """The manifests of plan["objects"], in their order, with the values of Secrets; ValueError as `unseal`."""
+    masks = masks_of(plan)
+    return [unseal(ref_in(row), row["manifest"], sealed, masks) for row in plan["objects"]]
+
+
 def unreadable() -> Iterator[str]:
     """A sentence for each rollout whose values of Secrets do not open, or are not those of its plan."""
     for keys in batches(Rollout):
         for rollout in Rollout.objects.filter(pk__in=keys).exclude(sealed_digest=""):
             try:
                 sealed = load_sealed(rollout.sealed_digest)
-                for row in blobs.load_json(rollout.plan_digest)["objects"]:
-                    unseal(ref_in(row), row["manifest"], sealed)
+                manifests_of(blobs.load_json(rollout.plan_digest), sealed)
             except (SecretUnreadable, blobs.BlobError, ValueError) as error:
                 yield f"Rollout {rollout.pk}: {error}"
 
 
-def _values(manifest: Manifest) -> dict[str, dict[str, str]]:
-    if manifest["kind"] != "Secret":
-        return {}
-    return {name: dict(manifest[name]) for name in SEALED_MAPS if manifest.get(name)}
-
-
-def _masked(manifest: Manifest) -> Manifest:
-    values = _values(manifest)
-    return {**manifest, **{name: {key: mask(value) for key, value in each.items()} for name, each in values.items()}}
+def _hash_of_before(value: str) -> str:
+    return keyed_hash(value.encode(), "secret value")

@@ -17,6 +17,7 @@ from releases.actions import offer
 from releases.approvals.counting import Standing
 from releases.approvals.standing import standings
 from releases.models import Application, Release, Rollout, Step
+from releases.planning.older import as_shown
 from releases.states import DRIVEN, Phase
 
 # Ends that leave nothing to look at: the cell shows what is live and no more.
@@ -169,14 +170,19 @@ def progress_of(rollout: Rollout) -> Progress:
 
 def plan_of(rollout: Rollout) -> dict[str, Any] | None:
     """The plan as it was approved; None before there is one. Its shape: releases.planning."""
-    return blobs.load_json(rollout.plan_digest) if rollout.plan_digest else None
+    return _shown(rollout, blobs.load(rollout.plan_digest)) if rollout.plan_digest else None
 
 
 def plans_of(rollouts: Iterable[Rollout]) -> dict[int, dict[str, Any] | None]:
     """The plans of many rollouts, by rollout, in one query."""
     many = list(rollouts)
     plans = blobs.load_all(rollout.plan_digest for rollout in many if rollout.plan_digest)
-    return {each.pk: json.loads(plans[each.plan_digest]) if each.plan_digest else None for each in many}
+    return {each.pk: _shown(each, plans[each.plan_digest]) if each.plan_digest else None for each in many}
+
+
+def _shown(rollout: Rollout, plan: bytes) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(plan)
+    return as_shown(document, rollout.environment_id)
 
 
 def awaiting_approval(actor: Actor) -> list[Rollout]:

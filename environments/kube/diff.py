@@ -4,24 +4,22 @@ Both come from the server with all defaults filled in, so an apply that changes 
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from environments.kube import masking
 from environments.kube.apply import has_replicas, sequence_of, with_sequence
 from environments.kube.client import Applied, Gateway
 from environments.kube.errors import Cause, FieldConflict, NamespaceMissing
+from environments.kube.masking import Mask
 from environments.kube.names import MANAGER
 from environments.kube.objects import Manifest, Ref, ref_of
 from environments.kube.ownership import OURS, ForeignFields, foreign_fields
 from environments.schema import Node, recorded
 
-Mask = Callable[[str], str]
-
 LOOKS = 4  # at an object that keeps changing between the read and the dry run
 VOLATILE = ("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp")
 REVISION = "deployment.kubernetes.io/revision"
-LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
-SECRET_MAPS = ("data", "stringData")
 # For kinds that the recorded schema does not know, in order of trial.
 USUAL_KEYS = ("name", "containerPort", "port", "mountPath", "devicePath", "ip", "key", "type", "host", "path")
 
@@ -37,8 +35,8 @@ class Change(NamedTuple):
 class Preview(NamedTuple):
     """What an apply would do. `live` is None for an object to come, whose `changes` are empty.
 
-    `conflicts` are the fields that others have set to other values, `foreign` all that others hold. Values of
-    Secrets are masked everywhere.
+    `conflicts` are the fields that others have set to other values, `foreign` all that others hold. Of Secrets only
+    what masking.py lets through is told anywhere.
     """
 
     ref: Ref
@@ -50,21 +48,17 @@ class Preview(NamedTuple):
     warnings: tuple[str, ...]
 
 
-def hidden(_value: str) -> str:
-    return "(hidden)"
-
-
 def preview(
-    gateway: Gateway, manifest: Manifest, *, scaler: bool = False, mask: Mask = hidden, scratch: str = ""
+    gateway: Gateway, manifest: Manifest, *, scaler: bool = False, mask: Mask = masking.hidden, scratch: str = ""
 ) -> Preview:
-    """Dry-runs the apply. `scaler`: an autoscaler holds the replicas; `mask` stands in for a Secret's values.
+    """Dry-runs the apply. `scaler`: an autoscaler holds the replicas; `mask` gives what stands for values of a Secret.
 
     With `scratch`, the name of a namespace that exists, objects of a namespace to come are tried there. Raises
     KubeError: what the cluster would refuse, it refuses now.
     """
     ref = ref_of(manifest)
     live, conflicts, applied = _side_by_side(gateway, manifest, scaler=scaler, scratch=scratch)
-    before, after = live and masked(live, mask), masked(applied.object, mask)
+    before, after = live and _public(live, mask), _public(applied.object, mask)
     return Preview(
         ref=ref,
         live=before,
@@ -154,6 +148,10 @@ def _moved(manifest: Manifest, namespace: str) -> Manifest:
     return {**manifest, "metadata": {**manifest["metadata"], "namespace": namespace}}
 
 
+def _public(obj: Manifest, mask: Mask) -> Manifest:
+    return masking.masked(obj, mask) if obj.get("kind") == "Secret" else obj
+
+
 def comparable(obj: Mapping[str, Any]) -> Manifest:
     """The object without its status, what the server counts, and the revision that a controller notes at any time."""
     metadata = {name: value for name, value in obj["metadata"].items() if name not in VOLATILE}
@@ -163,38 +161,12 @@ def comparable(obj: Mapping[str, Any]) -> Manifest:
     return {**{name: value for name, value in obj.items() if name != "status"}, "metadata": metadata}
 
 
-def masked(obj: Manifest, mask: Mask) -> Manifest:
-    """A copy of a Secret with its values masked; any other object as it is."""
-    if obj.get("kind") != "Secret":
-        return obj
-    copy = dict(obj)
-    for name in SECRET_MAPS:
-        if obj.get(name):
-            copy[name] = {key: mask(str(value)) for key, value in obj[name].items()}
-    annotations = obj.get("metadata", {}).get("annotations") or {}
-    if LAST_APPLIED in annotations:
-        shown = {**annotations, LAST_APPLIED: mask(annotations[LAST_APPLIED])}
-        copy["metadata"] = {**obj["metadata"], "annotations": shown}
-    return copy
-
-
-def changes_between(before: Manifest, after: Manifest, mask: Mask = hidden) -> tuple[Change, ...]:
+def changes_between(before: Manifest, after: Manifest, mask: Mask = masking.hidden) -> tuple[Change, ...]:
     """The fields in which two versions of one object differ, items of lists named by their keys. Pure."""
+    if after["kind"] == "Secret":
+        return tuple(Change(*each) for each in masking.differences(comparable(before), comparable(after), mask))
     root = recorded().root(after["apiVersion"], after["kind"])
-    found = tuple(_compare(comparable(before), comparable(after), root, ""))
-    return tuple(_masked_change(change, mask) for change in found) if after["kind"] == "Secret" else found
-
-
-def _masked_change(change: Change, mask: Mask) -> Change:
-    if change.path.partition(".")[0] not in SECRET_MAPS and LAST_APPLIED not in change.path:
-        return change
-    return Change(change.path, _masked_value(change.before, mask), _masked_value(change.after, mask))
-
-
-def _masked_value(value: Any, mask: Mask) -> Any:
-    if isinstance(value, dict):
-        return {key: mask(str(inner)) for key, inner in value.items()}
-    return None if value is None else mask(str(value))
+    return tuple(_compare(comparable(before), comparable(after), root, ""))
 
 
 def _compare(before: Any, after: Any, node: Node | None, path: str) -> Iterator[Change]:

@@ -12,7 +12,7 @@ from .kinds import CLUSTER_KINDS, kind_id
 from .merge import Merger
 from .node import RENDERED, Node, Place, Unresolved, field_of, find, text_at
 from .order import names_of
-from .placeholders import Resolver
+from .placeholders import Resolver, Whole
 from .settings import SlipwayFile, read_settings
 from .target import Target
 from .yaml import Document
@@ -71,11 +71,16 @@ def _layers(contents: Contents, target: Target, findings: Findings) -> tuple[Seq
 def _identified(documents: Sequence[Document], target: Target, resolver: Resolver, findings: Findings) -> list[Piece]:
     found = []
     for document in documents:
-        secret = text_at(document.node, "kind") == "Secret"
-        piece = _identify(resolver.resolve(document.node, secret=secret), target, findings)
+        piece = _identify(resolver.resolve(document.node, _whole(document.node)), target, findings)
         if piece is not None:
             found.append(piece)
     return found
+
+
+def _whole(node: Node) -> Whole:
+    kind = text_at(node, "kind")
+    name = f"{kind or 'an object without kind'} {text_at(node, 'metadata', 'name')}".strip()
+    return Whole(name, kind == "Secret" and text_at(node, "apiVersion") == "v1")
 
 
 def _identify(node: Node, target: Target, findings: Findings) -> Piece | None:
@@ -175,7 +180,7 @@ def _settings(contents: Contents, pieces: Sequence[Piece], resolver: Resolver, f
     if not contents.settings:
         return SlipwayFile()
     document = contents.settings[0]
-    node = resolver.resolve(document.node)
+    node = resolver.resolve(document.node, Whole("slipway.yaml"))
     try:
         settings = read_settings([Document(document.path, document.line, node)])
     except BundleError as error:

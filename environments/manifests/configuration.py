@@ -69,10 +69,11 @@ def digest_of(contents: Mapping[str, Any], key: bytes) -> str:
     return hmac.new(key or b"slipway", canonical.encode(), hashlib.sha256).hexdigest()[:32]
 
 
-def stamp(obj: Node, kind: str, known: Mapping[str, Any], key: bytes) -> Node:
+def stamp(obj: Node, kind: str, reader: str, known: Mapping[str, Any], key: bytes) -> Node:
     """A workload with the digest of what it reads in its pod template; unchanged where it reads nothing known.
 
-    `known` has the contents of the namespace's ConfigMaps and Secrets by "KIND/NAME".
+    `reader` names the workload: its digest tells nothing of what another one reads. `known` has the contents of the
+    namespace's ConfigMaps and Secrets by "KIND/NAME".
     """
     if kind not in RESTARTED:
         return obj
@@ -80,7 +81,7 @@ def stamp(obj: Node, kind: str, known: Mapping[str, Any], key: bytes) -> Node:
     read = sorted(set(_references(template)) & set(known)) if template is not None else []
     if not read:
         return obj
-    digest = digest_of({name: known[name] for name in read}, key)
+    digest = digest_of({reader: {name: known[name] for name in read}}, key)
     place = ("spec", "template", "metadata", "annotations", CONFIG_DIGEST)
     return put(obj, place, Node(digest, Origin(PORTAL)))
 

@@ -3,22 +3,36 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from .errors import Findings
 from .limits import LIMITS
 from .node import CONFIGURATION, PORTAL, Node, Origin, Place, Unquoted, Unresolved, field_of
 
 PATTERN = re.compile(r"\$\$\{|\$\{([A-Za-z_]\w*)\}|\$\{[^}\n]{0,40}\}?")
+SENSITIVE_MAPS = ("data", "stringData")
 NOT_PLAIN = "is not a placeholder; write $${ where ${ itself is meant"
 
 
 @dataclass(frozen=True)
 class Value:
-    """What a placeholder stands for. `layer` is the one that gave it; sensitive text may only stand in a Secret."""
+    """What a placeholder stands for. `layer` is the one that gave it; sensitive text may only stand in a
+    Secret's data."""
 
     text: str = field(repr=False)
     layer: str = CONFIGURATION
     sensitive: bool = False
+
+
+class Whole(NamedTuple):
+    """What a tree is: an object as a person reads it, and whether it is a Secret."""
+
+    name: str
+    secret: bool = False
+
+    def takes_sensitive(self, place: Place) -> bool:
+        """Whether a sensitive value may stand there: all else of a Secret is shown to who may read plans."""
+        return self.secret and len(place) == 2 and place[0] in SENSITIVE_MAPS
 
 
 class Resolver:
@@ -27,23 +41,23 @@ class Resolver:
     def __init__(self, values: Mapping[str, Value], findings: Findings) -> None:
         self.values, self.findings, self._room = values, findings, LIMITS.text
 
-    def resolve(self, node: Node, place: Place = (), *, secret: bool = False) -> Node:
-        """`secret` says that the tree is a Secret, where sensitive values may stand."""
+    def resolve(self, node: Node, whole: Whole, place: Place = ()) -> Node:
+        """`whole` is what the tree is of."""
         value, origin = node
         if isinstance(value, dict):
             for key in value:
                 if "${" in key:
                     self._tell(origin, place, f'the key "{key}" has a placeholder; they stand in values only')
-            children = {key: self.resolve(child, (*place, key), secret=secret) for key, child in value.items()}
+            children = {key: self.resolve(child, whole, (*place, key)) for key, child in value.items()}
             return Node(children, origin)
         if isinstance(value, list):
-            items = [self.resolve(child, (*place, index), secret=secret) for index, child in enumerate(value)]
+            items = [self.resolve(child, whole, (*place, index)) for index, child in enumerate(value)]
             return Node(items, origin)
         if isinstance(value, str) and "${" in value:
-            return self._scalar(value, origin, place, secret)
+            return self._scalar(value, origin, place, whole)
         return node
 
-    def _scalar(self, text: str, origin: Origin, place: Place, secret: bool) -> Node:
+    def _scalar(self, text: str, origin: Origin, place: Place, whole: Whole) -> Node:
         used: list[Value] = []
         faults: list[str] = []
 
@@ -51,7 +65,7 @@ class Resolver:
             if match[0] == "$${":
                 return "${"
             value = self.values.get(match[1]) if match[1] else None
-            fault = self._fault(match, value, secret)
+            fault = self._fault(match, value, place, whole)
             if fault or value is None:
                 faults.append(fault)
                 return match[0]
@@ -67,18 +81,21 @@ class Resolver:
             self._tell(origin, place, fault)
         if faults:
             return Node(Unresolved(found), origin)
-        whole = isinstance(text, Unquoted) and PATTERN.fullmatch(text)
-        return Node(Unquoted(found) if whole else found, _origin(origin, used))
+        alone = isinstance(text, Unquoted) and PATTERN.fullmatch(text)
+        return Node(Unquoted(found) if alone else found, _origin(origin, used))
 
-    def _fault(self, match: re.Match[str], value: Value | None, secret: bool) -> str:
+    def _fault(self, match: re.Match[str], value: Value | None, place: Place, whole: Whole) -> str:
         if not match[1]:
-            return f"{'this' if secret else match[0]} {NOT_PLAIN}"
+            return f"{'this' if whole.secret else match[0]} {NOT_PLAIN}"
         if value is None:
             close = self.findings.close_to(match[1], self.values)
             hint = f", did you mean ${{{close}}}?" if close else ""
             return f"${{{match[1]}}} has no value in this environment{hint}"
-        if value.sensitive and not secret:
-            return f"${{{match[1]}}} is sensitive, so it may stand in a Secret only"
+        if value.sensitive and not whole.takes_sensitive(place):
+            return (
+                f"${{{match[1]}}} is sensitive, so it may stand in the data or stringData of a Secret only; "
+                f"this is {whole.name}"
+            )
         return ""
 
     def _tell(self, origin: Origin, place: Place, message: str) -> None:

@@ -208,7 +208,9 @@ def _stamped(works: list[Piece], target: Target) -> list[Piece]:
             }
             known.setdefault(piece.namespace, {})[f"{piece.kind}/{piece.name}"] = contents
     return [
-        piece._replace(node=stamp(piece.node, piece.kind, known.get(piece.namespace, {}), target.digest_key))
+        piece._replace(
+            node=stamp(piece.node, piece.kind, _ref_of(piece).key, known.get(piece.namespace, {}), target.digest_key)
+        )
         for piece in works
     ]
 

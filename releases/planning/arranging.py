@@ -36,6 +36,7 @@ def arrange(rollout: Rollout, source: Source, gateway: Gateway) -> Source:
             previous=before,
             again=source.traffic,
             smoke_tests=source.smoke_tests,
+            environment=rollout.environment_id,
             measured=bool(rollout.environment.prometheus),
             live=live,
             listed=gateway.list,

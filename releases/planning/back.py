@@ -14,8 +14,9 @@ def back_plan(plan: Row, previous: Row | None) -> Plan:
     Without a previous plan it only removes.
     """
     objects = lasting(previous["objects"]) if previous else []
+    stored = previous or plan
     return {
-        "format": plan["format"],
+        **{name: stored[name] for name in ("format", "masks") if name in stored},
         "application": plan["application"],
         "environment": plan["environment"],
         "namespace": plan["namespace"],

@@ -14,7 +14,7 @@ from environments.kube.objects import Manifest, Ref
 from environments.kube.ownership import SCALED_KINDS, autoscaled
 from releases.errors import PlanPostponed, PlanRefused
 from releases.planning.objects import Sighting, Wanted
-from releases.sealing import mask
+from releases.sealing import Masks
 
 SIDE_BY_SIDE = 4
 SCRATCH = "default"
@@ -56,12 +56,12 @@ def survey(gateway: Gateway, objects: Sequence[Wanted], going: Iterable[Ref]) ->
     )
 
 
-def sight(gateway: Gateway, objects: Sequence[Wanted], around: Surroundings) -> list[Sighting]:
-    """Every object beside what the cluster has, by dry runs.
+def sight(gateway: Gateway, objects: Sequence[Wanted], around: Surroundings, masks: Masks) -> list[Sighting]:
+    """Every object beside what the cluster has, by dry runs; `masks` are those of the environment.
 
     PlanRefused has the words of every object that the cluster refuses; PlanPostponed where it cannot be told yet.
     """
-    answers = side_by_side(lambda wanted: _try(gateway, wanted, around), objects)
+    answers = side_by_side(lambda wanted: _try(gateway, wanted, around, masks), objects)
     errors = [answer for answer in answers if isinstance(answer, KubeError)]
     refused = [error.words for error in errors if is_refusal(error)]
     if refused:
@@ -153,12 +153,12 @@ def _definitions(objects: Iterable[Wanted]) -> Iterable[tuple[str, str]]:
             yield spec["group"], spec["names"]["kind"]
 
 
-def _try(gateway: Gateway, wanted: Wanted, around: Surroundings) -> Sighting | KubeError:
+def _try(gateway: Gateway, wanted: Wanted, around: Surroundings, masks: Masks) -> Sighting | KubeError:
     scaled = autoscaled(list(around.autoscalers), wanted.ref)
     new = wanted.ref.namespace in around.missing
     scratch = SCRATCH if new else ""
     try:
-        seen = preview(gateway, wanted.manifest, scaler=scaled, mask=mask, scratch=scratch)
+        seen = preview(gateway, wanted.manifest, scaler=scaled, mask=masks.of(wanted.ref), scratch=scratch)
         sighting = Sighting(wanted, seen, scaled)
         return replace(sighting, warnings=_pods(gateway, sighting)) if not new else sighting
     except KindMissing as error:

@@ -13,7 +13,7 @@ from releases.planning.changes import change_row
 from releases.planning.objects import Plan, Row, Sighting, Wanted, lasting_by_key
 from releases.planning.risks import Circumstances, risks
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class Header:
     references: Mapping[str, str]
     smoke_tests: Sequence[Mapping[str, Any]] = ()
     traffic: Sequence[Mapping[str, Any]] = ()
+    masks: int = 0
+    """The environment whose masks stand for values of Secrets, see releases.sealing.Masks."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ def compose(
     rows = [change_row(sighting) for sighting in sightings]
     return {
         "format": FORMAT,
+        "masks": header.masks,
         "application": header.application,
         "environment": header.environment,
         "namespace": header.namespace,

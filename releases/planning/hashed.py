@@ -38,10 +38,11 @@ class Use(NamedTuple):
     kind: str
 
 
-def hash_names(objects: tuple[Wanted, ...], workloads: Collection[Ref]) -> tuple[Wanted, ...]:
+def hash_names(objects: tuple[Wanted, ...], workloads: Collection[Ref], environment: int) -> tuple[Wanted, ...]:
     """The objects with what the pods of `workloads` read named NAME-HASH8, of its content, and read by that name.
 
-    Names that are so already stay. The hash of a Secret is a keyed one. The order of the objects is kept.
+    Names that are so already stay. The hash of a Secret is a keyed one, of the
+    environment with that primary key. The order of the objects is kept.
     """
     moved = {ref.key for ref in workloads}
     read = _read_by(each for each in objects if each.ref.key in moved)
@@ -51,29 +52,38 @@ def hash_names(objects: tuple[Wanted, ...], workloads: Collection[Ref]) -> tuple
         each.ref.key: name
         for each in objects
         if _is_configuration(each) and each.ref.key in read and each.ref.name not in named
-        if (name := hashed_name(each.manifest)) != each.ref.name
+        if (name := hashed_name(each.manifest, environment)) != each.ref.name
     }
     return tuple(_with_names(objects, names, moved, read_by_others))
 
 
-def shared(objects: Iterable[Wanted], workloads: Collection[Ref]) -> tuple[str, ...]:
+def shared(objects: Iterable[Wanted], workloads: Collection[Ref], environment: int) -> tuple[str, ...]:
     """What pods of the workloads read under a name that both versions have, as a person reads it."""
     found = tuple(objects)
     moved = {ref.key for ref in workloads}
     read = _read_by(each for each in found if each.ref.key in moved)
     ours = [each for each in found if _is_configuration(each) and each.ref.key in read]
-    return tuple(each.ref.text for each in ours if hashed_name(each.manifest) != each.ref.name)
+    return tuple(each.ref.text for each in ours if hashed_name(each.manifest, environment) != each.ref.name)
 
 
-def hashed_name(manifest: Manifest) -> str:
+def hashed_name(manifest: Manifest, environment: int) -> str:
     """The name of a ConfigMap or Secret by its content; its own where that ends with the hash already."""
     name, content = manifest["metadata"]["name"], canonical({key: manifest.get(key) for key in CONTENT})
-    if manifest["kind"] == "Secret":
-        digest = keyed_hash(content, "name of a secret").rpartition(":")[2]
-    else:
-        digest = hashlib.sha256(content).hexdigest()
-    suffix = f"-{digest[:LENGTH]}"
-    return name if name.endswith(suffix) else f"{name[: LONGEST_NAME - len(suffix)]}{suffix}"
+    base, _, ending = name.rpartition("-")
+    if ending in _endings(manifest, content, base, environment):
+        return str(name)
+    plain = name[: LONGEST_NAME - LENGTH - 1]
+    return f"{plain}-{_endings(manifest, content, plain, environment)[0]}"
+
+
+def _endings(manifest: Manifest, content: bytes, name: str, environment: int) -> tuple[str, ...]:
+    """How a name by content ends now and, in stored plans that come back, ended before."""
+    if manifest["kind"] != "Secret":
+        return (hashlib.sha256(content).hexdigest()[:LENGTH],)
+    namespace = manifest["metadata"].get("namespace", "")
+    now = keyed_hash(content, "name of a secret", environment, namespace, name)
+    before = keyed_hash(content, "name of a secret")
+    return tuple(each.rpartition(":")[2][:LENGTH] for each in (now, before))
 
 
 def uses(spec: Mapping[str, Any]) -> Iterator[Use]:

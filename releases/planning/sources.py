@@ -18,7 +18,7 @@ from releases.models import Rollout
 from releases.planning.objects import Wanted, lasting, ref_in
 from releases.resolve import pin
 from releases.rollout import strategies
-from releases.sealing import load_sealed, unseal
+from releases.sealing import Masks, load_sealed, masks_of, unseal
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def target_of(environment: Environment, application: str, version: str) -> Targe
         allowed_namespaces=environment.namespaces_for(application),
         allowed_kinds=environment.kinds(),
         configuration=_entries(environment, application),
-        digest_key=keyed_hash(b"", "configuration").encode(),
+        digest_key=keyed_hash(b"", "configuration", environment.pk, application).encode(),
     )
 
 
@@ -107,7 +107,7 @@ def _from_plan(rollout: Rollout) -> Source:
     except (BlobError, SecretUnreadable) as error:
         raise PlanRefused(f"It cannot be brought back as it was stored. {error}") from error
     return Source(
-        objects=tuple(_stored(row, sealed) for row in lasting(plan["objects"])),
+        objects=tuple(_stored(row, sealed, masks_of(plan)) for row in lasting(plan["objects"])),
         images=plan["images"],
         references=plan["references"],
         smoke_tests=tuple(plan["smoke_tests"]),
@@ -124,10 +124,10 @@ def _sealed_digest(plan_digest: str) -> str:
     return found
 
 
-def _stored(row: Mapping[str, Any], sealed: Mapping[str, Any]) -> Wanted:
+def _stored(row: Mapping[str, Any], sealed: Mapping[str, Any], masks: Masks) -> Wanted:
     ref = ref_in(row)
     try:
-        manifest = unseal(ref, row["manifest"], sealed)
+        manifest = unseal(ref, row["manifest"], sealed, masks)
     except ValueError as error:
         raise PlanRefused(str(error)) from error
     return Wanted(manifest, ref, row["stage"], row["wave"])

@@ -62,7 +62,7 @@ class Work:
 
     @classmethod
     def of(cls, plan: Mapping[str, Any]) -> "Work":
-        """From a plan of format 1."""
+        """From a plan."""
         strategy = plan.get("strategy") or {}
         return cls(
             targets=tuple(

@@ -12,24 +12,25 @@ from releases.planning.back import back_plan
 from releases.rollout import strategies
 from releases.rollout.facts import Work
 from releases.rollout.state import Track
-from releases.sealing import load_sealed, unseal
+from releases.sealing import Masks, load_sealed, masks_of, unseal
 
 KEPT = 512
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """A track's work, and where the values of its Secrets are."""
+    """A track's work, where the values of its Secrets are, and what stands for them in its plan."""
 
     work: Work
     sealed_digest: str
     scalers: frozenset[int]
+    masks: Masks
 
     @cached_property
     def manifests(self) -> Mapping[int, Manifest]:
         """What is applied, by index, with the values of Secrets."""
         sealed = load_sealed(self.sealed_digest)
-        return {t.index: unseal(t.ref, dict(t.manifest), sealed) for t in self.work.targets}
+        return {t.index: unseal(t.ref, dict(t.manifest), sealed, self.masks) for t in self.work.targets}
 
 
 def load(rollout: Rollout, track: Track) -> Loaded:
@@ -55,7 +56,7 @@ def _way_back(digest: str, strategy: str) -> Loaded:
 
 def _of(plan: Mapping[str, Any], sealed_digest: str) -> Loaded:
     scalers = frozenset(index for index, row in enumerate(plan["objects"]) if row["scaler"])
-    return Loaded(Work.of(plan), sealed_digest, scalers)
+    return Loaded(Work.of(plan), sealed_digest, scalers, masks_of(plan))
 
 
 def _sealed_of(plan_digest: str) -> str:

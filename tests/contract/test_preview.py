@@ -117,7 +117,7 @@ def test_who_would_be_overruled_is_named(space: Space) -> None:
 def test_values_of_secrets_never_show(space: Space) -> None:
     apply_object(space.gateway, space.here(secret(password="hunter2", same="x")), sequence=1)
     shown = preview(
-        space.gateway, space.here(secret(password="hunter3", same="x")), mask=lambda value: f"#{len(value)}"
+        space.gateway, space.here(secret(password="hunter3", same="x")), mask=lambda _field, value: f"#{len(value)}"
     )
     assert shown.changes == (Change("data.password", "#12", "#12"),)
     assert encoded("hunter2") not in str(shown)

@@ -12,9 +12,9 @@ from portal import blobs
 from portal.models import AuditEntry, Blob
 from releases import actions
 from releases.models import Rollout
-from releases.plan import confirm, load_plan, make_plan, manifests_of, plan_now, plan_rollout
+from releases.plan import confirm, load_plan, make_plan, plan_now, plan_rollout
 from releases.planning.back import back_plan
-from releases.sealing import load_sealed
+from releases.sealing import load_sealed, manifests_of
 from releases.states import Phase
 from tests.releases.fakes import FakeCluster, FakeRegistry
 from tests.releases.world import WEB, World

@@ -17,8 +17,8 @@ from environments.sandbox import Sandbox
 from portal.actors import SYSTEM
 from releases import actions
 from releases.models import Rollout
-from releases.plan import confirm, load_plan, manifests_of, plan_now
-from releases.sealing import load_sealed
+from releases.plan import confirm, load_plan, plan_now
+from releases.sealing import load_sealed, manifests_of
 from releases.states import Phase
 from tests.releases.fakes import FakeRegistry
 from tests.releases.world import WEB, World

@@ -56,13 +56,14 @@ def arrange(given: Arranging) -> Arrangement:
     for entry in entries:
         objects, naming = _colour(objects, entry)
         traffic.append({**entry.to_json(), "naming": naming.to_json()})
-    objects = hash_names(objects, [entry.idle for entry in entries])
+    idle = [entry.idle for entry in entries]
+    objects = hash_names(objects, idle, given.environment)
     notes = (
         (MOVED, "; ".join(_moved_words(entry) for entry in entries)),
         (ROLLED, "; ".join(f"{each.name}: {each.why}" for each in rolled)),
         (UNCHECKED, unchecked),
         (UNMEASURED, _unmeasured(entries)),
-        (SHARED, ", ".join(shared(objects, [entry.idle for entry in entries]))),
+        (SHARED, ", ".join(shared(objects, idle, given.environment))),
     )
     return Arrangement(objects, tuple(traffic), notes)
 

@@ -33,6 +33,8 @@ class Arranging:
     again: tuple[Mapping[str, Any], ...] = ()
     """The `traffic` of the stored plan that an undo brings back."""
     smoke_tests: tuple[Mapping[str, Any], ...] = ()
+    environment: int = 0
+    """Its primary key: names of Secrets by their content are its own."""
     measured: bool = False
     """Whether the environment has a Prometheus."""
     live: Callable[[Ref], Manifest | None] = lambda _ref: None

@@ -202,7 +202,8 @@ class Chooser:
             for each, entry in zip(found, entries, strict=True)
         }
         moved = [each.wanted.ref for each in found]
-        return hash_names(beside(self.given.objects, routes), [*moved, *map(canary_of, moved)])
+        objects = beside(self.given.objects, routes)
+        return hash_names(objects, [*moved, *map(canary_of, moved)], self.given.environment)
 
     def _notes(
         self, found: list[Found], entries: tuple[dict[str, Any], ...], rolled: Mapping[str, str]

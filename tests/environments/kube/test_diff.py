@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from environments.kube.client import Applied
-from environments.kube.diff import changes_between, masked, pod_template, preview
+from environments.kube.diff import changes_between, pod_template, preview
+from environments.kube.masking import masked
 from environments.kube.objects import Ref
 
 Edit = Callable[[Any], None]
@@ -124,21 +125,21 @@ def secret(value: str) -> dict[str, Any]:
 
 
 def test_a_secrets_values_are_masked_wherever_they_stand() -> None:
-    changes = changes_between(secret("hunter2"), secret("lupin3"), lambda value: f"#{len(value)}")
+    changes = changes_between(secret("hunter2"), secret("lupin3"), lambda _field, value: f"#{len(value)}")
     assert {change.path: (change.before, change.after) for change in changes} == {
-        "metadata.annotations.note": ("h", "l"),
+        "metadata.annotations.note": ("#1", "#1"),
         f"metadata.annotations.{LAST}": ("#26", "#25"),
         "data.p": ("#7", "#6"),
     }
-    shown = masked(secret("hunter2"), lambda value: "#")
+    shown = masked(secret("hunter2"), lambda _field, _value: "#")
     assert "hunter2" not in json.dumps(shown)
     assert shown["type"] == "Opaque"
 
 
 def test_a_secret_that_gets_its_first_values_shows_none_of_them() -> None:
     empty = {key: value for key, value in secret("hunter2").items() if key != "data"}
-    changes = changes_between(empty, secret("hunter2"), lambda value: "#")
-    assert [(change.path, change.after) for change in changes] == [("data", {"p": "#"})]
+    changes = changes_between(empty, secret("hunter2"), lambda _field, _value: "#")
+    assert [(change.path, change.after) for change in changes] == [("data.p", "#")]
 
 
 POD = {"spec": {"containers": []}}

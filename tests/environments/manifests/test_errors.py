@@ -179,7 +179,10 @@ ERRORS: dict[str, tuple[str, str, str]] = {
     "a sensitive value in the open": (
         CONFIG_MAP.replace("info", "is ${PASSWORD}"),
         "",
-        "base/app.yaml line 6, data.LEVEL: ${PASSWORD} is sensitive, so it may stand in a Secret only",
+        (
+            "base/app.yaml line 6, data.LEVEL: ${PASSWORD} is sensitive, so it may stand in the data or stringData "
+            "of a Secret only; this is ConfigMap web-config"
+        ),
     ),
     "an image of no release": (
         DEPLOYMENT.replace("registry.example/web", "registry.example/wbe:1.0"),

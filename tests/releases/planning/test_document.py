@@ -17,7 +17,9 @@ from releases.planning.back import back_plan
 from releases.planning.compose import Header, WayBack, compose
 from releases.planning.objects import Plan, Sighting, Wanted
 from releases.planning.risks import Circumstances
-from releases.sealing import seal, unseal
+from releases.sealing import Masks, seal, unseal
+
+MASKS = Masks(1)
 
 HEADER = Header("shop", "dev", "shop-dev", "1.0.0", "release", "rolling", {}, {"web": "a@sha256:1"}, {"web": "a:1"})
 NAMES = st.text("abcdefgh-", min_size=1, max_size=8)
@@ -62,7 +64,7 @@ LISTS = st.lists(sightings(), max_size=5, unique_by=lambda each: each.ref.key)
 
 
 def plan_of(seen: list[Sighting], back: WayBack = WayBack()) -> Plan:  # noqa: B008
-    public, _ = seal([each.wanted.manifest for each in seen])
+    public, _ = seal([each.wanted.manifest for each in seen], MASKS)
     return {**compose(HEADER, seen, public, [], back, Circumstances({})), "steps": []}
 
 
@@ -106,11 +108,11 @@ def test_what_the_server_makes_up_is_not_in_it(seen: list[Sighting], made_up: An
 @given(LISTS)
 def test_no_value_of_a_secret_is_in_it_and_sealing_is_undone(seen: list[Sighting]) -> None:
     manifests = [each.wanted.manifest for each in seen]
-    public, sealed = seal(manifests)
+    public, sealed = seal(manifests, MASKS)
     for manifest, shown in zip(manifests, public, strict=True):
         if manifest["kind"] == "Secret":
             assert all(value.startswith("hmac-sha256:") for value in shown["data"].values())
-    assert [unseal(each.ref, shown, sealed) for each, shown in zip(seen, public, strict=True)] == manifests
+    assert [unseal(each.ref, shown, sealed, MASKS) for each, shown in zip(seen, public, strict=True)] == manifests
 
 
 @calmly

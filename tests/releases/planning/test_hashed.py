@@ -7,9 +7,12 @@ import pytest
 
 from environments.kube.names import TRACKING
 from environments.kube.objects import Ref, ref_of
-from releases.planning.hashed import hash_names, hashed_name, uses
+from portal.blobs import canonical
+from portal.encryption import keyed_hash
+from releases.planning.hashed import CONTENT, hash_names, hashed_name, uses
 from releases.planning.objects import Wanted
 
+DEV, PROD = 1, 2  # environments, by their primary keys
 MOVED = Ref("apps/v1", "Deployment", "shop", "web")
 READS = {
     "env": {"containers": [{"env": [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "conf", "key": "a"}}}]}]},
@@ -55,7 +58,7 @@ def read_names(wanted: Wanted) -> list[str]:
     ids=[*READS, *(f"secret-{name}" for name in READS_SECRET)],
 )
 def test_what_a_moved_workload_reads_is_named_by_its_content(kind: str, pod: Any) -> None:
-    found = hash_names((configuration(kind), workload(pod)), [MOVED])
+    found = hash_names((configuration(kind), workload(pod)), [MOVED], DEV)
     (name,) = names(found, kind)
     assert name.startswith("conf-")
     assert len(name) == len("conf-") + 8
@@ -67,40 +70,55 @@ def test_what_a_moved_workload_reads_is_named_by_its_content(kind: str, pod: Any
 def test_the_given_objects_stay_as_they_are() -> None:
     objects = (configuration(), workload(READS["envFrom"]))
     before = deepcopy([each.manifest for each in objects])
-    hash_names(objects, [MOVED])
+    hash_names(objects, [MOVED], DEV)
     assert [each.manifest for each in objects] == before
 
 
 def test_another_content_is_another_name_and_the_same_is_the_same() -> None:
     one, other, again = configuration(a="1"), configuration(a="2"), configuration(a="1")
-    assert hashed_name(one.manifest) == hashed_name(again.manifest) != hashed_name(other.manifest)
+    assert hashed_name(one.manifest, DEV) == hashed_name(again.manifest, DEV) != hashed_name(other.manifest, DEV)
 
 
 def test_the_name_of_a_secret_hangs_on_a_key(settings: Any) -> None:
-    name = hashed_name(configuration("Secret").manifest)
+    name = hashed_name(configuration("Secret").manifest, DEV)
     settings.SECRET_KEY = "another key of another installation, long enough"
-    assert hashed_name(configuration("Secret").manifest) != name
+    assert hashed_name(configuration("Secret").manifest, DEV) != name
+
+
+def test_the_name_of_a_secret_confirms_no_guess_elsewhere() -> None:
+    manifest = configuration("Secret").manifest
+    elsewhere = {**manifest, "metadata": {**manifest["metadata"], "namespace": "other"}}
+    guessed = configuration("Secret", "guess").manifest
+    named = [hashed_name(each, environment) for each in (manifest, elsewhere, guessed) for environment in (DEV, PROD)]
+    assert len({name.rpartition("-")[2] for name in named}) == len(named)
+
+
+def test_a_name_of_before_that_a_stored_plan_brings_back_stays() -> None:
+    manifest = configuration("Secret").manifest
+    content = canonical({key: manifest.get(key) for key in CONTENT})
+    before = f"conf-{keyed_hash(content, 'name of a secret').rpartition(':')[2][:8]}"
+    assert hashed_name({**manifest, "metadata": {**manifest["metadata"], "name": before}}, DEV) == before
 
 
 def test_names_that_are_by_content_already_stay() -> None:
-    once = hash_names((configuration(), configuration("Secret", "key"), workload(READS["env"])), [MOVED])
-    assert hash_names(once, [MOVED]) == once
+    once = hash_names((configuration(), configuration("Secret", "key"), workload(READS["env"])), [MOVED], DEV)
+    assert hash_names(once, [MOVED], DEV) == once
 
 
 def test_what_nobody_moved_reads_stays() -> None:
     objects = (configuration(), configuration(name="other"), workload({}), workload(READS["env"], "api"))
-    assert hash_names(objects, [MOVED]) == objects
+    assert hash_names(objects, [MOVED], DEV) == objects
 
 
 @pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "DaemonSet", "Job"])
 def test_what_others_read_as_well_gets_a_copy_so_that_none_of_them_restarts(kind: str) -> None:
     objects = (configuration(), workload(READS["env"]), workload(READS["env"], "api", kind))
-    found = hash_names(objects, [MOVED])
+    found = hash_names(objects, [MOVED], DEV)
     plain, copy = names(found)
     assert plain == "conf"
     assert copy.startswith("conf-")
     assert [read_names(each) for each in found[2:]] == [[copy], ["conf"]]
-    assert hash_names(found, [MOVED]) == found
+    assert hash_names(found, [MOVED], DEV) == found
 
 
 @pytest.mark.parametrize(
@@ -121,12 +139,12 @@ def test_what_others_read_as_well_gets_a_copy_so_that_none_of_them_restarts(kind
 )
 def test_what_something_else_refers_to_keeps_its_name(other: Wanted) -> None:
     objects = (configuration("Secret"), workload(READS_SECRET["envFrom"]), other)
-    assert hash_names(objects, [MOVED]) == objects
+    assert hash_names(objects, [MOVED], DEV) == objects
 
 
 def test_a_service_or_a_label_of_the_same_name_refers_to_nothing() -> None:
     service = wanted("v1", "Service", "conf", spec={"selector": {"app": "conf"}})
-    found = hash_names((configuration(), service, workload(READS["envFrom"])), [MOVED])
+    found = hash_names((configuration(), service, workload(READS["envFrom"])), [MOVED], DEV)
     assert names(found) != ["conf"]
 
 
@@ -134,8 +152,8 @@ def test_an_object_of_another_namespace_is_not_meant() -> None:
     elsewhere = configuration()
     elsewhere = Wanted(elsewhere.manifest, elsewhere.ref._replace(namespace="other"), "configuration", 0)
     objects = (elsewhere, workload(READS["env"]))
-    assert hash_names(objects, [MOVED])[0].ref.name == "conf"
+    assert hash_names(objects, [MOVED], DEV)[0].ref.name == "conf"
 
 
 def test_a_name_has_room_for_its_hash() -> None:
-    assert len(hashed_name(configuration(name="c" * 253).manifest)) == 253
+    assert len(hashed_name(configuration(name="c" * 253).manifest, DEV)) == 253

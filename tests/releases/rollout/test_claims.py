@@ -18,6 +18,7 @@ from releases.rollout.facts import Work
 from releases.rollout.observing import observe
 from releases.rollout.state import Record, State
 from releases.rollout.tracks import Loaded
+from releases.sealing import Masks
 from releases.states import Phase
 from tests.releases.rollout.paper import WEB, plan_of
 from tests.releases.world import World
@@ -46,7 +47,7 @@ def done() -> Decision:
     return Decision(State(index=1), Phase.PROGRESSING, records=(record,))
 
 
-LOADED = Loaded(Work.of(plan_of(WEB)), "", frozenset())
+LOADED = Loaded(Work.of(plan_of(WEB)), "", frozenset(), Masks(1))
 
 
 def save(claim: Claim) -> bool:
