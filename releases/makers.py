@@ -78,6 +78,14 @@ def authors(makers: Iterable[Maker]) -> tuple[str, ...]:
     return tuple(each.who for each in makers if (each.how, each.part) == ("wrote", "commit"))
 
 
+def people(makers: Iterable[Maker]) -> list[tuple[str, tuple[str, ...]]]:
+    """For a screen: what was done, and the names of those who did it, each once."""
+    found: dict[str, dict[str, None]] = {}
+    for each in makers:
+        found.setdefault(each.did, {})[each.who] = None
+    return [(did, tuple(names)) for did, names in found.items()]
+
+
 def strangers(one: Iterable[str], other: Iterable[str]) -> bool:
     """Whether both name somebody, and nobody is named by both."""
     keys = [frozenset[str]().union(*map(keys_of, side)) for side in (one, other)]

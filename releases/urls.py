@@ -3,7 +3,18 @@
 from django.urls import path
 
 from releases.api import api
-from releases.pages import approvals, asking, configuration, history, matrix, revisions, rollout, rollouts, workloads
+from releases.pages import (
+    approvals,
+    asking,
+    bundles,
+    configuration,
+    history,
+    matrix,
+    revisions,
+    rollout,
+    rollouts,
+    workloads,
+)
 from releases.webhooks.receive import receive
 
 urlpatterns = [
@@ -18,6 +29,7 @@ urlpatterns = [
     path("rollouts/<int:pk>/<slug:verb>", rollout.act, name="rollout-verb"),
     path("environments/<slug:name>/configuration", configuration.first, name="configuration-first"),
     path("environments/<slug:name>/configuration/<slug:application>", configuration.show, name="configuration"),
+    path("applications/<slug:name>/bundle", bundles.show, name="bundles"),
     path("revisions/<slug:application>/<slug:environment>", revisions.show, name="revisions"),
     path("history", history.show, name="history"),
     path("history/export", history.export, name="history-export"),

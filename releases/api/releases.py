@@ -11,8 +11,9 @@ from pydantic import ValidationError
 
 from portal import strict_json
 from portal.actors import Actor
+from releases import actions
 from releases.api.given import once_each, refuse_unknown
-from releases.api.shapes import BundleOut, MakerOut, ReleaseIn, ReleaseOut
+from releases.api.shapes import BundleOut, CurrentBundleIn, MakerOut, ReleaseIn, ReleaseOut
 from releases.errors import Unacceptable
 from releases.intake import create_release, require_release_right, store_bundle
 from releases.makers import named
@@ -96,6 +97,17 @@ def post_bundle(request: HttpRequest) -> Status[BundleOut]:
     application = application_named(actor, once_each(request.POST).get("application", ""))
     bundle = store_bundle(actor, application, *uploaded)
     return Status(201, BundleOut(digest=bundle.digest, application=application.name, files=bundle.files))
+
+
+@router.put("/applications/{name}/bundle", response=BundleOut)
+def put_bundle(request: HttpRequest, name: str, wanted: CurrentBundleIn) -> BundleOut:
+    """Makes a stored bundle the application's current one: what releases without a bundle take from then on."""
+    actor = actor_of(request)
+    bundle = _earlier(application_named(actor, name), wanted.digest)
+    if bundle is None:
+        raise Unacceptable("digest: name the bundle that is to become the current one.")
+    actions.make_current(actor, bundle, wanted.comment)
+    return BundleOut(digest=bundle.digest, application=name, files=bundle.files)
 
 
 def actor_of(request: HttpRequest) -> Actor:

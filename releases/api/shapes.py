@@ -63,6 +63,13 @@ class BundleOut(Schema):
     files: list[dict[str, Any]]
 
 
+class CurrentBundleIn(Given):
+    """The bundle, by digest, that releases without one of their own are to take."""
+
+    digest: str
+    comment: str = ""
+
+
 class RolloutIn(Given):
     """A rollout to ask for. `release`: its id, or "application@version".
 

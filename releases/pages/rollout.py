@@ -19,6 +19,7 @@ from portal.pages import render_live
 from releases import actions
 from releases.approvals.standing import standing, told
 from releases.errors import Unacceptable
+from releases.makers import people
 from releases.models import Approval, Rollout, Step
 from releases.pages.changes import change_rows, count_words
 from releases.pages.evidence import traffic_of
@@ -124,9 +125,8 @@ def _activity(rollout: Rollout, _plan: Mapping[str, Any] | None) -> dict[str, An
 
 
 def _release(rollout: Rollout, plan: Mapping[str, Any] | None) -> dict[str, Any]:
-    makers = rollout.release.made_by
-    people = {each.did: tuple(dict.fromkeys(one.who for one in makers if one.did == each.did)) for each in makers}
-    return {"images": (plan or {}).get("images") or rollout.release.images, "made_by": list(people.items())}
+    images = (plan or {}).get("images") or rollout.release.images
+    return {"images": images, "made_by": people(rollout.release.made_by)}
 
 
 TAB_CONTEXTS: dict[str, Callable[[Rollout, Mapping[str, Any] | None], dict[str, Any]]] = {

@@ -60,6 +60,8 @@ def addresses(live: Portal) -> list[str]:
         f"/rollouts/{failed['id']}/workloads/Deployment/{name}-dev/web",
         f"/rollouts/{failed['id']}/rollback",
         f"/rollouts/{waiting[0]['id']}/approve",
+        f"/rollouts/{done['id']}/undo",
+        f"/applications/{name}/bundle",
     ]
 
 

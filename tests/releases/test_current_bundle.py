@@ -1,13 +1,18 @@
 """A bundle becomes an application's current one by an act of its own, which takes the right in every environment."""
 
 import io
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.core.management import CommandError, call_command
+from django.http import HttpResponse
+from django.test import Client
+from django.utils import timezone
 
 from environments.models import Environment, Grant
+from portal import tokens
 from portal.actors import SYSTEM, Actor, Scope
 from portal.models import AuditEntry
 from portal.roles import Role, Verb
@@ -114,3 +119,51 @@ class TestCommand:
         with pytest.raises(CommandError, match="takes the role operator"):
             self.run("--as", "developer", "--bundle", path, "--make-current")
         assert current(world) is None
+
+
+class TestApi:
+    def put(self, world: World, persona: str, **body: str) -> HttpResponse:
+        user = world.people[persona].user
+        assert user
+        token = tokens.issue(user, "test", [], [], timezone.now() + timedelta(hours=1))[0]
+        headers = {"Authorization": f"Bearer {token}"}
+        return Client(headers=headers).put("/api/v1/applications/shop/bundle", body, content_type="application/json")
+
+    def test_it_takes_the_digest_of_an_upload(self, world: World) -> None:
+        bundle = upload(world)
+        answer = self.put(world, "operator", digest=bundle.digest, comment="the new services")
+        assert (answer.status_code, answer.json()["digest"], current(world)) == (200, bundle.digest, bundle.digest)
+        entry = AuditEntry.objects.get(verb="application.bundle-made-current")
+        assert (entry.actor, entry.data["comment"]) == ("operator (token test)", "the new services")
+
+    @pytest.mark.parametrize(
+        ("persona", "digest", "status"),
+        [("developer", "", 403), ("operator", "sha256:none", 422), ("operator", "", 422), ("outsider", "", 403)],
+    )
+    def test_what_is_refused_changes_nothing(self, world: World, persona: str, digest: str, status: int) -> None:
+        bundle = upload(world)
+        wanted = digest or (bundle.digest if status == 403 else "")
+        assert self.put(world, persona, digest=wanted).status_code == status
+        assert current(world) is None
+
+
+class TestPage:
+    def test_an_operator_chooses_one_and_others_are_told_why_not(self, world: World) -> None:
+        first, second = world.bundle(), upload(world, world.people["developer"])
+        pages = {}
+        for persona in ("operator", "developer"):
+            client = Client()
+            client.force_login(world.people[persona].user)
+            pages[persona] = client.get("/applications/shop/bundle").content.decode()
+            client.post("/applications/shop/bundle", {"digest": second.digest, "comment": persona})
+            assert current(world) == second.digest, "the operator went first"
+            assert AuditEntry.objects.filter(data__comment="developer").count() == 0
+        assert f'value="{second.digest}"' in pages["operator"]
+        assert "by developer, developer@example.test" in pages["operator"]
+        assert f'value="{first.digest}"' not in pages["developer"]
+        assert "takes the role operator" in pages["developer"]
+
+    def test_an_outsider_does_not_see_it(self, world: World) -> None:
+        client = Client()
+        client.force_login(world.people["outsider"].user)
+        assert client.get("/applications/shop/bundle").status_code == 403
