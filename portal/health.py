@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from portal import metrics
+from portal import audit, metrics
 from portal.models import Heartbeat
 
 FRESH = timedelta(seconds=30)
@@ -32,11 +32,12 @@ def healthz(_request: HttpRequest) -> HttpResponse:
 def readyz(_request: HttpRequest) -> JsonResponse:
     """200 where the database answers and its schema is the code's; 503 says which is not.
 
-    The orchestrator's progress is told, and fails nothing: the pages work without it.
+    The orchestrator's progress, and whether the history's heads are signed, are told and fail nothing: the pages
+    work without them.
     """
     try:
         checks: dict[str, Any] = {"database": True, "migrations": _is_migrated()}
-        told = {"orchestrator": _orchestrator()} if checks["migrations"] else {}
+        told = {"orchestrator": _orchestrator(), "history": _history()} if checks["migrations"] else {}
     except DatabaseError:
         checks, told = {"database": False, "migrations": False}, {}
     return JsonResponse({**checks, **told}, status=200 if all(checks.values()) else 503)
@@ -56,6 +57,11 @@ def _orchestrator() -> dict[str, Any]:
     }
 
 
+def _history() -> dict[str, Any]:
+    # What is wrong is for auditors, on the history's page.
+    return {"heads": not audit.trouble()}
+
+
 def _is_migrated() -> bool:
     global _migrated  # noqa: PLW0603 - once migrated a process stays so, and asking loads every migration
     connection.ensure_connection()
@@ -73,4 +79,12 @@ def progress() -> Iterator[Metric]:
     """Whether an orchestrator gets on: the alert that matters most."""
     gauge = GaugeMetricFamily("slipway_orchestrator_progress", "1 where an orchestrator showed progress in 30 s.")
     gauge.add_metric([], 1.0 if orchestrator_fresh() else 0.0)
+    yield gauge
+
+
+@metrics.at_scrape
+def heads() -> Iterator[Metric]:
+    """Whether the history's heads can be signed; where they cannot, somebody has changed one or the other."""
+    gauge = GaugeMetricFamily("slipway_audit_heads", "1 where the history's newest head was signed when last tried.")
+    gauge.add_metric([], 0.0 if audit.trouble() else 1.0)
     yield gauge

@@ -65,6 +65,20 @@ class ServiceAccount(models.Model):
         return self.user.get_username()
 
 
+class PublishedHead(models.Model):
+    """A signed head of the history, as it was published; the folder of heads has the same lines."""
+
+    sequence = models.BigIntegerField(primary_key=True)
+    number = models.BigIntegerField(db_index=True)
+    line = models.TextField()
+
+    class Meta:
+        ordering = ["sequence"]
+
+    def __str__(self) -> str:
+        return f"{self.sequence} of entry {self.number}"
+
+
 class ApiToken(models.Model):
     """A bearer token of the API: only its hash is kept; scoped to environments and verbs, and it expires."""
 
@@ -176,6 +190,7 @@ class Heartbeat(models.Model):
     name = models.CharField(max_length=40, primary_key=True)
     host = models.CharField(max_length=200)
     at = models.DateTimeField()
+    trouble = models.TextField(default="", blank=True, help_text="What keeps it from its work, in words.")
 
     def __str__(self) -> str:
         return self.name

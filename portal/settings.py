@@ -20,7 +20,7 @@ SECRET_KEY = env.text("SLIPWAY_SECRET_KEY", DEVELOPMENT_KEY)
 ENCRYPTION_KEYS = env.words("SLIPWAY_ENCRYPTION_KEYS")
 # Newest first: the first signs, all verify. Each is an Ed25519 key (32 bytes, base64).
 AUDIT_SIGNING_KEYS = env.words("SLIPWAY_AUDIT_SIGNING_KEY")
-AUDIT_HEADS = VAR / "audit-heads"
+AUDIT_HEADS = Path(env.text("SLIPWAY_AUDIT_HEADS", str(VAR / "audit-heads")))
 URL = env.text("SLIPWAY_URL", "http://127.0.0.1:8000").rstrip("/")
 SECURE = URL.startswith("https://")
 BEHIND_PROXY = env.flag("SLIPWAY_BEHIND_PROXY", default=False)

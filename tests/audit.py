@@ -14,12 +14,14 @@ from portal.audit import guard
 def unguarded() -> Iterator[None]:
     """As somebody who owns the database can: without the triggers."""
     with connection.cursor() as cursor:
-        guard.remove(connection, cursor.execute)
+        for table in guard.TABLES:
+            guard.remove(connection, cursor.execute, table)
     try:
         yield
     finally:
         with connection.cursor() as cursor:
-            guard.install(connection, cursor.execute)
+            for table in guard.TABLES:
+                guard.install(connection, cursor.execute, table)
 
 
 def let_flush_through() -> None:

@@ -1,8 +1,28 @@
 """The history: append-only, hash-chained, written in the transaction of what it tells."""
 
-from portal.audit.export import export_lines, write_export
-from portal.audit.heads import Head, current_head, publish_head
+from portal.audit.export import Export, trouble_ahead, write_export
+from portal.audit.heads import Head, HistoryBroken, current_head
 from portal.audit.log import record
-from portal.audit.verify import Verification, verify
+from portal.audit.publishing import begin_anew, keep_publishing, publish_head, trouble
+from portal.audit.tails import put_triggers_back
+from portal.audit.verify import Verification, also_verified, how_far, verify, verify_newest
 
-__all__ = ["Head", "Verification", "current_head", "export_lines", "publish_head", "record", "verify", "write_export"]
+__all__ = [
+    "Export",
+    "Head",
+    "HistoryBroken",
+    "Verification",
+    "also_verified",
+    "begin_anew",
+    "current_head",
+    "how_far",
+    "keep_publishing",
+    "publish_head",
+    "put_triggers_back",
+    "record",
+    "trouble",
+    "trouble_ahead",
+    "verify",
+    "verify_newest",
+    "write_export",
+]

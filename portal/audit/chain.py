@@ -2,7 +2,7 @@
 
 import hashlib
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
@@ -78,22 +78,8 @@ def _plain_float(value: float) -> int | float | str:
     return int(value) if value.is_integer() else value
 
 
-def first_break(entries: Iterable[Mapping[str, Any]], anchor: tuple[int, str] = (0, "")) -> Break | None:
-    """The first entry that does not follow from the one before it. `anchor`: number and hash before the first."""
-    return next(breaks(entries, anchor), None)
-
-
-def breaks(entries: Iterable[Mapping[str, Any]], anchor: tuple[int, str] = (0, "")) -> Iterator[Break]:
-    """Every break, in the order of numbers."""
-    number, previous = anchor
-    for entry in entries:
-        why = _broken(entry, number, previous)
-        if why:
-            yield Break(min(entry["number"], number + 1), why)
-        number, previous = entry["number"], entry["hash"]
-
-
-def _broken(entry: Mapping[str, Any], number: int, previous: str) -> str:
+def broken(entry: Mapping[str, Any], number: int, previous: str) -> str:
+    """Why an entry does not follow from the number and hash before it, in words; "" where it does."""
     found = entry["number"]
     if found > number + 1:
         return f"{_entries(number + 1, found - 1)} removed: after {number} comes {found}."

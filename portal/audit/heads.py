@@ -1,46 +1,66 @@
-"""Signed heads: how far the history went at a moment. Published outside the database, they show a cut-off end."""
+"""Heads: how far the history went at a moment, signed. Kept outside the database too, they show what was cut off.
 
+A head names the one before it by the digest of its line, so that one cannot be taken out unseen.
+"""
+
+import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
-import structlog
-from django.conf import settings
 from django.utils import timezone
 
 from portal.audit import signing
-from portal.audit.chain import moment
+from portal.audit.chain import Break, moment
 from portal.blobs import canonical
 from portal.models import AuditEntry
 
-log = structlog.get_logger(__name__)
+
+class HistoryBroken(Exception):
+    """The first thing that is wrong with the history; `found` says where and how."""
+
+    def __init__(self, found: Break) -> None:
+        super().__init__(found.why)
+        self.found = found
+
+    @classmethod
+    def because(cls, why: str, number: int = 0) -> "HistoryBroken":
+        """`number` is 0 where it is no entry that is wrong."""
+        return cls(Break(number, why))
 
 
 @dataclass(frozen=True)
 class Head:
-    """The last entry's number and hash at a moment; for an export also its first number and what came before."""
+    """The last entry's number and hash at a moment; `sequence` is 0 for heads of before they were numbered."""
 
     number: int
     hash: str
     at: str
-    first: int = 1
-    previous_hash: str = ""
-
-    def signed(self) -> dict[str, Any]:
-        """{head, key, signature}: the signature is on the head's canonical form."""
-        key, signature = signing.sign(canonical(asdict(self)))
-        return {"head": asdict(self), "key": key, "signature": signature}
+    sequence: int = 0
+    previous: str = ""
 
 
 @dataclass(frozen=True)
 class Published:
-    """A published head as it is read back, and whether its signature is this installation's."""
+    """A head as it was kept: its line, and whether its signature is this installation's."""
 
+    line: str
     head: Head
     genuine: bool
-    where: str
+
+    @property
+    def digest(self) -> str:
+        """What the next head names it by: the SHA-256 of the line, hexadecimal."""
+        return hashlib.sha256(self.line.encode()).hexdigest()
+
+    def follows(self, before: "Published | None") -> bool:
+        """Whether it is the next one after another; heads of before they were numbered follow from anything."""
+        if not self.head.sequence:
+            return before is None or not before.head.sequence
+        # A first numbered head may have others of before in front of it.
+        expected = before.head.sequence + 1 if before and before.head.sequence else self.head.sequence
+        return self.head.sequence == expected and self.head.previous == (before.digest if before else "")
 
 
 def current_head() -> Head:
@@ -49,47 +69,25 @@ def current_head() -> Head:
     return Head(number, digest, moment(timezone.now()))
 
 
-def publish_head() -> Head | None:
-    """Signs the head into the log and the folder of heads; None where nothing came since the last one."""
-    head = current_head()
-    if head.number in (0, _last_published()):
-        return None
-    signed = head.signed()
-    log.info("audit head", **signed["head"], key=signed["key"], signature=signed["signature"])
+def signed(document: Mapping[str, Any]) -> str:
+    """A line of JSON: {head, key, signature}, signed on the head's canonical form."""
+    key, signature = signing.sign(canonical(document))
+    return json.dumps({"head": document, "key": key, "signature": signature})
+
+
+def publish(head: Head) -> Published:
+    """The head, signed."""
+    return Published(signed(asdict(head)), head, genuine=True)
+
+
+def read(line: str) -> Published:
+    """A kept head; one that is no head at all is not genuine."""
     try:
-        _append(signed, head)
-    except OSError:
-        log.exception("A head could not be written: the line above is what is left of it.")
-    return head
-
-
-def _last_published() -> int:
-    try:
-        return int((Path(settings.AUDIT_HEADS) / "last").read_text())
-    except (OSError, ValueError):
-        return 0
-
-
-def _append(signed: dict[str, Any], head: Head) -> None:
-    folder = Path(settings.AUDIT_HEADS)
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"{head.at[:10]}.jsonl").open("a") as file:
-        file.write(json.dumps(signed) + "\n")
-    (folder / "last").write_text(str(head.number))
-
-
-def published() -> Iterator[Published]:
-    """Every head in the folder, oldest first."""
-    for path in sorted(Path(settings.AUDIT_HEADS).glob("*.jsonl")):
-        for number, line in enumerate(path.read_text().splitlines(), start=1):
-            yield _read(line, f"{path.name} line {number}")
-
-
-def _read(line: str, where: str) -> Published:
-    try:
-        signed = json.loads(line)
-        head = Head(**signed["head"])
-        genuine = signing.is_ours(canonical(signed["head"]), signed["key"], signed["signature"])
-    except (ValueError, KeyError, TypeError):
-        return Published(Head(0, "", ""), genuine=False, where=where)
-    return Published(head, genuine, where)
+        kept = json.loads(line)
+        told = kept["head"]
+        head = Head(int(told["number"]), str(told["hash"]), str(told["at"]))
+        numbered = Head(head.number, head.hash, head.at, int(told.get("sequence", 0)), str(told.get("previous", "")))
+        genuine = signing.is_ours(canonical(told), kept["key"], kept["signature"])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return Published(line, Head(0, "", ""), genuine=False)
+    return Published(line, numbered, genuine)

@@ -29,7 +29,7 @@ def record(
     Call it inside the transaction of the change, after its other locks are taken: appends are one at a time
     until that transaction ends. RuntimeError where there is no transaction.
     """
-    _serialise()
+    serialise()
     number, previous = AuditEntry.objects.order_by("-number").values_list("number", "hash").first() or (0, "")
     fields = {
         "number": number + 1,
@@ -53,7 +53,8 @@ def _text(value: object, length: int) -> str:
     return str(chain.plain(str(value)))[:length]
 
 
-def _serialise() -> None:
+def serialise() -> None:
+    """Lets nobody else append, to the history or its heads, until this transaction ends."""
     if not connection.in_atomic_block:
         raise RuntimeError("audit.record has to be called inside the transaction of the change that it tells.")
     if connection.vendor == "postgresql":

@@ -17,6 +17,7 @@ from releases.visibility import may_audit_all, visible_entries
 
 PAGE = 100
 # A rollout has a dozen steps: they drown what people did.
+NO_STORE = {"Cache-Control": "no-store"}
 STEPS = Q(verb__startswith="rollout.step-")
 
 
@@ -54,17 +55,26 @@ def show(request: HttpRequest) -> HttpResponse:
         "rows": [with_words(entry) for entry in page],
         "query": parameters.urlencode(),
         "may_audit": auditor,
-        "verification": audit.verify() if request.GET.get("verify") and auditor else None,
+        "verification": audit.verify_newest() if request.GET.get("verify") and auditor else None,
+        "trouble": audit.trouble() if auditor else "",
     }
     return render_live(request, "history.html", context)
 
 
 @login_required
-def export(request: HttpRequest) -> StreamingHttpResponse:
-    """The whole chain with its signed head, as `manage.py audit export` writes it."""
+def export(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
+    """The whole chain with its signed head, as `manage.py audit export` writes it; 409 where it cannot be signed.
+
+    What is found broken only while it is sent ends the export with a line that names it, unsigned.
+    """
     if not may_audit_all(Actor.of(request.user)):
         raise PermissionDenied("Exporting the history takes the role auditor in every environment.")
-    answer = StreamingHttpResponse(audit.export_lines(), content_type="application/jsonl")
+    without_heads = request.GET.get("without-heads", "").strip()
+    if trouble := audit.trouble_ahead(without_heads):
+        words = f"The history is not exported: its end could not be signed.\n\n{trouble}\n"
+        return HttpResponse(words, status=409, content_type="text/plain; charset=utf-8", headers=NO_STORE)
+    lines = audit.Export(without_heads=without_heads).lines()
+    answer = StreamingHttpResponse(lines, content_type="application/jsonl", headers=NO_STORE)
     answer["Content-Disposition"] = 'attachment; filename="slipway-audit.jsonl"'
     return answer
 

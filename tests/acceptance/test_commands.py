@@ -97,6 +97,7 @@ def test_a_cluster_is_connected_from_a_kubeconfig_without_showing_its_secret(liv
 def test_the_history_verifies_here_and_its_export_elsewhere(live: Portal, name: str, tmp_path: Path) -> None:
     live.release(name, "1.0.0", shop.files(COLOUR="blue"), "good")
     live.succeed(live.ask(name, "1.0.0", "dev"))
+    live.manage("audit", "head")
     done = live.manage("audit", "verify")
     assert done.returncode == 0, done.stderr
     export, key = tmp_path / "history.jsonl", live.manage("audit", "key").stdout.split()[0]

@@ -96,6 +96,7 @@ def _images(workload: dict[str, Any]) -> list[str]:
 
 
 def test_what_happened_is_in_a_chain_that_verifies(live: Portal, everywhere: list[Rollout]) -> None:
+    live.manage("audit", "head")
     done = live.manage("audit", "verify")
     assert done.returncode == 0, done.stderr
     entries = live.api("GET", "audit?limit=1000", "auditor")

@@ -17,6 +17,7 @@ def test_when_one_of_two_orchestrators_is_lost_in_the_middle_the_rollout_goes_on
     history = live.api("GET", f"audit?application={shop_name}&limit=1000", "auditor")
     twice = [what for what, times in Counter((e["verb"], str(e["data"])) for e in history).items() if times > 1]
     assert twice == []
+    assert live.manage("audit", "head").returncode == 0
     assert live.manage("audit", "verify").returncode == 0
     deployments = live.objects("Deployment", f"{shop_name}-dev")
     assert {each["metadata"]["name"]: each["status"]["readyReplicas"] for each in deployments} == {

@@ -52,6 +52,7 @@ def main(folder: Path, kills: int, rollouts: int) -> dict[str, Any]:
         killed = _play(tales, hosts, kills, rollouts)
         stops = [round(host.end(), 2) for host in hosts]
         told = [told for tale in tales for told in tale.told]
+        audit.keep_publishing()
         return {
             "seconds": round(time.monotonic() - began, 1),
             "kills": killed,

@@ -22,6 +22,11 @@ def write(count: int = 6) -> None:
             audit.record("group.made", group, {"number": number}, actor=SYSTEM)
 
 
+def verify() -> audit.Verification:
+    """The chain by itself: most of these tests publish no head."""
+    return audit.verify(without_heads="This test publishes none.")
+
+
 def run(statement: str, *values: object) -> None:
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
@@ -29,7 +34,7 @@ def run(statement: str, *values: object) -> None:
 
 def test_a_whole_history_verifies() -> None:
     write()
-    verification = audit.verify()
+    verification = verify()
     assert verification.whole
     assert verification.entries == 6
     assert verification.head == AuditEntry.objects.first().hash
@@ -69,7 +74,7 @@ def test_many_who_write_at_once_make_one_chain() -> None:
     for thread in threads:
         thread.join()
     assert not errors
-    assert (audit.verify().whole, audit.verify().entries) == (True, 40)
+    assert (verify().whole, verify().entries) == (True, 40)
 
 
 NASTY = {
@@ -88,7 +93,7 @@ NASTY = {
 def test_data_of_every_kind_reads_back_as_it_was_hashed(name: str) -> None:
     with transaction.atomic():
         audit.record("x", Group.objects.create(name=name), {name: NASTY[name]}, actor=Actor.ci("ci\0"))
-    assert audit.verify().whole
+    assert verify().whole
 
 
 REFUSED = {
@@ -124,7 +129,7 @@ def test_the_database_refuses(way: str) -> None:
     write()
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
         run(here[way])
-    assert audit.verify().whole
+    assert verify().whole
 
 
 CHANGED = ["actor", "verb", "target", "environment", "application", "target_id", "target_type", "actor_kind"]
@@ -135,7 +140,7 @@ def test_verifying_finds_a_changed_row(field: str) -> None:
     write()
     with unguarded():
         run(f"UPDATE portal_auditentry SET {field} = 'x' WHERE number IN (3, 5)")
-    verification = audit.verify()
+    verification = verify()
     assert (verification.whole, verification.first_bad) == (False, 3)
     assert "Entry 3 was changed" in verification.why
 
@@ -171,7 +176,7 @@ def test_verifying_names_the_first_bad_row_and_why(way: str) -> None:
     with unguarded():
         for statement in statements.split(";"):
             run(statement)
-    verification = audit.verify()
+    verification = verify()
     assert (verification.whole, verification.first_bad) == (False, number)
     assert why in verification.why
 
@@ -188,7 +193,7 @@ def forge(number: int) -> None:
 def test_verifying_finds_a_row_with_a_hash_of_its_own() -> None:
     write()
     forge(3)
-    verification = audit.verify()
+    verification = verify()
     assert (verification.whole, verification.first_bad) == (False, 4)
     assert "does not follow from the hash of entry 3" in verification.why
 
@@ -202,7 +207,7 @@ def test_verifying_finds_an_inserted_row() -> None:
         inserted.number, inserted.previous_hash = 4, inserted.hash
         inserted.hash = audit.chain.hash_of(audit.rows.as_dict(inserted))
         inserted.save(force_insert=True)
-    verification = audit.verify()
+    verification = verify()
     assert (verification.whole, verification.first_bad) == (False, 5)
 
 
@@ -251,18 +256,26 @@ class TestHeads:
         assert audit.publish_head() is None
         write(3)
         assert audit.publish_head().number == 3
+        assert audit.publish_head().number == 4  # that heads have begun is an entry itself
         assert audit.publish_head() is None
         write_one_more()
-        assert audit.publish_head().number == 4
+        assert audit.publish_head().number == 5
         assert audit.verify().whole
-        assert audit.verify().heads == 2
+        assert audit.verify().heads == 3
 
-    def test_and_where_no_file_can_be_written_the_log_has_them(self, settings, tmp_path, caplog) -> None:
+    def test_and_where_no_file_can_be_written_the_log_has_them_and_none_is_kept(
+        self, settings, tmp_path, caplog
+    ) -> None:
         (tmp_path / "file").write_text("")
         settings.AUDIT_HEADS = tmp_path / "file" / "heads"
         write(1)
-        assert audit.publish_head().number == 1
+        audit.keep_publishing()
         assert "could not be written" in caplog.text
+        assert "signature" in caplog.text
+        assert "cannot be written" in audit.trouble()
+        settings.AUDIT_HEADS = tmp_path / "heads"
+        audit.keep_publishing()
+        assert (audit.trouble(), audit.verify().whole) == ("", True)
 
     def test_that_older_signing_keys_still_count(self, settings) -> None:
         old, new = (base64.b64encode(bytes([n]) * 32).decode() for n in (1, 2))

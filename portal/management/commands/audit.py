@@ -1,4 +1,4 @@
-"""`manage.py audit verify`, `audit export`, `audit head`."""
+"""`manage.py audit verify`, `audit export`, `audit head`, `audit guard`, `audit key`."""
 
 from argparse import ArgumentParser
 from datetime import datetime, timedelta
@@ -9,8 +9,11 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from portal import audit
+from portal.actors import Actor
 from portal.audit import signing
 from portal.models import AuditEntry
+
+SHELL = Actor("system", "manage.py audit")
 
 
 class Command(BaseCommand):
@@ -18,27 +21,52 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True)
-        verbs.add_parser("verify", help="Read the whole chain; exit 1 and name the first bad entry where it is broken.")
-        verbs.add_parser("head", help="Sign where the history ends now, and publish it.")
+        verify = verbs.add_parser("verify", help="Read the whole chain; exit 1 and name the first bad entry.")
+        head = verbs.add_parser("head", help="Sign where the history ends now, and publish it.")
+        head.add_argument(
+            "--anew",
+            metavar="REASON",
+            default="",
+            help="Write the folder of heads anew from the database's, and say why.",
+        )
+        verbs.add_parser("guard", help="Put back what the database refuses changes of the history with.")
         verbs.add_parser("key", help="Print the public keys that exports and heads are verified with, newest first.")
         export = verbs.add_parser("export", help="Write entries and a signed head to a new file.")
         export.add_argument("--from", dest="first", default="", help="A number, or a day such as 2026-11-21.")
         export.add_argument("--to", dest="last", default="", help="A number, or a day; it is included.")
         export.add_argument("file", type=Path)
+        for reading in (verify, export):
+            reading.add_argument(
+                "--without-heads",
+                metavar="REASON",
+                default="",
+                help="Why there are no published heads to hold it against.",
+            )
 
     def handle(self, *_args: Any, **options: Any) -> None:
         getattr(self, options["verb"])(options)
 
-    def verify(self, _options: dict[str, Any]) -> None:
-        verification = audit.verify()
+    def verify(self, options: dict[str, Any]) -> None:
+        verification = audit.verify(without_heads=options["without_heads"])
         if not verification.whole:
             raise CommandError(str(verification), returncode=1)
         self.stdout.write(f"{verification}")
         self.stdout.write(f"Head: {verification.head or 'none, the history is empty'}")
 
-    def head(self, _options: dict[str, Any]) -> None:
-        head = audit.publish_head()
+    def head(self, options: dict[str, Any]) -> None:
+        try:
+            head = audit.begin_anew(options["anew"], actor=SHELL) if options["anew"] else None
+            while newer := audit.publish_head(actor=SHELL):
+                head = newer
+        except audit.HistoryBroken as error:
+            raise CommandError(f"The history is broken: nothing is signed. {error}") from None
+        except OSError as error:
+            raise CommandError(f"The head cannot be written: {error}.") from None
         self.stdout.write(f"Entry {head.number}: {head.hash}" if head else "No entry since the last head.")
+
+    def guard(self, _options: dict[str, Any]) -> None:
+        gone = audit.put_triggers_back(actor=SHELL)
+        self.stdout.write(f"Put back: {', '.join(gone)}." if gone else "All triggers are there.")
 
     def key(self, _options: dict[str, Any]) -> None:
         for key in signing.public_keys():
@@ -47,10 +75,14 @@ class Command(BaseCommand):
     def export(self, options: dict[str, Any]) -> None:
         first, last = _number(options["first"], end=False), _number(options["last"], end=True)
         try:
-            count = audit.write_export(options["file"], first, last)
+            export = audit.write_export(options["file"], first, last, without_heads=options["without_heads"])
         except OSError as error:
             raise CommandError(f"{options['file']} cannot be written: {error.strerror}.") from None
-        self.stdout.write(f"{count} entries in {options['file']}.")
+        except audit.HistoryBroken as error:
+            raise CommandError(
+                f"Nothing is signed: {options['file']} ends with what is wrong. {error}", returncode=1
+            ) from None
+        self.stdout.write(f"{export.count} entries in {options['file']}{audit.how_far(export.reading)}")
 
 
 def _number(text: str, *, end: bool) -> int | None:

@@ -79,7 +79,7 @@ def _run(loop: Loop, queue: QueueCluster, stop: threading.Event, options: dict[s
     duties = (
         Duty(SWEEP, partial(_sweep, loop)),
         Duty(BEAT, partial(beat, "orchestrator")),
-        Duty(HEAD, audit.publish_head),
+        Duty(HEAD, audit.keep_publishing),
     )
     while not stop.is_set():
         try:

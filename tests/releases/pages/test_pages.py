@@ -1,17 +1,22 @@
 """The pages: who sees what, what they offer, and that each is answered with an ETag."""
 
+import json
+import shutil
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.http import HttpResponse
 from django.test import Client
 
 from environments.models import Environment, Grant
-from portal import blobs
+from portal import audit, blobs, metrics
+from portal.models import AuditEntry
 from releases import actions
 from releases.models import Approval, Rollout
 from releases.states import Phase
+from tests.audit import unguarded
 from tests.releases.world import World
 
 pytestmark = pytest.mark.django_db
@@ -249,10 +254,36 @@ def test_the_history_is_filtered_verified_and_exported_by_auditors(as_: As, wait
     auditor = as_("auditor")
     assert "rollout.approved" in shown(auditor.get("/history?verb=approved"))
     assert "rollout.approved" not in shown(auditor.get("/history?environment=dev"))
+    assert "not verified. No head" in shown(auditor.get("/history?verify=1"))
+    refused = auditor.get("/history/export")
+    assert (refused.status_code, "No head of this history" in shown(refused)) == (409, True)
+    audit.publish_head()
     assert "entries verified" in shown(auditor.get("/history?verify=1"))
-    export = b"".join(auditor.get("/history/export").streaming_content).decode()
+    answer = auditor.get("/history/export")
+    assert answer["Cache-Control"] == "no-store"
+    export = b"".join(answer.streaming_content).decode()
     assert '"verb": "rollout.approved"' in export
+    assert '"signature"' in export.splitlines()[-1]
     assert as_("lead").get("/history/export").status_code == 403
+
+
+def test_an_export_that_breaks_while_it_is_sent_ends_with_what_is_wrong(as_: As, waiting: Rollout) -> None:
+    audit.publish_head()
+    audit.publish_head()
+    with unguarded():
+        AuditEntry.objects.filter(number=1).update(actor="nobody")
+    lines = b"".join(as_("auditor").get("/history/export").streaming_content).decode().splitlines()
+    assert "Entry 1 was changed" in json.loads(lines[-1])["broken"]
+
+
+def test_that_no_head_is_signed_shows_to_auditors_in_metrics_and_in_readiness(as_: As, waiting: Rollout) -> None:
+    audit.publish_head()
+    shutil.rmtree(settings.AUDIT_HEADS)
+    audit.keep_publishing()
+    assert "No head of the history is signed. The published heads in" in shown(as_("auditor").get("/history"))
+    assert "No head of the history is signed" not in shown(as_("lead").get("/history"))
+    assert as_("lead").get("/readyz").json()["history"] == {"heads": False}
+    assert "slipway_audit_heads 0.0" in metrics.exposition().decode()
 
 
 def test_a_developer_asks_for_a_rollout_from_the_matrix(as_: As, world: World) -> None:

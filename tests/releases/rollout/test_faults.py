@@ -61,6 +61,7 @@ def test_all_faults_at_once(live: Portal, sandbox: Sandbox) -> None:
         sandbox.faults.add(kind, probability=0.05, duration=6, **options)
     rollout = live.wait(ask(live))
     assert (rollout.phase, rollout.why) == (Phase.SUCCEEDED, "")
+    audit.publish_head()
     assert audit.verify().whole
 
 

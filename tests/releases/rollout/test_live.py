@@ -55,6 +55,7 @@ def test_a_release_goes_from_the_request_to_its_success(live: Portal) -> None:
         "Check that the plan still holds", "Namespaces and definitions", "Configuration", "Wave 2: web",
         "Read everything back",
     ]  # fmt: skip
+    audit.publish_head()
     assert audit.verify().whole
 
 
