@@ -23,6 +23,7 @@ from releases.planning.sources import source_of
 from releases.revisions import between, revisions
 from releases.sealing import MasksOfBefore, load_sealed, store_sealed
 from tests.releases.fakes import FakeCluster, FakeRegistry
+from tests.releases.rollout.test_preparing import one_pass
 from tests.releases.test_plan import planned, row, succeed
 from tests.releases.world import WEB, World
 
@@ -187,7 +188,9 @@ class TestPlansOfBefore:
     def test_an_undo_brings_their_values_back(self, world: World, seen: list[Rollout]) -> None:
         first = self.of_before(seen[0])
         actions.cancel(world.people["developer"], seen[2], "")
-        undo = plan_now(actions.undo(world.people["operator"], world.application, first.environment, first))
+        undo = plan_now(
+            actions.undo(world.people["operator"], world.application, first.environment, first, reason="as it was")
+        )
         assert undo.phase == "waiting", undo.why
         assert load_sealed(undo.sealed_digest)[ref("dev").key]["data"]["PASSWORD"] == "aHVzaC1odXNo"
         assert "masks" in load_plan(undo)
@@ -195,6 +198,33 @@ class TestPlansOfBefore:
     def test_one_that_changes_no_secret_goes_on(self, world: World) -> None:
         waiting = self.of_before(planned(world, files=FILES))
         assert confirm(waiting) is None
+
+    def test_where_nobody_has_to_approve_it_is_planned_anew_by_itself(
+        self, seen: list[Rollout], cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        waiting = self.of_before(seen[2])
+        before = waiting.plan_digest
+        one_pass(waiting)
+        assert waiting.phase == "planning"
+        one_pass(waiting)
+        assert waiting.plan_digest != before
+        assert "masks" in load_plan(waiting)
+
+    def test_where_people_have_approved_it_waits_for_them_and_says_why(
+        self, world: World, cluster: FakeCluster
+    ) -> None:
+        succeed(planned(world, "1.0.0", "prod", files=FILES), cluster)
+        note_as_kubectl_does(cluster, "prod")
+        changed = {"base/web.yaml": FILES["base/web.yaml"].replace("note-hush", "hush-note")}
+        waiting = self.of_before(planned(world, "1.1.0", "prod", files=changed))
+        actions.approve(world.people["lead"], waiting, waiting.plan_digest, "fine")
+        waiting.refresh_from_db()
+        actions.start(world.people["operator"], waiting)
+        waiting.refresh_from_db()
+        one_pass(waiting)
+        assert waiting.phase == "waiting"
+        assert waiting.why.startswith("An earlier version of Slipway made the plan")
+        assert waiting.why.endswith("Plan it anew to see what would happen now.")
 
     def test_one_that_changes_a_secret_says_why_it_is_planned_anew(self, seen: list[Rollout]) -> None:
         drift = confirm(self.of_before(seen[2]))
