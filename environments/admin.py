@@ -12,6 +12,10 @@ from environments.admission import checks
 from environments.admission.levels import parse
 from environments.clusters import ConnectError, Examined
 from environments.models import Cluster, ConfigurationEntry, Environment, Grant, RegistryAccount
+from environments.policy import weakening
+from environments.policy.admin import HoldingAdmin, keep_back_grants
+from environments.policy.forms import GrantForm, PolicyForm
+from environments.policy.guarding import RIGHT, is_guarded
 from portal.actors import Actor
 from portal.admin_audit import AuditedAdmin
 
@@ -45,9 +49,24 @@ class ClusterForm(forms.ModelForm):
         cleaned = super().clean() or self.cleaned_data
         if isinstance(self.examined, ConnectError):
             self.add_error("in_cluster" if cleaned.get("in_cluster") else "kubeconfig", str(self.examined))
+        elif self.examined and (guarded := self._moved()):
+            names = ", ".join(map(str, guarded))
+            self.add_error(
+                None,
+                f"That is another cluster, and releases into {names} need approvals. Connect it under another name, "
+                "and move the environments there, which takes a second person.",
+            )
         elif self.examined is None and self.instance.pk is None:
             self.add_error("kubeconfig", "Paste a kubeconfig, or choose the cluster that the portal runs in.")
         return cleaned
+
+    def _moved(self) -> list[Environment]:
+        """Environments with approvals that a new kubeconfig would send somewhere else."""
+        kept = self.instance
+        if not (kept.pk and kept.server and isinstance(self.examined, Examined)):
+            return []
+        found = self.examined.access.server
+        return list(kept.environments.filter(required_approvals__gt=0)) if found != kept.server else []
 
 
 @admin.register(Cluster)
@@ -126,8 +145,26 @@ class GrantInline(admin.TabularInline):
     """Who may do what in the environment."""
 
     model = Grant
+    form = GrantForm
     extra = 0
     autocomplete_fields = ["user", "group"]
+
+    def get_formset(self, request: HttpRequest, obj: Any = None, **options: Any) -> Any:
+        made = super().get_formset(request, obj, **options)
+        made.form = type(made.form.__name__, (made.form,), {"asker": request.user})
+        return made
+
+    def has_view_permission(self, request: HttpRequest, _obj: Model | None = None) -> bool:
+        return request.user.has_perm("environments.view_environment")
+
+    def has_add_permission(self, request: HttpRequest, _obj: Model | None = None) -> bool:
+        return request.user.has_perm(RIGHT)
+
+    def has_change_permission(self, request: HttpRequest, _obj: Model | None = None) -> bool:
+        return request.user.has_perm(RIGHT)
+
+    def has_delete_permission(self, request: HttpRequest, _obj: Model | None = None) -> bool:
+        return request.user.has_perm(RIGHT)
 
 
 class ConfigurationForm(forms.ModelForm):
@@ -182,7 +219,7 @@ class ConfigurationInline(admin.TabularInline):
     extra = 0
 
 
-class EnvironmentForm(forms.ModelForm):
+class EnvironmentForm(PolicyForm):
     """An environment; the token for its Prometheus goes in and never comes out, and an empty field keeps it."""
 
     secret_fields = ("secret",)
@@ -210,9 +247,10 @@ class EnvironmentForm(forms.ModelForm):
 
 
 @admin.register(Environment)
-class EnvironmentAdmin(AuditedAdmin):
-    """An environment, its rules, who may do what in it, and its values."""
+class EnvironmentAdmin(HoldingAdmin, AuditedAdmin):
+    """An environment, its rules, who may do what in it, and its values. Weaker rules take a second person."""
 
+    kind = "environment"
     form = EnvironmentForm
     list_display = ["name", "order", "cluster", "namespace", "required_approvals"]
     list_filter = ["cluster"]
@@ -232,6 +270,24 @@ class EnvironmentAdmin(AuditedAdmin):
 
     def audit_place(self, obj: Model) -> dict[str, str]:
         return {"environment": str(obj)}
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Without the right to change them, the approvals; where there are any, also where it goes."""
+        fields = super().get_readonly_fields(request, obj)
+        if request.user.has_perm(RIGHT):
+            return fields
+        return (*fields, *(weakening.FIELDS if obj and is_guarded(obj) else weakening.APPROVALS))
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        # As it was before this form: who made it or gave it approvals just now may name those who approve, too.
+        before = form.initial.get("required_approvals", form.instance.required_approvals)
+        if change and formset.model is Grant and before > 0:
+            keep_back_grants(request, form.instance, formset)
+        super().save_formset(request, form, formset, change)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Not while it has approvals: fewer of them take a second person."""
+        return super().has_delete_permission(request, obj) and not (isinstance(obj, Environment) and is_guarded(obj))
 
 
 def _examine(request: HttpRequest) -> Examined | ConnectError | None:

@@ -10,3 +10,5 @@ class EnvironmentsConfig(AppConfig):
 
     def ready(self) -> None:
         import_module("environments.metrics")
+        # What people hold there, and the sweep of changes that nobody decides, in workers too.
+        import_module("environments.policy.changes")

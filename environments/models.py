@@ -119,6 +119,7 @@ class Environment(RowBound):
 
     class Meta:
         ordering = ["order", "name"]
+        permissions = [("change_policy", "Can change the approvals and grants of an environment")]
 
     def __str__(self) -> str:
         return self.name
@@ -166,6 +167,39 @@ class Grant(models.Model):
 
     def __str__(self) -> str:
         return f"{self.role} in {self.environment} for {self.user or self.group}"
+
+
+class PolicyChange(models.Model):
+    """A change that makes rules weaker or gives rights, as one person asked for it; another confirms or declines it."""
+
+    class State(models.TextChoices):
+        PENDING = "pending", "Waits for a second person"
+        CONFIRMED = "confirmed", "Confirmed"
+        DECLINED = "declined", "Declined"
+        EXPIRED = "expired", "Expired"
+        VOID = "void", "Void"
+
+    kind = models.CharField(max_length=20, help_text="One of environments.policy.kinds.")
+    target = models.BigIntegerField(help_text="The primary key of what is to be changed.")
+    what = models.CharField(max_length=200, help_text="Its name, as it was then.")
+    environment = models.CharField(max_length=40, blank=True)
+    fields = models.JSONField(help_text="{field: [before, after]}")
+    words = models.JSONField(help_text="[[field, before, after]] for people")
+    state = models.CharField(max_length=10, choices=State, default=State.PENDING)
+    asker = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    asked_by = models.CharField(max_length=200)
+    asked_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    decided_by = models.CharField(max_length=200, blank=True)
+    decided_at = models.DateTimeField(null=True)
+    why = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["state", "expires_at"])]
+
+    def __str__(self) -> str:
+        return f"{self.what}: " + "; ".join(f"{name} {before} → {after}" for name, before, after in self.words)
 
 
 class ConfigurationEntry(RowBound):

@@ -23,7 +23,7 @@ from portal.actors import Actor
 from portal.admin_audit import AuditedAdmin, ReadOnlyAdmin, TransactionalAdmin
 from portal.admin_once import show_once
 from portal.models import ApiToken, PasswordLink, ServiceAccount
-from portal.people import passwords, service_accounts, voice
+from portal.people import delegation, passwords, service_accounts, voice
 from portal.roles import Verb
 
 LIFETIME = timedelta(days=90)
@@ -45,14 +45,14 @@ class InvitationForm(forms.ModelForm):
 
 @admin.register(User)
 class PersonAdmin(AuditedAdmin, UserAdmin):
-    """People. Only a superuser changes superusers, or who is one. Nobody types another's password."""
+    """People. Nobody changes who holds more than they do, and nobody types another's password."""
 
     add_form = InvitationForm
     add_fieldsets = [(None, {"classes": ["wide"], "fields": ["username", "first_name", "last_name", "email"]})]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
         fields = super().get_readonly_fields(request, obj)
-        return fields if request.user.is_superuser else (*fields, "is_superuser", "user_permissions", "groups")
+        return fields if request.user.is_superuser else (*fields, "is_superuser")
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return super().has_change_permission(request, obj) and _may_touch(request, obj)
@@ -127,6 +127,12 @@ class PasswordLinkAdmin(ReadOnlyAdmin):
 @admin.register(Group)
 class TeamAdmin(AuditedAdmin, GroupAdmin):
     """Groups, whose members share grants in environments."""
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return super().has_change_permission(request, obj) and _may_touch(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return super().has_delete_permission(request, obj) and _may_touch(request, obj)
 
 
 class ServiceAccountForm(forms.ModelForm):
@@ -271,8 +277,13 @@ def _may_issue_for(request: HttpRequest) -> QuerySet[User]:
     own = Q(username=request.user.get_username())
     programs = Q(service_account__isnull=False, is_active=True)
     wanted = own | programs if request.user.has_perm("portal.change_serviceaccount") else own
-    return User.objects.filter(wanted).order_by("username")
+    found = [user.pk for user in User.objects.filter(wanted) if _may_touch(request, user)]
+    return User.objects.filter(pk__in=found).order_by("username")
 
 
-def _may_touch(request: HttpRequest, obj: Model | None) -> bool:
-    return obj is None or request.user.is_superuser or not getattr(obj, "is_superuser", False)
+def _may_touch(request: HttpRequest, obj: Any) -> bool:
+    """Nobody changes who holds more than they do, nor a group that gives more."""
+    if obj is None or request.user.is_superuser:
+        return True
+    held = delegation.rights_of_group(obj) if isinstance(obj, Group) else delegation.rights_of(obj)
+    return delegation.rights_of(request.user).covers(held)  # type: ignore[arg-type]

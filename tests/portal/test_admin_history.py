@@ -21,7 +21,7 @@ from django.test import Client, RequestFactory
 from django.utils import timezone
 from pytest_django import Settings
 
-from environments.models import Cluster, ConfigurationEntry, Environment, Grant, RegistryAccount
+from environments.models import Cluster, ConfigurationEntry, Environment, Grant, PolicyChange, RegistryAccount
 from portal import audit, tokens
 from portal.models import ApiToken, AuditEntry, OutgoingCall, PasswordLink, ServiceAccount
 from portal.outbound import calls
@@ -61,6 +61,7 @@ def world(root: User) -> None:
     tokens.issue(root, "ci", [], [], timezone.now() + timedelta(days=1))
     ServiceAccount.objects.create(user=User.objects.create(username="bot"), purpose="CI")
     carl = User.objects.create(username="carl")
+    PolicyChange.objects.create(kind="environment", target=dev.pk, what="dev", fields={}, words=[], expires_at=TOMORROW)
     PasswordLink.objects.create(user=carl, issuer="another", issued_at=timezone.now())
     calls.enqueue("k", "https://x.example/", "{}", {})
     OutgoingCall.objects.update(state=OutgoingCall.State.GIVEN_UP)
@@ -106,14 +107,23 @@ def add_cluster(client: Client) -> Any:
         return send(client, page(Cluster, "add"), name="new", kubeconfig=kubeconfig(server.url("")))
 
 
+def decline(client: Client) -> Any:
+    return client.post(page(PolicyChange, PolicyChange.objects.get().pk, "decide"), {"verdict": "decline"})
+
+
 def reset_password(client: Client) -> Any:
     url = page(User, User.objects.get(username="ann").pk, "password")
     return send(client, url)
 
 
 NEW_GRANT = {"grants-TOTAL_FORMS": "2", "grants-1-role": "approver", "grants-1-user": key(User, username="ann")}
-TOMORROW = (timezone.now() + timedelta(days=1)).date().isoformat()
-TOKEN = {"name": "new", "user": key(User, username="root"), "expires_at_0": TOMORROW, "expires_at_1": "12:00:00"}
+TOMORROW = timezone.now() + timedelta(days=1)
+TOKEN = {
+    "name": "new",
+    "user": key(User, username="root"),
+    "expires_at_0": TOMORROW.date().isoformat(),
+    "expires_at_1": "12:00:00",
+}
 DEV = {"name": "dev"}
 ANN = {"username": "ann"}
 
@@ -148,6 +158,7 @@ WRITES: dict[Way, dict[str, Callable[[Client], Any]]] = {
         "a value": change(Environment, DEV, **{"configuration-0-text": "green"}),
         "a value less": change(Environment, DEV, **{"configuration-0-DELETE": "on"}),
     },
+    ("environments.policychange", "decide"): {"": decline},
     ("environments.environment", "delete"): {"": delete(Environment)},
     ("environments.environment", "action delete_selected"): {"": act(Environment, "delete_selected")},
     ("environments.registryaccount", "add"): {
@@ -170,7 +181,14 @@ WRITES: dict[Way, dict[str, Callable[[Client], Any]]] = {
 }
 # Views that change nothing whatever is sent to them: lists without their actions, Django's own log of an object.
 LOOKING = {"changelist", "history"}
-READ_ONLY = {"portal.auditentry", "portal.passwordlink", "releases.release", "releases.rollout", "releases.delivery"}
+READ_ONLY = {
+    "environments.policychange",
+    "portal.auditentry",
+    "portal.passwordlink",
+    "releases.release",
+    "releases.rollout",
+    "releases.delivery",
+}
 READS: set[Way] = {
     *((model, way) for model in READ_ONLY for way in ("add", "change", "delete")),
     *(("portal.outgoingcall", way) for way in ("add", "change", "delete")),

@@ -1,0 +1,1 @@
+"""What a second person has to confirm: less strict rules, and more rights, where releases need approvals."""
