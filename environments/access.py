@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
+from django.http import Http404
 
 from environments.models import Environment, Grant
 from portal.actors import Actor
@@ -70,13 +71,32 @@ def visible(actor: Actor) -> list[Environment]:
 def require(actor: Actor, verb: Verb, environment: Environment, *, roles: frozenset[Role] | None = None) -> None:
     """PermissionDenied, saying what is missing and who can give it, unless the actor may. `roles` as for `may`."""
     if not may(actor, verb, environment, roles=roles):
-        raise PermissionDenied(why_not(actor, verb, environment))
+        raise PermissionDenied(why_not(actor, verb, environment.name))
 
 
-def why_not(actor: Actor, verb: Verb, environment: Environment) -> str:
-    """What an actor that may not do something is told."""
-    what = f"{verb.label} in {environment.name}"
-    if actor.scope is not None and not actor.scope.covers(verb, environment.name):
+def environment_for(actor: Actor, verb: Verb, name: str) -> Environment:
+    """The environment of that name, where the actor may do this.
+
+    PermissionDenied says the same whether a hidden one is there or not; Http404 is for who sees all there are.
+    """
+    known = {place.name: place for place in [*visible(actor), *permitted(actor, verb)]}
+    if name in known:
+        require(actor, verb, known[name])
+        return known[name]
+    if sees_all(actor):
+        raise Http404(f"There is no environment {name!r}. There are: {', '.join(known) or 'none yet'}.")
+    raise PermissionDenied(why_not(actor, verb, name))
+
+
+def sees_all(actor: Actor) -> bool:
+    """Whether no environment is hidden from the actor, who may so be told that something is not there."""
+    return len(visible(actor)) == Environment.objects.count()
+
+
+def why_not(actor: Actor, verb: Verb, environment: str) -> str:
+    """What an actor that may not do something is told; the environment is named as they named it."""
+    what = f"{verb.label} in {environment}"
+    if actor.scope is not None and not actor.scope.covers(verb, environment):
         return f"{actor.name} may not {what}: its scope leaves that out. Use one that has it."
     if actor.user is None:
         return f"{actor.name} may not {what}."

@@ -3,14 +3,12 @@
 from datetime import datetime
 
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 
-from environments.access import may, roles_of, visible
+from environments.access import environment_for, roles_of, visible
 from environments.kube.access import Access
 from environments.kube.expiry import expires_at
-from environments.models import Cluster, Environment, Grant
+from environments.models import Cluster, Grant
 from portal.actors import Actor
 from portal.pages import render_live
 from portal.roles import ALLOWED, Role, Verb
@@ -28,9 +26,7 @@ def index(request: HttpRequest) -> HttpResponse:
 def show(request: HttpRequest, name: str) -> HttpResponse:
     """One environment; values that are sensitive are never shown."""
     actor = Actor.of(request.user)
-    environment = get_object_or_404(Environment.objects.select_related("cluster"), name=name)
-    if not may(actor, Verb.VIEW, environment):
-        raise PermissionDenied(f"You have no role in {name}. An administrator can grant one.")
+    environment = environment_for(actor, Verb.VIEW, name)
     context = {
         "page": "environments",
         "environment": environment,

@@ -226,20 +226,20 @@ def _notes(
 
 
 def _unproven(rollout: Rollout) -> str:
-    """The environment before this one, where this release has not succeeded."""
+    """Whether it skips the environment before this one; unnamed, since who sees this one may not see that."""
     earlier = Environment.objects.filter(order__lt=rollout.environment.order).order_by("-order").first()
     if earlier is None or rollout.kind == Rollout.Kind.UNDO:
         return ""
     proven = Rollout.objects.filter(release=rollout.release, environment=earlier, phase=Phase.SUCCEEDED)
-    return "" if proven.exists() else f"{rollout.release.version} has not succeeded in {earlier}."
+    return "" if proven.exists() else f"{rollout.release.version} has not succeeded in the environment before this."
 
 
 def _moved_images(rollout: Rollout, source: Source) -> str:
     others = Rollout.objects.filter(release=rollout.release).exclude(plan_digest="").exclude(pk=rollout.pk)
-    other = others.order_by("-pk").select_related("environment").first()
+    other = others.order_by("-pk").first()
     images = load_plan(other)["images"] if other else {}
     moved = [name for name, pinned in source.images.items() if images.get(name, pinned) != pinned]
-    return f"{', '.join(moved)}: another digest than in {other.environment}." if other and moved else ""
+    return f"{', '.join(moved)}: another digest than where it was planned before." if moved else ""
 
 
 def _load(rollout_id: int) -> Rollout:

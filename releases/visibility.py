@@ -8,7 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404
 
-from environments.access import permitted, require, visible
+from environments.access import permitted, sees_all, visible
 from environments.models import Environment
 from portal.actors import Actor
 from portal.models import AuditEntry
@@ -22,11 +22,17 @@ def visible_rollouts(actor: Actor) -> QuerySet[Rollout]:
 
 
 def visible_rollout(actor: Actor, pk: int) -> Rollout:
-    """The rollout, where the actor sees its environment; Http404 or PermissionDenied."""
-    found = _related(Rollout.objects.filter(pk=pk)).first()
-    if found is None:
+    """The rollout, where the actor sees its environment.
+
+    Who sees not all environments is told the same of one that is hidden and of one that is not there.
+    """
+    found = visible_rollouts(actor).filter(pk=pk).first()
+    if found is None and sees_all(actor):
         raise Http404(f"There is no rollout {pk}.")
-    require(actor, Verb.VIEW, found.environment)
+    if found is None:
+        raise PermissionDenied(
+            f"Rollout {pk} is not there, or in an environment that {actor.name} may not see, by role or by scope."
+        )
     return found
 
 
@@ -56,7 +62,7 @@ def visible_entries(actor: Actor) -> QuerySet[AuditEntry]:
     """The history of the environments that the actor sees; auditors read also what is of no environment."""
     if may_audit_all(actor):
         return AuditEntry.objects.all()
-    names = {place.name for place in visible(actor)}
+    names = {place.name for place in [*visible(actor), *permitted(actor, Verb.AUDIT)]}
     return AuditEntry.objects.filter(environment__in=names | ({""} if may_audit(actor) else set()))
 
 

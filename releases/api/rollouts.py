@@ -7,7 +7,7 @@ from typing import Any
 from django.http import Http404, HttpRequest
 from ninja import Router, Status
 
-from environments.access import require, visible
+from environments.access import environment_for
 from environments.kube.policies import Policy
 from environments.models import Environment
 from portal.actors import Actor
@@ -62,7 +62,7 @@ def post_rollout(request: HttpRequest, wanted: RolloutIn) -> Status[RolloutOut]:
     rollout = actions.request(
         actor,
         release_of(actor, wanted.release),
-        environment_named(actor, wanted.environment),
+        environment_for(actor, Verb.REQUEST, wanted.environment),
         strategy=wanted.strategy,
         parameters=wanted.parameters,
         strategy_reason=wanted.strategy_reason,
@@ -76,8 +76,7 @@ def post_undo(request: HttpRequest, wanted: UndoIn) -> Status[RolloutOut]:
     """Asks for what an earlier rollout had applied, as it was stored: a new rollout, planned and approved as any."""
     actor = actor_of(request)
     application = application_named(actor, wanted.application)
-    environment = environment_named(actor, wanted.environment)
-    require(actor, Verb.ROLL_BACK, environment)
+    environment = environment_for(actor, Verb.ROLL_BACK, wanted.environment)
     target = earlier(application, environment, rollout=wanted.rollout, version=wanted.version, number=wanted.revision)
     return Status(201, shown(actions.undo(actor, application, environment, target, reason=wanted.comment)))
 
@@ -130,17 +129,9 @@ def post_verb(request: HttpRequest, rollout_id: int, verb: str, said: Said | Non
     return detailed(done.rollout, actor)
 
 
-def environment_named(actor: Actor, name: str) -> Environment:
-    """The environment; Http404 names those that the actor sees."""
-    found = Environment.objects.select_related("cluster").filter(name=name).first()
-    if found is None:
-        names = ", ".join(place.name for place in visible(actor)) or "none for you"
-        raise Http404(f"There is no environment {name!r}. There are: {names}.")
-    return found
-
-
 def _revisions(actor: Actor, application: str, environment: str) -> list[revisions.Revision]:
-    return revisions.revisions(application_named(actor, application), environment_named(actor, environment))
+    place = environment_for(actor, Verb.VIEW, environment)
+    return revisions.revisions(application_named(actor, application), place)
 
 
 def _revision(each: revisions.Revision) -> RevisionOut:

@@ -1,13 +1,11 @@
 """What an environment's configuration will be for an application, and which layer each value comes from."""
 
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
-from environments.access import may
+from environments.access import environment_for
 from environments.manifests.errors import BundleError
-from environments.models import Environment
 from portal.actors import Actor
 from portal.roles import Verb
 from releases.configuration import preview_configuration
@@ -18,7 +16,9 @@ from releases.visibility import visible_applications
 @login_required
 def first(request: HttpRequest, name: str) -> HttpResponse:
     """The first application's; where there is none yet, the environment."""
-    application = visible_applications(Actor.of(request.user)).first()
+    actor = Actor.of(request.user)
+    environment_for(actor, Verb.VIEW, name)
+    application = visible_applications(actor).first()
     if application is None:
         return redirect("environment", name=name)
     return redirect("configuration", name=name, application=application.name)
@@ -27,9 +27,7 @@ def first(request: HttpRequest, name: str) -> HttpResponse:
 @login_required
 def show(request: HttpRequest, name: str, application: str) -> HttpResponse:
     """The entries of every ConfigMap and Secret of the application's current bundle, as a rollout would apply them."""
-    environment = get_object_or_404(Environment, name=name)
-    if not may(Actor.of(request.user), Verb.VIEW, environment):
-        raise PermissionDenied(f"You have no role in {name}. An administrator can grant one.")
+    environment = environment_for(Actor.of(request.user), Verb.VIEW, name)
     chosen = get_object_or_404(Application.objects.select_related("bundle"), name=application)
     context = {"page": "environments", "environment": environment, "application": chosen}
     try:

@@ -6,8 +6,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 
-from environments.access import may, require
-from environments.models import Environment
+from environments.access import environment_for, may
 from portal.actors import Actor
 from portal.roles import Verb
 from releases.models import Application
@@ -19,8 +18,7 @@ from releases.revisions import Revision, between, revisions
 def show(request: HttpRequest, application: str, environment: str) -> HttpResponse:
     """The table; `?from=2&to=5` shows what changed between two."""
     actor = Actor.of(request.user)
-    place = get_object_or_404(Environment, name=environment)
-    require(actor, Verb.VIEW, place)
+    place = environment_for(actor, Verb.VIEW, environment)
     found = get_object_or_404(Application, name=application)
     rows = revisions(found, place)
     context = {

@@ -120,7 +120,7 @@ def test_a_field_that_is_not_known_is_told_and_nothing_is_done(world: World, pat
     assert (Release.objects.count(), Rollout.objects.count()) == before
 
 
-@pytest.mark.parametrize("path", ["releases?dry_run=1", "matrix?x=1", "rollouts?limit=1&limit=2", "rollouts?phase=%00"])
+@pytest.mark.parametrize("path", ["releases?dry_run=1", "matrix?x=1", "rollouts?limit=1&limit=2"])
 def test_a_parameter_that_is_not_known_or_not_usable_is_told(world: World, path: str) -> None:
     answer = caller(world, "developer").get(path)
     assert (answer.status_code, answer["Content-Type"]) == (422, "application/problem+json")
