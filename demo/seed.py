@@ -9,11 +9,13 @@ from datetime import timedelta
 from pathlib import Path
 
 from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import Model
 from django.utils import timezone
 
 from environments.clusters import connect
 from environments.models import Cluster, ConfigurationEntry, Environment, Grant
-from portal import tokens
+from portal import audit, tokens
 from portal.actors import SYSTEM
 from portal.roles import Role, Verb
 from releases import actions
@@ -75,12 +77,20 @@ def people() -> dict[str, dict[str, str]]:
     return {name: _person(name) for name in PEOPLE}
 
 
+def _told(made: Model, environment: str = "", application: str = "") -> None:
+    """Its entry in the history, as the admin would write it."""
+    verb = f"{made._meta.model_name}.added"
+    audit.record(verb, made, {}, actor=SYSTEM, environment=environment, application=application)
+
+
+@transaction.atomic
 def _person(name: str) -> dict[str, str]:
     password = secrets.token_urlsafe(12)
     user = User.objects.create_user(name, f"{name}@example.test", password)
     user.is_staff = name in {"admin", "operator"}
     user.is_superuser = name == "admin"
     user.save(update_fields=["is_staff", "is_superuser"])
+    _told(user)
     token, _row = tokens.issue(user, "demo", [], [], timezone.now() + timedelta(days=30))
     return {"name": name, "password": password, "token": token}
 
@@ -94,10 +104,16 @@ def environments(kubeconfig: str, prometheus: str) -> list[Environment]:
     for environment in made:
         for name, roles in PEOPLE.items():
             for role in roles:
-                Grant.objects.create(environment=environment, role=role, user=User.objects.get(username=name))
+                _grant(environment, role, User.objects.get(username=name))
     return made
 
 
+@transaction.atomic
+def _grant(environment: Environment, role: Role, user: User) -> None:
+    _told(Grant.objects.create(environment=environment, role=role, user=user), environment.name)
+
+
+@transaction.atomic
 def _environment(cluster: Cluster, order: int, name: str, place: Place, prometheus: str) -> Environment:
     environment = Environment.objects.create(
         name=name,
@@ -117,6 +133,7 @@ def _environment(cluster: Cluster, order: int, name: str, place: Place, promethe
     )
     level = "Debug" if name == "dev" else "Information"
     ConfigurationEntry.objects.create(environment=environment, key="LOG_LEVEL", value=level, sensitive=False)
+    _told(environment, environment.name)
     return environment
 
 
@@ -125,8 +142,10 @@ def applications(folder: Path) -> list[Application]:
     return [_application(folder / name, name, title) for name, title in PLATFORMS.items()]
 
 
+@transaction.atomic
 def _application(platform: Path, name: str, title: str) -> Application:
     application = Application.objects.create(name=name, title=title, repository=f"example/{name}")
+    _told(application, application=name)
     bundle = store_bundle(SYSTEM, application, archive(platform), f"{name}.tar.gz")
     everywhere = SYSTEM.granted(Environment.objects.values_list("name", flat=True), [Verb.MAKE_CURRENT])
     return actions.make_current(everywhere, bundle)
@@ -141,6 +160,7 @@ def archive(folder: Path) -> bytes:
     return content.getvalue()
 
 
+@transaction.atomic
 def webhooks(application: Application, images: dict[str, str], url: str) -> dict[str, dict[str, str]]:
     """{provider: url, secret}: GitHub's releases of example/ai-workflow go to dev, and ask for staging."""
     targets = Environment.objects.filter(name__in=["dev", "staging"])
@@ -157,5 +177,6 @@ def webhooks(application: Application, images: dict[str, str], url: str) -> dict
             name=application.name, provider=provider, application=application, secret=secret, mapping=mapping
         )
         source.rollout_to.set(targets)
+        _told(source, application=application.name)
         made[provider] = {"url": f"{url}/webhooks/{provider}/{source.name}", "secret": secret}
     return made

@@ -5,18 +5,13 @@ is in WRITES, where it is tried, or in READS, where it is shown to change nothin
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
-from unittest.mock import patch
 
 import pytest
 from django.apps import apps
 from django.contrib.admin import ModelAdmin, site
-from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, User
-from django.contrib.contenttypes.models import ContentType
-from django.contrib.sessions.models import Session
 from django.test import Client, RequestFactory
 from django.utils import timezone
 from pytest_django import Settings
@@ -27,6 +22,7 @@ from portal.models import ApiToken, AuditEntry, OutgoingCall, PasswordLink, Serv
 from portal.outbound import calls
 from portal.roles import Role
 from releases.models import Application, WebhookSource
+from tests.audit import rows, unrecordable
 from tests.environments.test_clusters import behave, kubeconfig
 from tests.portal.forms import filled
 from tests.portal.http_server import serve
@@ -209,25 +205,6 @@ def ways(admin: ModelAdmin, user: User) -> Iterator[Way]:
     yield from ((label, f"action {name}") for name in admin.get_actions(request))
     if admin.list_editable:
         yield label, "list_editable"
-
-
-def rows() -> dict[str, list[tuple[object, ...]]]:
-    """Everything that the database holds, but the history, and what Django notes of sessions and pages."""
-    left_out = {AuditEntry, LogEntry, Session, ContentType}
-    models = [model for model in apps.get_models(include_auto_created=True) if model not in left_out]
-    return {model._meta.label: sorted(map(_plain, model._base_manager.values_list())) for model in models}
-
-
-def _plain(row: tuple[object, ...]) -> str:
-    """A row as text; a value kept encrypted shows its ciphertext, which its own text leaves out."""
-    return repr([getattr(value, "content", value) for value in row])
-
-
-@contextmanager
-def unrecordable() -> Iterator[None]:
-    """While this lasts, no entry can be written."""
-    with patch.object(AuditEntry.objects, "create", side_effect=OSError("The disk is full.")):
-        yield
 
 
 def test_every_way_is_tried_or_only_looks(root: User) -> None:

@@ -13,8 +13,6 @@ from portal.actors import Actor
 from portal.audit import signing
 from portal.models import AuditEntry
 
-SHELL = Actor("system", "manage.py audit")
-
 
 class Command(BaseCommand):
     help = "Verifies the history, exports it with a signed head, or publishes a head."
@@ -55,8 +53,8 @@ class Command(BaseCommand):
 
     def head(self, options: dict[str, Any]) -> None:
         try:
-            head = audit.begin_anew(options["anew"], actor=SHELL) if options["anew"] else None
-            while newer := audit.publish_head(actor=SHELL):
+            head = audit.begin_anew(options["anew"], actor=Actor.shell()) if options["anew"] else None
+            while newer := audit.publish_head(actor=Actor.shell()):
                 head = newer
         except audit.HistoryBroken as error:
             raise CommandError(f"The history is broken: nothing is signed. {error}") from None
@@ -65,7 +63,7 @@ class Command(BaseCommand):
         self.stdout.write(f"Entry {head.number}: {head.hash}" if head else "No entry since the last head.")
 
     def guard(self, _options: dict[str, Any]) -> None:
-        gone = audit.put_triggers_back(actor=SHELL)
+        gone = audit.put_triggers_back(actor=Actor.shell())
         self.stdout.write(f"Put back: {', '.join(gone)}." if gone else "All triggers are there.")
 
     def key(self, _options: dict[str, Any]) -> None:

@@ -4,7 +4,11 @@ from itertools import islice
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 
+from portal import audit
+from portal.actors import Actor
+from portal.models import Blob
 from portal.rotation import rotate_all, unreadable
 
 SHOWN = 50
@@ -17,6 +21,8 @@ class Command(BaseCommand):
     )
 
     def handle(self, *_args: Any, **_options: Any) -> None:
+        with transaction.atomic():
+            audit.record("secrets.rotated", Blob(digest="every stored secret"), actor=Actor.shell())
         for what, count in rotate_all():
             self.stdout.write(f"{what}: {count}")
         faults = list(islice(unreadable(), SHOWN + 1))
