@@ -11,13 +11,16 @@ from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 
+from environments.access import permitted
 from environments.manifests.bundle import read_bundle
 from environments.manifests.errors import BundleError
+from environments.models import Environment
 from portal import audit
 from portal.actors import Actor
 from portal.admin_audit import AuditedAdmin, ReadOnlyAdmin
 from portal.admin_once import show_once
 from portal.form_fields import JSONObjectField
+from portal.roles import Verb
 from releases import actions, intake, webhooks
 from releases.models import Application, Delivery, Release, Rollout, WebhookSource
 from releases.rollout import strategies
@@ -142,13 +145,27 @@ class WebhookSourceForm(forms.ModelForm):
 
 @admin.register(WebhookSource)
 class WebhookSourceAdmin(AuditedAdmin):
-    """Where webhooks come from. The secret is shown when it is made, and only then."""
+    """Where webhooks come from. The secret is shown when it is made, and only then.
+
+    Whoever has the secret asks for rollouts: so nobody makes or changes a source for where they may not ask themself.
+    """
 
     form = WebhookSourceForm
     list_display = ["__str__", "application", "active", "created_at"]
     list_filter = ["provider", "application", "active"]
     filter_horizontal = ["rollout_to"]
     actions = ["renew"]
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **options: Any) -> Any:
+        places = permitted(Actor.of(request.user), Verb.REQUEST)
+        options["queryset"] = Environment.objects.filter(pk__in=[place.pk for place in places])
+        return super().formfield_for_manytomany(db_field, request, **options)
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return super().has_change_permission(request, obj) and _may_ask_for(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return super().has_delete_permission(request, obj) and _may_ask_for(request, obj)
 
     def save_model(self, request: HttpRequest, obj: WebhookSource, form: WebhookSourceForm, change: bool) -> None:
         if not change:
@@ -168,6 +185,9 @@ class WebhookSourceAdmin(AuditedAdmin):
             self.message_user(request, "Choose one source: its new secret is shown once.", "ERROR")
             return None
         source = chosen[0]
+        if not self.has_change_permission(request, source):
+            self.message_user(request, "It asks for rollouts where you may not.", "ERROR")
+            return None
         with transaction.atomic():
             source.secret = new_secret()
             source.save(update_fields=["secret"])
@@ -177,6 +197,12 @@ class WebhookSourceAdmin(AuditedAdmin):
 
     def audit_place(self, obj: Model) -> dict[str, str]:
         return {"application": str(getattr(obj, "application", ""))}
+
+
+def _may_ask_for(request: HttpRequest, obj: Model | None) -> bool:
+    if not isinstance(obj, WebhookSource):
+        return True
+    return set(obj.rollout_to.all()) <= set(permitted(Actor.of(request.user), Verb.REQUEST))
 
 
 def new_secret() -> str:

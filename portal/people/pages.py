@@ -168,7 +168,7 @@ class TokenForm(forms.Form):
     """What a token of one's own is asked with."""
 
     name = forms.CharField(max_length=100)
-    days = forms.IntegerField(min_value=1, max_value=MOST_DAYS)
+    days = forms.IntegerField(min_value=1, max_value=MOST_DAYS, widget=forms.TextInput(attrs={"inputmode": "numeric"}))
 
 
 @login_required
