@@ -13,6 +13,7 @@ class Role(models.TextChoices):
 
 class Verb(models.TextChoices):
     VIEW = "view", "see releases, rollouts and their state"
+    LOGS = "logs", "read what its workloads write and answer"
     REQUEST = "request", "request a rollout"
     APPROVE = "approve", "approve or reject a plan"
     START = "start", "start an approved rollout"
@@ -27,10 +28,11 @@ class Verb(models.TextChoices):
 
 ALLOWED: dict[Role, frozenset[Verb]] = {
     Role.VIEWER: frozenset({Verb.VIEW}),
-    Role.DEVELOPER: frozenset({Verb.VIEW, Verb.REQUEST}),
+    Role.DEVELOPER: frozenset({Verb.VIEW, Verb.LOGS, Verb.REQUEST}),
     Role.APPROVER: frozenset(
         {
             Verb.VIEW,
+            Verb.LOGS,
             Verb.REQUEST,
             Verb.APPROVE,
             Verb.START,
@@ -43,6 +45,7 @@ ALLOWED: dict[Role, frozenset[Verb]] = {
     Role.OPERATOR: frozenset(
         {
             Verb.VIEW,
+            Verb.LOGS,
             Verb.REQUEST,
             Verb.START,
             Verb.PAUSE,

@@ -212,6 +212,9 @@ class Step(models.Model):
     label = models.CharField(max_length=200)
     state = models.CharField(max_length=8, choices=State, default=State.PENDING)
     why = models.TextField(blank=True)
+    said = models.TextField(
+        blank=True, default="", help_text="What programs wrote or answered: for those who may read logs alone."
+    )
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
 

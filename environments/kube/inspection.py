@@ -53,8 +53,10 @@ class Inspection:
     log_error: str
 
 
-def inspect(gateway: Gateway, ref: Ref, *, pod: str = "") -> Inspection:
+def inspect(gateway: Gateway, ref: Ref, *, pod: str = "", read: bool = True) -> Inspection:
     """The workload's state, pods and events, and the log of `pod` (one of its own) or of the first in trouble.
+
+    Without `read` there is neither log nor event: both have what programs write.
 
     Raises KubeError where the cluster does not tell of the workload; a log that cannot be read is told in place.
     """
@@ -65,6 +67,8 @@ def inspect(gateway: Gateway, ref: Ref, *, pod: str = "") -> Inspection:
     events = _events(gateway, ref, pods)
     rows = tuple(_pod(item, events) for item in sorted(pods, key=lambda item: str(item["metadata"]["name"])))
     name = _chosen(rows, pod)
+    if not read:
+        return Inspection(workload_status(found), rows, (), "", name, "")
     log, trouble = _log(gateway, ref.namespace, name)
     return Inspection(workload_status(found), rows, tuple(_event(event) for event in events), log, name, trouble)
 

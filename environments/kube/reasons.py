@@ -31,6 +31,11 @@ NO_RIGHT = re.compile(r"unauthorized|denied|forbidden|authorization failed|no ba
 BAD_PROGRAM = re.compile(
     r"not found|no such file|permission denied|not a directory|exec format error|no command", re.IGNORECASE
 )
+PROBE_FAILED = re.compile(r"(Readiness|Liveness|Startup) probe (failed|errored)( and resulted in \w+)?")
+KUBELETS_OWN = re.compile(
+    rf"{PROBE_FAILED.pattern}: "
+    r"(HTTP probe failed with statuscode: \d{3}|(Get \"[^\"\s]*\": |dial |rpc error: |command timed out)[^\n]*)\s*"
+)
 MISSING_KEY = re.compile(r"couldn't find key (\S+) in (ConfigMap|Secret) (?:[^/\s]+/)?(\S+)")
 MISSING_OBJECT = re.compile(
     r"(configmap|secret|persistentvolumeclaim|serviceaccount) \"([^\"]+)\" not found", re.IGNORECASE
@@ -49,7 +54,8 @@ class Problem(NamedTuple):
     """One thing that keeps a pod from coming up.
 
     `pod` is "" where the pod could not even be created, `container` "" where it concerns the whole pod.
-    `fatal`: waiting will not help without a change, so a rollout may fail at once.
+    `fatal`: waiting will not help without a change, so a rollout may fail at once. `said` is what the program itself
+    wrote about it, which only those may read who may read its log; no other field has any of it.
     """
 
     pod: str
@@ -57,6 +63,7 @@ class Problem(NamedTuple):
     kind: Kind
     words: str
     fatal: bool
+    said: str = ""
 
 
 def pod_problems(
@@ -82,6 +89,11 @@ def summary(problems: Iterable[Problem]) -> str:
     return "; ".join(
         f"{words} ({counted(len(names), 'pod')})" if len(names) > 1 else words for words, names in pods.items()
     )
+
+
+def sayings(problems: Iterable[Problem]) -> str:
+    """What the programs wrote, a line each: "web-1/web: no database at db:5432"."""
+    return "\n".join(f"{p.pod}/{p.container}: {p.said}" for p in dict.fromkeys(problems) if p.said)
 
 
 # Events: the fields of core/v1, and those of events.k8s.io
@@ -257,9 +269,10 @@ def _crash(pod: Json, one: Json, label: str, ended: Json, log: str) -> Problem:
         return Problem(name, one["name"], "start", f"{label} cannot be started: {_cut(message)}", fatal)
     end = f"{label} exits by itself with code 0" if not code else f"{label} crashes with exit code {code}"
     meaning = f" ({EXIT_WORDS[code]})" if code in EXIT_WORDS else ""
-    words = f"{end}{meaning}{_restarted(restarts)}{_last_words(log or message)}"
+    words = f"{end}{meaning}{_restarted(restarts)}"
     given_up = section(pod, "status").get("phase") == "Failed"
-    return Problem(name, one["name"], "crash", words, restarts >= CRASHES or code in {126, 127} or given_up)
+    fatal = restarts >= CRASHES or code in {126, 127} or given_up
+    return Problem(name, one["name"], "crash", words, fatal, _last_words(log or message))
 
 
 def _restarted(restarts: int) -> str:
@@ -268,7 +281,7 @@ def _restarted(restarts: int) -> str:
 
 def _last_words(log: str) -> str:
     lines = [clean for line in log.splitlines() if (clean := _printable(line).strip())][-LOG_LINES:]
-    return f"; its last words: {' / '.join(line[:LINE] for line in lines)}" if lines else ""
+    return " / ".join(line[:LINE] for line in lines)
 
 
 # A pod without a visible fault
@@ -305,10 +318,18 @@ def _unready(pod: Json, events: list[Json]) -> Iterator[Problem]:
         if one.get("ready") or "running" not in section(one, "state"):
             continue
         if probe:
-            words = f"container {one['name']} runs, but is not ready: {_cut(_message(probe))}"
-            yield Problem(name, one["name"], "probe", words, False)
+            words, said = _of_probe(_message(probe))
+            yield Problem(name, one["name"], "probe", f"container {one['name']} runs, but {words}", False, said)
         elif _spec_of(pod, one["name"]).get("readinessProbe"):
             yield Problem(name, one["name"], "not ready", f"container {one['name']} runs, but is not ready yet", False)
+
+
+def _of_probe(message: str) -> tuple[str, str]:
+    """The kubelet's own words, and apart from them what a command wrote that it had run."""
+    if KUBELETS_OWN.fullmatch(message):
+        return f"is not ready: {_cut(message)}", ""
+    kind, _, said = message.partition(": ")
+    return f"is not ready: {kind if PROBE_FAILED.fullmatch(kind) else 'its probe fails'}", _cut(said or message)
 
 
 def _printable(text: str) -> str:

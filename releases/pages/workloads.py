@@ -9,6 +9,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from environments.access import may, why_not
 from environments.clusters import gateway_for
 from environments.kube.autoscaling import Autoscaler
 from environments.kube.errors import KubeError
@@ -18,6 +19,7 @@ from environments.kube.status import workload_status
 from environments.kube.verdict import Verdict
 from environments.models import Workload
 from portal.actors import Actor
+from portal.roles import Verb
 from releases.beside import autoscalers_beside, workloads_of
 from releases.models import Rollout
 from releases.pages.images import Image, images, names_of
@@ -145,12 +147,15 @@ def _dots(verdict: Verdict, status: Mapping[str, Any], lacking: str) -> tuple[st
 
 @login_required
 def show(request: HttpRequest, pk: int, kind: str, namespace: str, name: str) -> HttpResponse:
-    """One workload, asked of the cluster now: its pods with reasons, their logs and events."""
-    rollout = visible_rollout(Actor.of(request.user), pk)
+    """One workload, asked of the cluster now: its pods with reasons, and their logs and events for those who may."""
+    actor = Actor.of(request.user)
+    rollout = visible_rollout(actor, pk)
     ref = _planned(rollout, kind, namespace, name)
     context: dict[str, Any] = {"page": "rollouts", "rollout": rollout, "ref": ref, "pod": request.GET.get("pod", "")}
+    read = may(actor, Verb.LOGS, rollout.environment)
+    context["may_not_read"] = "" if read else why_not(actor, Verb.LOGS, rollout.environment.name)
     try:
-        context["inspection"] = _inspect(rollout, ref, context["pod"])
+        context["inspection"] = _inspect(rollout, ref, context["pod"], read=read)
     except KubeError as error:
         context["error"] = error.words
     return render(request, "workload.html", context)
@@ -166,5 +171,5 @@ def _planned(rollout: Rollout, kind: str, namespace: str, name: str) -> Ref:
     return found
 
 
-def _inspect(rollout: Rollout, ref: Ref, pod: str) -> Inspection:
-    return inspect(gateway_for(rollout.environment.cluster), ref, pod=pod)
+def _inspect(rollout: Rollout, ref: Ref, pod: str, *, read: bool) -> Inspection:
+    return inspect(gateway_for(rollout.environment.cluster), ref, pod=pod, read=read)

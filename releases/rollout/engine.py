@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from environments.kube.status import workload_status
 from releases.rollout.facts import Facts, Memory, View, Work
+from releases.rollout.saying import said_of
 from releases.rollout.state import ATTENDED, Move, Record, State, set_back
 from releases.rollout.steps import HEARTBEAT, Ask, Done, Fail, Step, Wait
 from releases.rollout.strategies import step_of
@@ -203,8 +204,9 @@ class _Walk:
     def _record(self, state: str, why: str = "") -> None:
         now, ended = self.facts.now, state != "running"
         at = self.state
+        said = said_of(at.memory) if state == "failed" else ""
         self.records.append(
-            Record(at.track, at.index, state, why, at.started, now if ended else None, at.tries)  # type: ignore[arg-type]
+            Record(at.track, at.index, state, why, at.started, now if ended else None, at.tries, said)  # type: ignore[arg-type]
         )
 
     def _view(self) -> View:
@@ -262,7 +264,8 @@ def _looked(memory: Memory, outcome: Outcome, now: float) -> Memory:
         return {"at": now, "count": count, "summary": summary, "fatal": False, "fatal_since": None}
     fatal = any(problem["fatal"] for problem in outcome.data["problems"])
     since = (before.get("fatal_since") or now) if fatal else None
-    return {"at": now, "count": count, "summary": outcome.data["summary"], "fatal": fatal, "fatal_since": since}
+    told = {name: outcome.data.get(name, "") for name in ("summary", "said")}
+    return {"at": now, "count": count, **told, "fatal": fatal, "fatal_since": since}
 
 
 def give_up(state: State, facts: Facts, why: str) -> Decision:

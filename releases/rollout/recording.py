@@ -68,7 +68,11 @@ def lay_out(rollout: Rollout, work: Work, track: str) -> None:
 
 def _record_step(rollout: Rollout, work: Work, each: Record) -> None:
     Step.objects.filter(rollout=rollout, track=each.track, index=each.index).update(
-        state=each.state, why=each.why, started_at=_time(each.started), finished_at=_time(each.finished)
+        state=each.state,
+        why=each.why,
+        said=each.said,
+        started_at=_time(each.started),
+        finished_at=_time(each.finished),
     )
     if each.state not in ("done", "failed"):
         return

@@ -84,6 +84,8 @@ class Record:
     started: float | None = None
     finished: float | None = None
     tries: int = 1
+    said: str = ""
+    """What programs wrote or answered, of a step that failed: no part of `why`, and for those who may read logs."""
 
     @property
     def seconds(self) -> float | None:

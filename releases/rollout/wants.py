@@ -86,7 +86,7 @@ class Read(OnObject):
 class Diagnose(OnObject):
     """List the pods of a workload that stalls; free a StatefulSet that stands on broken pods of an old revision.
 
-    Result: {"problems": [{"words", "fatal"}, …], "summary": str, "freed": [pod, …]}.
+    Result: {"problems": [{"words", "fatal"}, …], "summary": str, "freed": [pod, …], "said": str}.
     """
 
     slot: ClassVar[str] = "looked"

@@ -62,7 +62,7 @@ SCOPES = [
     ({"dev"}, {"request"}, {("dev", Verb.REQUEST)}),
     ({"prod"}, {"request"}, set()),
     (set(), {"view"}, {("dev", Verb.VIEW)}),
-    ({"dev"}, set(), {("dev", Verb.VIEW), ("dev", Verb.REQUEST)}),
+    ({"dev"}, set(), {("dev", Verb.VIEW), ("dev", Verb.LOGS), ("dev", Verb.REQUEST)}),
     ({"dev"}, {"approve"}, set()),
 ]
 

@@ -4,7 +4,7 @@ from environments.kube.diagnose import diagnose, newest_pods
 from environments.kube.errors import Denied
 from environments.kube.objects import Manifest, Ref
 from environments.kube.owned import labelled
-from environments.kube.reasons import summary
+from environments.kube.reasons import sayings, summary
 from environments.kube.status import stuck_pods
 from releases.rollout.acting.hands import Hands, Result
 from releases.rollout.acting.performers import performs
@@ -22,7 +22,7 @@ def look_at_pods(hands: Hands, action: Diagnose) -> Result:
     ref = action.ref
     found = hands.gateway.get(ref)
     if found is None:
-        return {"problems": [], "summary": "it is gone", "freed": []}
+        return {"problems": [], "summary": "it is gone", "freed": [], "said": ""}
     freed = _free(hands, ref, found) if ref.kind == "StatefulSet" else []
     problems = diagnose(hands.gateway, found)
     words = summary(problems)
@@ -30,7 +30,7 @@ def look_at_pods(hands: Hands, action: Diagnose) -> Result:
         told = f"deleted {', '.join(freed)}, broken and of an earlier revision, so that it can go on"
         words = f"{told}; {words}" if words else told
     shown = [{"words": problem.words, "fatal": problem.fatal and not freed} for problem in problems]
-    return {"problems": shown, "summary": words, "freed": freed}
+    return {"problems": shown, "summary": words, "freed": freed, "said": sayings(problems)}
 
 
 def _restarts(hands: Hands, ref: Ref) -> int:

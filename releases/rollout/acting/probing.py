@@ -22,7 +22,8 @@ def probe(hands: Hands, action: Probe) -> Result:
         return _result(action.at, f"did not answer within {action.timeout:g} s")
     text = body.decode("utf-8", "replace")
     _refuse_denied(status, text)
-    return _result(action.at, _wrong(action.status, status, text) or _missing(action.contains, text))
+    why = _wrong(action.status, status) or _missing(action.contains, text)
+    return _result(action.at, why, _said(text) if why else "")
 
 
 @performs(ProbeUrl)
@@ -31,20 +32,19 @@ def probe_url(_hands: Hands, action: ProbeUrl) -> Result:
         answer = outbound.call("GET", action.url)
     except (outbound.OutboundFailed, outbound.OutboundRefused) as error:
         return _result(action.at, str(error).rstrip("."))
-    return _result(action.at, _wrong(0, answer.status, ""))
+    return _result(action.at, _wrong(0, answer.status))
 
 
-def _result(at: float, why: str) -> Result:
-    return {"ok": not why, "why": why, "at": at}
+def _result(at: float, why: str, said: str = "") -> Result:
+    return {"ok": not why, "why": why, "at": at, "said": said}
 
 
-def _wrong(wanted: int, status: int, text: str) -> str:
+def _wrong(wanted: int, status: int) -> str:
     fits = {0: 200 <= status < 400, ANY_ANSWER: status < 500}.get(wanted, status == wanted)
     if fits:
         return ""
     expected = {0: "", ANY_ANSWER: ""}.get(wanted, f" instead of {wanted}")
-    said = _said(text)
-    return f"answered {status}{expected}{f' ({said})' if said else ''}"
+    return f"answered {status}{expected}"
 
 
 def _missing(wanted: str, text: str) -> str:

@@ -61,7 +61,9 @@ class CountPods(OnObject):
 
 @dataclass(frozen=True)
 class Probe(OnObject):
-    """GET a path of a Service through the API server. Result: {"ok", "why", "at"}.
+    """GET a path of a Service through the API server. Result: {"ok", "why", "at", "said"}.
+
+    `why` has nothing of the answer; `said` is the beginning of one that was wrong, for those who may read logs.
 
     `status`: what is expected, 0 for any from 200 to 399. `at`: when it was decided, in seconds since the epoch.
     """

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from environments.kube.reasons import pod_problems, summary
+from environments.kube.reasons import pod_problems, sayings, summary
 from environments.kube.scheduling import explain
 
 SHAPES = Path(__file__).parent / "shapes"
@@ -152,12 +152,16 @@ def test_a_crash_tells_the_last_words_of_the_log():
     status = waiting("CrashLoopBackOff", restarts=3, last=ENDED)
     log = "one\ntwo\n\nthree\x1b[31m\nno database at db:5432\n"
     problem = only([pod(status)], logs={"web-1/main": log, "web-2/main": "another's"})
-    assert problem.words.endswith("; its last words: two / three [31m / no database at db:5432")
+    assert problem.words == "container main crashes with exit code 3, restarted 3 times"
+    assert problem.said == "two / three [31m / no database at db:5432"
+    assert sayings([problem, problem]) == "web-1/main: two / three [31m / no database at db:5432"
 
 
 def test_a_crash_without_a_log_tells_its_termination_message():
     status = waiting("CrashLoopBackOff", restarts=3, last={**ENDED, "message": "no such table"})
-    assert only([pod(status)]).words.endswith("its last words: no such table")
+    problem = only([pod(status)])
+    assert problem.said == "no such table"
+    assert "table" not in problem.words
 
 
 @pytest.mark.parametrize(
@@ -170,7 +174,7 @@ def test_a_crash_without_a_log_tells_its_termination_message():
 def test_a_container_that_used_too_much_memory(limits, words):
     last = {"exitCode": 137, "reason": "OOMKilled"}
     obj = pod(waiting("CrashLoopBackOff", restarts=2, last=last), spec={"resources": {"limits": limits}})
-    assert only([obj])[2:] == ("memory", f"{words}, restarted 2 times", True)
+    assert only([obj])[2:5] == ("memory", f"{words}, restarted 2 times", True)
 
 
 def test_a_failing_init_container_is_named_as_one():
@@ -180,9 +184,8 @@ def test_a_failing_init_container_is_named_as_one():
     )
     problem = only([obj], logs={"web-1/migrate": "relation exists"})
     assert problem.container == "migrate"
-    assert problem.words == (
-        "init container migrate crashes with exit code 1, restarted 3 times; its last words: relation exists"
-    )
+    assert problem.words == "init container migrate crashes with exit code 1, restarted 3 times"
+    assert problem.said == "relation exists"
 
 
 @pytest.mark.parametrize(
@@ -206,7 +209,7 @@ def test_a_failing_init_container_is_named_as_one():
 )
 def test_missing_configuration_is_named(message, words):
     problem = only([pod(waiting("CreateContainerConfigError", message))])
-    assert problem[2:] == ("configuration", f"container main {words}", True)
+    assert problem[2:5] == ("configuration", f"container main {words}", True)
 
 
 @pytest.mark.parametrize(
@@ -218,7 +221,7 @@ def test_missing_configuration_is_named(message, words):
 )
 def test_a_container_that_cannot_be_started(reason, message, fatal):
     problem = only([pod(waiting(reason, message))])
-    assert problem[2:] == ("start", f"container main cannot be started: {message}", fatal)
+    assert problem[2:5] == ("start", f"container main cannot be started: {message}", fatal)
 
 
 TAINT = "node(s) had untolerated taint {code-execution: true}"
@@ -316,7 +319,7 @@ def test_a_gated_pod_is_told_as_one():
 def test_a_failing_probe_is_told_by_its_event():
     probe = event("Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 500")
     problem = only([pod(container({"running": {}}), phase="Running")], [probe])
-    assert problem[2:] == (
+    assert problem[2:5] == (
         "probe",
         "container main runs, but is not ready: Readiness probe failed: HTTP probe failed with statuscode: 500",
         False,
@@ -357,7 +360,7 @@ def test_an_unready_container_is_told_without_events_where_it_has_a_probe():
 )
 def test_a_pod_that_stands_before_its_containers(reason, message, kind, words, fatal):
     problem = only([pod(waiting("ContainerCreating"))], [event(reason, message)])
-    assert problem[1:] == ("", kind, words, fatal)
+    assert problem[1:5] == ("", kind, words, fatal)
 
 
 @pytest.mark.parametrize(
@@ -451,4 +454,27 @@ def test_events_of_the_newer_api_are_read_too():
         "eventTime": "2026-11-21T08:00:05.123456Z",
         "regarding": {"kind": "Pod", "name": "web-1"},
     }
-    assert "Startup probe failed: refused" in only([pod(container({"running": {}}))], [newer]).words
+    problem = only([pod(container({"running": {}}))], [newer])
+    assert problem.words == "container main runs, but is not ready: Startup probe failed"
+    assert problem.said == "refused"
+
+
+@pytest.mark.parametrize(
+    ("message", "words", "said"),
+    [
+        (
+            "Readiness probe failed: HTTP probe failed with statuscode: 503",
+            "HTTP probe failed with statuscode: 503",
+            "",
+        ),
+        ('Liveness probe failed: Get "http://10.0.0.1:80/x": dial tcp: refused', "dial tcp: refused", ""),
+        ("Readiness probe failed: cat: /run/secret: hunter2\n", "Readiness probe failed", "cat: /run/secret: hunter2"),
+        ("Readiness probe failed: HTTP probe failed with statuscode: 503 hunter2", "", "hunter2"),
+        ("hunter2", "its probe fails", "hunter2"),
+    ],
+)
+def test_what_a_probe_s_command_wrote_is_kept_apart(message, words, said):
+    problem = only([pod(container({"running": {}}))], [event("Unhealthy", message)])
+    assert words in problem.words
+    assert said in problem.said
+    assert "hunter2" not in problem.words

@@ -118,6 +118,7 @@ class Cluster(Paper):
         self.generations: dict[str, int] = {}
         self.stuck: set[str] = set()
         self.answers: dict[str, str] = {}
+        self.said = ""
         self.history: list[tuple[str, str]] = []
         self.late = 0
         self.manager = ""
@@ -178,7 +179,7 @@ class Cluster(Paper):
             case Probe():
                 why = next((why for part, why in self.answers.items() if part in action.key), "")
                 self.history.append(("probe", action.key))
-                return {"ok": not why, "why": why, "at": action.at}
+                return {"ok": not why, "why": why, "at": action.at, "said": self.said if why else ""}
             case CountRestarts():
                 return {"count": self.restarts}
             case LookLed():

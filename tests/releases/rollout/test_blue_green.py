@@ -183,6 +183,15 @@ def test_smoke_tests_go_through_the_preview_and_a_failure_moves_nothing() -> Non
     assert paper.serving == {"Service shop/web": "stable"}
 
 
+def test_what_a_smoke_test_was_answered_is_no_part_of_why() -> None:
+    test = {"name": "front", "service": "web", "port": 80, "path": "/", "status": 200, "contains": "", "timeout": 3.0}
+    paper = cluster(arranged(smoke_tests=(test,)))
+    paper.answers["front"], paper.said = "answered 500 instead of 200", "hunter2"
+    paper.run()
+    assert paper.records[-1].said == "web-preview smoke test “front”: hunter2"
+    assert not [each for each in paper.records if "hunter2" in each.why]
+
+
 def test_a_health_check_that_fails_once_fails() -> None:
     paper = cluster()
     paper.answers["health check 2"] = "answered 503"
