@@ -18,6 +18,7 @@ from environments.policy.forms import GrantForm, PolicyForm
 from environments.policy.guarding import RIGHT, is_guarded
 from portal.actors import Actor
 from portal.admin_audit import AuditedAdmin
+from portal.admin_secrets import Secret, SecretsForm, field_value, secret_input
 
 
 class WriteOnly(forms.Textarea):
@@ -104,33 +105,21 @@ class ClusterAdmin(AuditedAdmin):
         return self.has_change_permission(request) if object_id else self.has_add_permission(request)
 
 
-class RegistryAccountForm(forms.ModelForm):
-    """An account; its password goes in and never comes out, and an empty field keeps it."""
+class RegistryAccountForm(SecretsForm):
+    """An account at a registry; its password goes there and nowhere else."""
 
-    secret_fields = ("secret",)
-    secret = forms.CharField(
-        label="Password or token",
-        required=False,
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text="Kept encrypted, and never shown again. Empty: stays as it is.",
-    )
+    secrets = (Secret("secret", "password", goes_to=field_value("registry")),)
+    secret = secret_input("Password or token", "Kept encrypted, and never shown again. Empty: stays as it is.")
 
     class Meta:
         model = RegistryAccount
         fields = ["registry", "username"]
 
     def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or self.cleaned_data
+        cleaned = super().clean()
         if self.instance.pk is None and not cleaned.get("secret"):
             self.add_error("secret", "A new account needs its password or token.")
         return cleaned
-
-    def save(self, commit: bool = True) -> RegistryAccount:
-        if self.cleaned_data["secret"]:
-            self.instance.password = self.cleaned_data["secret"]
-        saved: RegistryAccount = super().save(commit)
-        return saved
 
 
 @admin.register(RegistryAccount)
@@ -219,17 +208,15 @@ class ConfigurationInline(admin.TabularInline):
     extra = 0
 
 
-class EnvironmentForm(PolicyForm):
-    """An environment; the token for its Prometheus goes in and never comes out, and an empty field keeps it."""
+class EnvironmentForm(SecretsForm, PolicyForm):
+    """An environment; the token for its Prometheus goes there and nowhere else."""
 
-    secret_fields = ("secret",)
-    secret = forms.CharField(
-        label="Prometheus token",
-        required=False,
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text="Where Prometheus asks for one. Kept encrypted, and never shown again. Empty: stays as it is.",
+    secrets = (Secret("secret", "prometheus_token", goes_to=field_value("prometheus"), forget="forget"),)
+    secret = secret_input(
+        "Prometheus token",
+        "Where Prometheus asks for one. Kept encrypted, and never shown again. Empty: stays as it is.",
     )
+    forget = forms.BooleanField(label="Forget the token", required=False)
 
     def clean_admission_rules(self) -> str:
         text: str = self.cleaned_data["admission_rules"]
@@ -238,12 +225,6 @@ class EnvironmentForm(PolicyForm):
         except ValueError as error:
             raise forms.ValidationError(str(error)) from None
         return text
-
-    def save(self, commit: bool = True) -> Environment:
-        if self.cleaned_data["secret"]:
-            self.instance.prometheus_token = self.cleaned_data["secret"]
-        saved: Environment = super().save(commit)
-        return saved
 
 
 @admin.register(Environment)
@@ -264,7 +245,7 @@ class EnvironmentAdmin(HoldingAdmin, AuditedAdmin):
         ),
         ("Admission", {"fields": ["admission", "admission_rules", "allowed_registries", "hosts"]}),
         ("Rollouts", {"fields": ["create_namespaces", "progress_seconds", "roll_back_on_failure"]}),
-        ("Metrics", {"fields": ["prometheus", "secret"]}),
+        ("Metrics", {"fields": ["prometheus", "secret", "forget"]}),
         ("About", {"fields": ["purpose", "data_policy", "monitoring", "access_policy", "resources"]}),
     ]
 

@@ -78,7 +78,7 @@ class Prometheus:
     def _ask(self, path: str, parameters: Mapping[str, str]) -> Answer:
         answer = self._exchange(f"{self._base}/api/v1/{path}?{urlencode(parameters)}")
         if 300 <= answer.status < 400:
-            to = shown(answer.headers.get("location", "another address"))
+            to = shown(answer.headers.get("location", "another address"))[:LONGEST]
             raise self._error(f"it answers with a redirect to {to}: give the address that it leads to")
         data = _json(answer.body)
         if answer.status >= 300 or data.get("status") != "success":
@@ -118,7 +118,7 @@ def check_url(url: str) -> str:
         good = False
     if not good:
         raise ValueError(
-            f"{shown(url)!r} is no address of a Prometheus; one is like http://prometheus.monitoring:9090."
+            f"{shown(url)[:100]!r} is no address of a Prometheus; one is like http://prometheus.monitoring:9090."
         )
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ValueError(f"The address of {parts.hostname} has more than a path; a token has a field of its own.")

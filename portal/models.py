@@ -167,7 +167,8 @@ class OutgoingCall(RowBound):
 
     key = models.CharField(max_length=200, unique=True, help_text="What it tells of, so that it is sent once.")
     method = models.CharField(max_length=6, default="POST")
-    url = models.URLField(max_length=500)
+    url = models.URLField(max_length=500, help_text="Without its query.")
+    query = EncryptedTextField(null=True, help_text="Encrypted, since it can let in whoever has it; gone once done.")
     headers = EncryptedTextField(help_text="JSON object; encrypted, since it can carry credentials.")
     body = models.TextField(blank=True)
     signer = EncryptedTextField(null=True, help_text="Secret of Standard Webhooks to sign each attempt with.")

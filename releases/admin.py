@@ -2,6 +2,7 @@
 
 import base64
 import secrets
+from collections.abc import Mapping
 from typing import Any
 
 from django import forms
@@ -19,11 +20,15 @@ from portal import audit
 from portal.actors import Actor
 from portal.admin_audit import AuditedAdmin, ReadOnlyAdmin
 from portal.admin_once import show_once
+from portal.admin_secrets import Secret, SecretsForm, field_value, secret_input
 from portal.form_fields import JSONObjectField
+from portal.outbound.urls import BadUrl, split_query
+from portal.outbound.urls import read as read_url
 from portal.roles import Verb
 from releases import actions, intake, webhooks
 from releases.models import Application, Delivery, Release, Rollout, WebhookSource
 from releases.rollout import strategies
+from releases.webhooks import report
 
 
 class ApplicationForm(forms.ModelForm):
@@ -114,33 +119,66 @@ class DeliveryAdmin(ReadOnlyAdmin):
     search_fields = ["delivery_id", "detail"]
 
 
-class WebhookSourceForm(forms.ModelForm):
-    """A source; its secret is made, its token for calling back goes in and never comes out."""
+def new_secret() -> str:
+    """A secret in the form of Standard Webhooks, which GitHub takes as it is."""
+    return "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
 
-    secret_fields = ("token",)
 
+def api_of(values: Mapping[str, Any]) -> str:
+    """The provider's API, which the token for commit statuses goes to; "" where none is called."""
+    mapping = values.get("mapping") or {}
+    return str(mapping.get("api") or report.GITHUB) if values.get("provider") == "github" else ""
+
+
+class WebhookSourceForm(SecretsForm):
+    """A source; its secret is made, and what it calls back with goes to the addresses that it was given for."""
+
+    secrets = (
+        Secret("signing", "secret", goes_to=field_value("callback_url"), forget="renew_secret", make=new_secret),
+        Secret("query", "callback_query", goes_to=field_value("callback_url"), forget="forget_query"),
+        Secret("token", "callback_token", goes_to=api_of, forget="forget_token"),
+    )
     mapping = JSONObjectField(required=False, help_text=WebhookSource._meta.get_field("mapping").help_text)
     provider = forms.ChoiceField(choices=lambda: [(name, name) for name in sorted(webhooks.PROVIDERS)])
     callback_url = forms.URLField(
         required=False, assume_scheme="https", help_text=WebhookSource._meta.get_field("callback_url").help_text
     )
-    token = forms.CharField(
-        required=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text="For commit statuses at the provider's API. Never shown; empty: stays as it is.",
+    query = secret_input(
+        "Query of the callback URL",
+        "What stands after its question mark, where it has one. Never shown; empty: stays as it is.",
     )
+    forget_query = forms.BooleanField(label="Forget the query", required=False)
+    signing = secret_input(
+        "Present secret", "Only where an existing source gets another callback URL: that one is signed for with it."
+    )
+    renew_secret = forms.BooleanField(label="Make a new secret, and show it once", required=False)
+    token = secret_input("Token", "For commit statuses at the provider's API. Never shown; empty: stays as it is.")
+    forget_token = forms.BooleanField(label="Forget the token", required=False)
 
     class Meta:
         model = WebhookSource
         fields = ["name", "provider", "application", "mapping", "rollout_to", "callback_url", "active"]
 
     def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or self.cleaned_data
+        cleaned = super().clean()
         provider = webhooks.find(cleaned.get("provider", ""))
         if provider and "mapping" in cleaned:
             for problem in provider.check(cleaned["mapping"]):
                 self.add_error("mapping", problem)
         return cleaned
+
+    def clean_callback_url(self) -> str:
+        given: str = self.cleaned_data["callback_url"]
+        if split_query(given)[1]:
+            raise ValidationError(
+                "What stands after the question mark has a field of its own, which is kept encrypted."
+            )
+        if given:
+            try:
+                read_url(given)
+            except BadUrl as error:
+                raise ValidationError(str(error)) from None
+        return given
 
 
 @admin.register(WebhookSource)
@@ -168,16 +206,17 @@ class WebhookSourceAdmin(AuditedAdmin):
         return super().has_delete_permission(request, obj) and _may_ask_for(request, obj)
 
     def save_model(self, request: HttpRequest, obj: WebhookSource, form: WebhookSourceForm, change: bool) -> None:
-        if not change:
-            obj.secret = new_secret()
-        if token := form.cleaned_data.get("token"):
-            obj.callback_token = token
         super().save_model(request, obj, form, change)
+        request.remade = form.remade  # type: ignore[attr-defined]
 
     def response_add(
         self, request: HttpRequest, obj: WebhookSource, _post_url_continue: str | None = None
     ) -> HttpResponse:
         return show_once(self, request, obj, "Secret", str(obj.secret))
+
+    def response_change(self, request: HttpRequest, obj: WebhookSource) -> HttpResponse:
+        made = getattr(request, "remade", "")
+        return show_once(self, request, obj, "Secret", made) if made else super().response_change(request, obj)
 
     @admin.action(description="Make a new secret for the selected source", permissions=["change"])
     def renew(self, request: HttpRequest, chosen: QuerySet[WebhookSource]) -> HttpResponse | None:
@@ -203,8 +242,3 @@ def _may_ask_for(request: HttpRequest, obj: Model | None) -> bool:
     if not isinstance(obj, WebhookSource):
         return True
     return set(obj.rollout_to.all()) <= set(permitted(Actor.of(request.user), Verb.REQUEST))
-
-
-def new_secret() -> str:
-    """A secret in the form of Standard Webhooks, which GitHub takes as it is."""
-    return "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()

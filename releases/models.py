@@ -310,7 +310,10 @@ class WebhookSource(RowBound):
     mapping = models.JSONField(default=dict, blank=True)
     rollout_to = models.ManyToManyField(Environment, blank=True, related_name="+")
     callback_url = models.URLField(
-        blank=True, help_text="Told how each rollout ended, signed with the source's secret."
+        blank=True, help_text="Told how each rollout ended, signed with the source's secret. Without its query."
+    )
+    callback_query = EncryptedTextField(
+        editable=False, null=True, help_text="What stands after the callback address' question mark."
     )
     callback_token = EncryptedTextField(
         editable=False, null=True, help_text="For commit statuses at the provider's API."
@@ -326,7 +329,7 @@ class WebhookSource(RowBound):
         return f"{self.provider}/{self.name}"
 
 
-class Delivery(models.Model):
+class Delivery(RowBound):
     """A webhook as it came in, once, and what it led to."""
 
     class Outcome(models.TextChoices):
@@ -341,7 +344,10 @@ class Delivery(models.Model):
     body_hash = models.CharField(max_length=64)
     commit = models.CharField(max_length=64, blank=True)
     business_key = models.CharField(max_length=300, blank=True, help_text="What happened, whatever the delivery's id.")
-    body = models.JSONField()
+    body = models.JSONField(help_text="As it came, but for what lets in whoever has it: releases.webhooks.kept.")
+    bundle_url = EncryptedTextField(
+        editable=False, null=True, help_text="Where its bundle is fetched from, whole, until that has ended."
+    )
     outcome = models.CharField(max_length=10, choices=Outcome)
     detail = models.TextField(blank=True)
     fetch_at = models.DateTimeField(null=True, help_text="When its bundle is fetched next, where it is fetched.")

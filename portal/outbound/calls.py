@@ -12,6 +12,7 @@ from standardwebhooks.webhooks import Webhook
 
 from portal import metrics, queue
 from portal.models import OutgoingCall
+from portal.outbound import urls
 from portal.outbound.faults import NoSuchHost, OutboundFailed, OutboundRefused
 from portal.outbound.session import Answer, call
 
@@ -40,11 +41,13 @@ def enqueue(
     `signer`: a secret of Standard Webhooks (whsec_…) that signs each attempt. `then`: the dotted path of a function
     that a worker calls with the call's id when it is done; the first 200 characters of the body are in its answer.
     """
+    address, query = urls.split_query(url)
     made, _ = OutgoingCall.objects.get_or_create(
         key=key,
         defaults={
             "method": method,
-            "url": url,
+            "url": address,
+            "query": query or None,
             "body": body,
             "headers": json.dumps(dict(headers or {})),
             "signer": signer,
@@ -76,7 +79,8 @@ def deliver(pk: int) -> None:
     if made is None:
         return
     try:
-        answer = call(made.method, made.url, headers=_headers(made), body=made.body.encode())
+        url = urls.join_query(made.url, str(made.query or ""))
+        answer = call(made.method, url, headers=_headers(made), body=made.body.encode())
     except (OutboundFailed, NoSuchHost) as error:
         _again(made, str(error))
     except OutboundRefused as error:
@@ -127,6 +131,8 @@ def _end(made: OutgoingCall, state: OutgoingCall.State, said: str) -> None:
         OutgoingCall.objects.filter(pk=made.pk).update(
             attempts=made.attempts + 1, state=state, answer=said.replace("\0", "\ufffd")
         )
+        if state is OutgoingCall.State.DONE:
+            OutgoingCall.objects.filter(pk=made.pk).update(query=None)
         if made.then and state is OutgoingCall.State.DONE:
             queue.enqueue(made.then, made.pk)
     metrics.OUTGOING.labels(state.value).inc()

@@ -27,23 +27,23 @@ def read(url: str) -> Url:
         parts, other = urlsplit(url), parse_url(url)
         port = parts.port
     except (ValueError, LocationParseError):
-        raise BadUrl(f"{shown(url)!r} is no address of a server.") from None
+        raise BadUrl(f"{shown(url)[:100]!r} is no address of a server.") from None
     if parts.scheme not in PORTS or not parts.hostname or port == 0:
-        raise BadUrl(f"{shown(url)!r} is no address that starts with https:// and names a server.")
+        raise BadUrl(f"{shown(url)[:100]!r} is no address that starts with https:// and names a server.")
     if parts.username is not None or parts.password is not None:
         raise BadUrl(f"The address of {parts.hostname} has a password in it; put it into a header.")
     # Who checks an address and who connects to it have to read the same host out of it.
     if (other.host or "").strip("[]").lower() != parts.hostname:
-        raise BadUrl(f"{shown(url)!r} is no address of a server.")
+        raise BadUrl(f"{shown(url)[:100]!r} is no address of a server.")
     return Url(parts.scheme, parts.hostname, port or PORTS[parts.scheme])
 
 
-def shown(url: str, longest: int = 200) -> str:
+def shown(url: str) -> str:
     """The address without query, fragment, user and password: each can hold a word that lets in whoever has it."""
     plain = url.partition("?")[0].partition("#")[0]
     scheme, mark, rest = plain.partition("//")
     host, slash, path = rest.partition("/")
-    return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}"[:longest]
+    return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}"
 
 
 def place(url: str) -> str:

@@ -5,7 +5,7 @@ from pkgutil import iter_modules
 
 from releases.webhooks.provider import PROVIDERS, Provider
 
-NOT_PROVIDERS = {"provider", "mapping", "people", "receive", "process", "report", "fetching"}
+NOT_PROVIDERS = {"provider", "mapping", "people", "receive", "process", "report", "fetching", "kept"}
 
 
 def find(name: str) -> Provider | None:

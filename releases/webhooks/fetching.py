@@ -47,7 +47,7 @@ def fetch(pk: int) -> None:
         return
     try:
         news = _read_again(delivery)
-        bundle = _fetched(delivery, news.bundle["url"])
+        bundle = _fetched(delivery, str(delivery.bundle_url))
     except (outbound.OutboundFailed, NotYet) as error:
         _again(delivery, str(error))
     except (outbound.OutboundRefused, Unusable, BundleError) as error:

@@ -33,6 +33,7 @@ def lead(delivery: Delivery, read: News | Ignored) -> None:
         _end(delivery, Delivery.Outcome.IGNORED, read.why)
     elif url := read.bundle.get("url"):
         delivery.fetch_at, delivery.fetches = timezone.now() + FETCH_LEASE, 0
+        delivery.bundle_url = url
         _end(delivery, Delivery.Outcome.FETCHING, f"Fetching {outbound.shown(url)}.")
         queue.enqueue("releases.webhooks.fetching.fetch", delivery.pk)
     else:
@@ -151,6 +152,8 @@ def _request(delivery: Delivery, release: Release, places: Sequence[Environment]
 def _end(delivery: Delivery, outcome: Delivery.Outcome, detail: str) -> None:
     with transaction.atomic():
         delivery.outcome, delivery.detail = outcome, Truncator(detail).chars(2000)
+        if outcome != Delivery.Outcome.FETCHING:
+            delivery.bundle_url = None
         delivery.save()
         data = {"event": delivery.event, "delivery": delivery.delivery_id, "release": delivery.release_id}
         source = delivery.source

@@ -20,6 +20,7 @@ from portal import metrics, strict_json
 from portal.problems import problem
 from releases.models import Delivery, WebhookSource
 from releases.webhooks import Provider, find, process
+from releases.webhooks.kept import kept
 from releases.webhooks.provider import Headers, Ignored, News, Untrusted, Unusable
 
 log = structlog.get_logger(__name__)
@@ -83,7 +84,7 @@ def _take(provider: Provider, source: WebhookSource, headers: Headers, body: byt
         event=read.event[:60],
         body_hash=hashlib.sha256(body).hexdigest(),
         business_key=key[:300],
-        body=payload,
+        body=kept(payload),
         commit=commit[:64],
     )
     first = _first(delivery)

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from portal.models import OutgoingCall
-from portal.outbound import calls
+from portal.outbound import calls, urls
 from releases.models import Delivery, Rollout
 from releases.rollout import outcomes
 from releases.states import Phase
@@ -72,7 +72,9 @@ def _call_back(delivery: Delivery, rollout: Rollout, state: str, words: str) -> 
         },
     }
     key = _key("callback", delivery, rollout, state)
-    calls.enqueue(key, delivery.source.callback_url, json.dumps(body), signer=signer(delivery))
+    source = delivery.source
+    url = urls.join_query(source.callback_url, str(source.callback_query or ""))
+    calls.enqueue(key, url, json.dumps(body), signer=signer(delivery))
 
 
 def signer(delivery: Delivery) -> str:

@@ -11,7 +11,7 @@ from portal.encryption import PENDING, Ciphertext, EncryptedField, SecretUnreada
 from portal.models import Blob, OutgoingCall
 from portal.outbound import calls
 from portal.rotation import encrypted_everywhere
-from releases.models import Application, WebhookSource
+from releases.models import Application, Delivery, WebhookSource
 
 pytestmark = pytest.mark.django_db
 
@@ -24,10 +24,16 @@ def values() -> dict[tuple[str, str], object]:
     entry = ConfigurationEntry.objects.create(environment=environment, key="K", value="v", sensitive=False)
     account = apps.get_model("environments", "RegistryAccount").objects.create(registry="r", username="u", password="w")
     source = WebhookSource.objects.create(
-        name="w", provider="generic", application=Application.objects.create(name="a"), secret="s", callback_token="t"
+        name="w",
+        provider="generic",
+        application=Application.objects.create(name="a"),
+        secret="s",
+        callback_token="t",
+        callback_query="q",
     )
-    calls.enqueue("k", "https://example.com/", "{}", {"Authorization": "x"}, signer="y")
-    rows = [cluster, environment, entry, account, source, OutgoingCall.objects.get()]
+    delivery = Delivery.objects.create(source=source, delivery_id="d", body={}, bundle_url="https://example.com/?q")
+    calls.enqueue("k", "https://example.com/?q", "{}", {"Authorization": "x"}, signer="y")
+    rows = [cluster, environment, entry, account, source, delivery, OutgoingCall.objects.get()]
     rows.append(Blob.objects.get(pk=blobs.store(b"content")))
     return {(row._meta.label, field.name): row.pk for row in rows for field in encrypted_of(row)}
 

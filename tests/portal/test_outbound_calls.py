@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from importlib import import_module
 
 import pytest
+from django.apps import apps
 from django.db import transaction
 from django.utils import timezone
 from django_q.models import OrmQ
@@ -121,3 +123,38 @@ def test_credentials_are_not_stored_as_text(server: Server) -> None:
         headers, signer = (bytes(value) for value in cursor.fetchone())
     assert b"very-secret" not in headers
     assert b"whsec" not in signer
+
+
+def test_an_addresss_query_is_kept_apart_sent_and_gone_once_done(server: Server) -> None:
+    call = calls.enqueue("k", server.url("/hook?token=hush"), "{}")
+    assert "hush" not in f"{call} {call.url}"
+    call.refresh_from_db()
+    assert (call.url, call.query) == (server.url("/hook"), "token=hush")
+    server.behave = lambda handler: answer(handler, 500, b"no")
+    calls.deliver(call.pk)
+    call.refresh_from_db()
+    assert call.query == "token=hush"
+    server.behave = answer
+    calls.deliver(call.pk)
+    call.refresh_from_db()
+    assert [seen.path for seen in server.seen] == ["/hook?token=hush"] * 2
+    assert (call.state, call.query) == (State.DONE, None)
+
+
+def test_a_callback_whose_name_does_not_exist_now_is_tried_again() -> None:
+    call = calls.enqueue("k", "https://no-such-host.invalid/", "{}")
+    calls.deliver(call.pk)
+    call.refresh_from_db()
+    assert (call.state, call.attempts) == (State.PENDING, 1)
+
+
+def test_queries_of_before_are_encrypted_or_gone() -> None:
+    for key, state in (("open", State.PENDING), ("given up", State.GIVEN_UP), ("done", State.DONE)):
+        calls.enqueue(key, "https://h.example/", "{}")
+        OutgoingCall.objects.filter(key=key).update(state=state, url="https://h.example/x?token=hush")
+    import_module("portal.migrations.0009_queries_of_calls").set_apart(apps, None)
+    assert dict(OutgoingCall.objects.values_list("key", "url")) == dict.fromkeys(
+        ("open", "given up", "done"), "https://h.example/x"
+    )
+    kept = {call.key: call.query for call in OutgoingCall.objects.all()}
+    assert kept == {"open": "token=hush", "given up": "token=hush", "done": None}

@@ -11,7 +11,7 @@ from portal.encryption import EncryptedField, SecretUnreadable
 from portal.models import Blob, OutgoingCall
 from portal.outbound import calls
 from portal.rotation import encrypted_everywhere
-from releases.models import Application, WebhookSource
+from releases.models import Application, Delivery, WebhookSource
 
 pytestmark = pytest.mark.django_db
 OLD, NEW, LOST = (Fernet.generate_key().decode() for _ in range(3))
@@ -29,10 +29,16 @@ def digest(settings) -> str:
     RegistryAccount.objects.create(registry="r", username="u", password="p")
     ConfigurationEntry.objects.create(environment=environment, key="K", value="v")
     application = Application.objects.create(name="a")
-    WebhookSource.objects.create(
-        name="w", provider="generic", application=application, secret="whsec_x", callback_token="t"
+    source = WebhookSource.objects.create(
+        name="w",
+        provider="generic",
+        application=application,
+        secret="whsec_x",
+        callback_token="t",
+        callback_query="q",
     )
-    calls.enqueue("k", "https://example.com/", "{}", {"Authorization": "x"}, signer="whsec_y")
+    Delivery.objects.create(source=source, delivery_id="d", body={}, bundle_url="https://example.com/?q")
+    calls.enqueue("k", "https://example.com/?q", "{}", {"Authorization": "x"}, signer="whsec_y")
     return blobs.store(b"content")
 
 
