@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
+from django.core.wsgi import get_wsgi_application
 from django.db import connections
 
 from portal import exposure
@@ -27,9 +28,7 @@ class Command(BaseCommand):
             listening = listen(serving)
         except (ImproperlyConfigured, OSError) as error:
             raise CommandError(f"The portal cannot listen at {options['bind']}: {error}") from None
-        from portal.wsgi import application
-
         # A connection that two processes share would mix up their answers.
         connections.close_all()
         self.stdout.write(f"Serving at http://{options['bind']}")
-        supervise(serving.processes, partial(serve, serving, listening, application))
+        supervise(serving.processes, partial(serve, serving, listening, get_wsgi_application()))
