@@ -26,7 +26,10 @@ PLAN = {
     "objects": [
         {
             "ref": ["apps/v1", "Deployment", "shop-prod", "web"],
-            "manifest": {"spec": {"template": {"spec": {"containers": [{"image": "registry.example/shop/web:1"}]}}}},
+            "manifest": {
+                "kind": "Deployment",
+                "spec": {"template": {"spec": {"containers": [{"image": "registry.example/shop/web:1"}]}}},
+            },
         }
     ],
     "changes": [

@@ -101,7 +101,9 @@ def test_a_way_back_is_never_refused(world: World, cluster: FakeCluster) -> None
     before = succeed(privileged(world, "dev"), cluster)
     succeed(planned(world, "1.1.0"), cluster)
     rule(world, "dev", admission="refuse")
-    back = plan_now(actions.undo(world.people["lead"], world.application, world.environments["dev"], before))
+    back = plan_now(
+        actions.undo(world.people["lead"], world.application, world.environments["dev"], before, reason="back")
+    )
     assert back.phase == Phase.WAITING, back.why
     assert "Runs privileged" in titles(load_plan(back))
 
