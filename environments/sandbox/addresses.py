@@ -29,7 +29,10 @@ class Address:
 
 
 def addressed(path: str, kinds: Kinds) -> Address | None:
-    """The address of a path such as /apis/apps/v1/namespaces/NS/deployments/NAME/scale, None where nothing is."""
+    """The address of a path such as /apis/apps/v1/namespaces/NS/deployments/NAME/scale, None where nothing is.
+
+    The path is decoded once, and taken as it stands: dot segments are names, and lead nowhere.
+    """
     parts = path.strip("/").split("/")
     if parts[0] == "api" and len(parts) > 2:
         group, version, rest = "", parts[1], parts[2:]
@@ -44,5 +47,12 @@ def addressed(path: str, kinds: Kinds) -> Address | None:
     if kind is None or (namespace and not kind.namespaced):
         return None
     name, subresource = (*rest[1:3], "", "")[:2]
-    after = path.split(f"/{rest[0]}/{name}/{subresource}", 1)[1] if subresource else ""
-    return Address(kind, namespace, name, subresource, after)
+    behind = path.lstrip("/").split("/")[len(parts) - len(rest) + 3 :]
+    return Address(kind, namespace, name, subresource, "".join(f"/{part}" for part in behind))
+
+
+def name_fault(name: str) -> str:
+    """What the server says to a name that is no segment of a path; "" for one that is."""
+    if name in (".", ".."):
+        return f"may not be '{name}'"
+    return "may not contain '%'" if "%" in name else ""

@@ -1,8 +1,10 @@
 """Subresources that the nodes answer: logs, proxies to pods and services, evictions."""
 
 import json
+import posixpath
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from environments.sandbox.errors import ApiError, Cause, bad_request, not_found, unavailable
@@ -62,7 +64,7 @@ class Handlers:
         run = self.kubelet.run_of(connection.namespace, name)
         if run is None:
             raise not_found("", "pods", name)
-        return answer(run, _port(connection.name), connection)
+        return answer(run, _port(connection.name), _cleaned(connection))
 
     def service_proxy(self, connection: Connection) -> Reply:
         """Picks a ready pod behind the service, in turns."""
@@ -77,7 +79,7 @@ class Handlers:
             raise unavailable(f'no endpoints available for service "{asked}"')
         turn = self._turns[connection.namespace, name] = self._turns.get((connection.namespace, name), -1) + 1
         run = runs[turn % len(runs)]
-        return answer(run, _target_port(service, port, run, connection.name), connection)
+        return answer(run, _target_port(service, port, run, connection.name), _cleaned(connection))
 
     # -- evictions --------------------------------------------------------------------------------------------------
 
@@ -180,6 +182,13 @@ def _followed(container: Container, log: Log, query: Mapping[str, str]) -> Itera
         for line in log.after(seen):
             seen += 1
             yield _written(line, query).encode()
+
+
+def _cleaned(connection: Connection) -> Connection:
+    """Dot segments and doubled slashes end at the service's own root, as the server joins paths."""
+    path = connection.path
+    clean = posixpath.normpath(f"/{path.lstrip('/')}")
+    return replace(connection, path=f"{clean.rstrip('/')}/" if path.endswith("/") else clean)
 
 
 def _middle(name: str) -> str:

@@ -14,7 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from environments.sandbox import discovery, errors, protobuf, scale
-from environments.sandbox.addresses import Address, addressed
+from environments.sandbox.addresses import Address, addressed, name_fault
 from environments.sandbox.api import Api, Deletion, Options, Outcome
 from environments.sandbox.errors import ApiError
 from environments.sandbox.faults import Faults
@@ -48,7 +48,7 @@ class Server:
             return _json(error.body, error.code, error.headers)
 
     async def _admitted(self, request: Request) -> Response:
-        path = request.url.path
+        path = str(request.scope["path"])  # decoded, and nothing else done to it
         if path.startswith("/sandbox/"):
             return await self._control(request)
         address = addressed(path, self.api.kinds)
@@ -67,6 +67,8 @@ class Server:
     async def _routed(self, request: Request, path: str, address: Address | None, verb: str, user: str) -> Response:
         if address is None:
             return self._document(request, path)
+        if fault := name_fault(address.name):
+            raise errors.bad_request(f'Name parameter invalid: "{address.name}": {fault}')
         if address.subresource and address.subresource not in ("status", "scale", "finalize"):
             return await self._connected(request, address)
         if verb == "watch":
@@ -206,7 +208,7 @@ class Server:
         if parts[:2] == ["openapi", "v3"]:
             rest = "/".join(parts[2:])
             return discovery.openapi_document(kinds, rest) if len(parts) > 3 else discovery.openapi_index(kinds)
-        if parts[0] == "api":
+        if parts[0] == "api" and len(parts) <= 2:
             return discovery.core_versions(server) if len(parts) == 1 else discovery.resource_list(kinds, "", parts[1])
         if parts[0] != "apis" or len(parts) > 3:
             return None

@@ -1,6 +1,9 @@
 """The sandbox's API over HTTPS: discovery, forms of answers, watches, tokens, faults, its state file."""
 
+import contextlib
+import http.client
 import itertools
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -213,6 +216,44 @@ def test_a_slow_answer_still_comes(sandbox: Sandbox, call: Caller) -> None:
     began = time.monotonic()
     assert call("GET", MAPS).status == 200
     assert time.monotonic() - began >= 0.3
+
+
+@pytest.mark.parametrize(
+    "away",
+    [
+        "configmaps/../../other/secrets/token", "configmaps/x/../../../other/secrets/token", "../other/secrets/token",
+        "services/http:web:80/proxy/../../../../../other/secrets/token", "configmaps/..%2f..%2fother%2fsecrets%2ftoken",
+        "configmaps/%2e%2e/%2e%2e/other/secrets/token", "configmaps/..\\..\\other\\secrets\\token", "configmaps/..",
+        "configmaps/%252e%252e", "configmaps/x%3f/../y", "/../other/secrets/token",
+    ],
+)  # fmt: skip
+def test_no_dot_segment_leads_to_another_namespace(sandbox: Sandbox, call: Caller, away: str) -> None:
+    call("POST", "/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "other"}})
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "token"}, "stringData": {"a": "hunter2"}}
+    call("POST", "/api/v1/namespaces/other/secrets", secret)
+    status, body = as_it_stands(sandbox, f"/api/v1/namespaces/default/{away}")
+    assert 400 <= status < 500
+    assert b"aHVudGVyMg" not in body
+
+
+def test_a_name_is_read_as_the_path_has_it(sandbox: Sandbox, call: Caller) -> None:
+    call("POST", MAPS, config_map("web", a="1"))
+    assert as_it_stands(sandbox, f"{MAPS}/w%65b")[0] == 200
+    assert as_it_stands(sandbox, f"{MAPS}/web%3Fx")[0] == 404
+    assert b"Name parameter invalid" in as_it_stands(sandbox, f"{MAPS}/%2e%2e")[1]
+
+
+def as_it_stands(sandbox: Sandbox, path: str) -> tuple[int, bytes]:
+    """The answer to a path that no client has put in order before."""
+    at = urllib3.util.parse_url(sandbox.url)
+    context = ssl.create_default_context(cadata=sandbox.certificates.authority)
+    connection = http.client.HTTPSConnection(at.host or "", at.port, context=context, timeout=5)
+    with contextlib.closing(connection):
+        connection.putrequest("GET", path)
+        connection.putheader("Authorization", f"Bearer {sandbox.token}")
+        connection.endheaders()
+        answer = connection.getresponse()
+        return answer.status, answer.read()
 
 
 def test_a_fault_meets_only_what_it_names(sandbox: Sandbox, call: Caller) -> None:
