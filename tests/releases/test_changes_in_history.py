@@ -17,6 +17,7 @@ from django.core.management import CommandError, call_command, get_commands
 from django.test import Client
 from django.utils import timezone
 
+from environments.models import PolicyChange
 from portal import audit, tokens
 from portal.models import AuditEntry, PasswordLink
 from releases import actions
@@ -146,6 +147,7 @@ COMMANDS: dict[str, Callable[[World, Path], None]] = {
     "connect": connect,
     "people": lambda _, __: call_command("people", "link", "lead"),
     "people confirm": confirm,
+    "policy": lambda _, __: call_command("policy", "decline", PolicyChange.objects.get().pk),
     "createsuperuser": lambda _, __: call_command("createsuperuser", "--noinput", username="boss", email="b@x.test"),
     "rollout": lambda _, __: call_command("rollout", "pause", Rollout.objects.get().pk, "--as", "operator"),
 }
@@ -175,6 +177,10 @@ def test_every_command_is_tried_or_changes_nothing_by_itself() -> None:
 def test_a_command_tells_what_it_changes(world: World, tmp_path: Path, command: str) -> None:
     world.rollout(Phase.PROGRESSING)
     lead = User.objects.get(username="lead")
+    tomorrow = timezone.now() + timedelta(days=1)
+    PolicyChange.objects.create(
+        kind="environment", target=1, what="prod", fields={}, words=[], asked_by="lead", expires_at=tomorrow
+    )
     PasswordLink.objects.create(user=lead, issuer="lead2", issued_at=timezone.now())
 
     tried(lambda: COMMANDS[command](world, tmp_path))
