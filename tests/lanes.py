@@ -20,6 +20,7 @@ VARIABLES = {
     "prometheus": "SLIPWAY_TEST_PROMETHEUS",
     "registry": "SLIPWAY_TEST_REGISTRY",
     "chromium": "SLIPWAY_TEST_CHROMIUM",
+    "long": "SLIPWAY_TEST_LONG",
     "kubectl": "kubectl on the PATH",
 }
 REASON = re.compile(r"lane (\w+) is not there")

@@ -7,6 +7,7 @@ PROBLEM = "application/problem+json"
 
 UNREADABLE = [
     ("a charset that is no text", {"CONTENT_TYPE": "application/json; charset=rot13"}, ""),
+    ("a charset that is no text, and a parameter", {"CONTENT_TYPE": "text/plain; charset=rot13"}, "?q=%41"),
     ("a charset with escapes", {"CONTENT_TYPE": "text/plain; charset=unicode_escape"}, ""),
     ("another charset", {"CONTENT_TYPE": "application/x-www-form-urlencoded; charset=latin-1"}, ""),
     ("a NUL in a parameter", {}, "?q=a%00b"),
@@ -45,3 +46,13 @@ def test_programs_get_every_error_as_a_problem(client: Client, method: str, path
     assert answer.json()["status"] == status
     assert answer["Content-Length"] == str(len(answer.content))
     assert answer.has_header("Allow") is (status == 405)
+
+
+LENGTHS = ["x", "-1", "", "9" * 5000, "٣"]
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+@pytest.mark.django_db
+def test_a_length_that_is_none_breaks_nothing(client: Client, length: str) -> None:
+    answer = client.generic("POST", "/api/v1/releases", b"{}", CONTENT_LENGTH=length)
+    assert answer.status_code == 401

@@ -80,7 +80,9 @@ def marked(db: None, monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, Any
     world = build()
     for name in set(world.environments) - set(PLACES):
         world.environments.pop(name).delete()
-    monkeypatch.setattr("releases.pages.workloads._inspect", lambda rollout, *_: _inspection(str(rollout.environment)))
+    monkeypatch.setattr(
+        "releases.pages.workloads._inspect", lambda rollout, *_, **__: _inspection(str(rollout.environment))
+    )
     made = {place: _furnish(world, place) for place in PLACES}
     world.bundle({"base/web.yaml": WEB, **{f"overlays/{place}/web.yaml": _overlay(mark(place)) for place in PLACES}})
     return made
