@@ -73,7 +73,7 @@ class Series:
         for application, place in self._laid():
             self._roll_out(application, first, place)
         self.places["limit"].required_approvals = 1
-        self.places["limit"].save()
+        portal.save_rules(self.places["limit"])
 
     def clear(self) -> None:
         """Leaves nothing in the cluster."""

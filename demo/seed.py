@@ -13,10 +13,12 @@ from django.db import transaction
 from django.db.models import Model
 from django.utils import timezone
 
+from environments import setting_up
 from environments.clusters import connect
-from environments.models import Cluster, ConfigurationEntry, Environment, Grant
+from environments.models import Cluster, ConfigurationEntry, Environment
 from portal import audit, tokens
 from portal.actors import SYSTEM
+from portal.audit.vouching import is_vouched_for, with_row
 from portal.roles import Role, Verb
 from releases import actions
 from releases.intake import store_bundle
@@ -77,10 +79,11 @@ def people() -> dict[str, dict[str, str]]:
     return {name: _person(name) for name in PEOPLE}
 
 
-def _told(made: Model, environment: str = "", application: str = "") -> None:
+def _told(made: Model, application: str = "") -> None:
     """Its entry in the history, as the admin would write it."""
     verb = f"{made._meta.model_name}.added"
-    audit.record(verb, made, {}, actor=SYSTEM, environment=environment, application=application)
+    data = with_row(made) if is_vouched_for(type(made)) else {}
+    audit.record(verb, made, data, actor=SYSTEM, application=application)
 
 
 @transaction.atomic
@@ -104,18 +107,14 @@ def environments(kubeconfig: str, prometheus: str) -> list[Environment]:
     for environment in made:
         for name, roles in PEOPLE.items():
             for role in roles:
-                _grant(environment, role, User.objects.get(username=name))
+                setting_up.grant(SYSTEM, environment, role, user=User.objects.get(username=name))
     return made
 
 
 @transaction.atomic
-def _grant(environment: Environment, role: Role, user: User) -> None:
-    _told(Grant.objects.create(environment=environment, role=role, user=user), environment.name)
-
-
-@transaction.atomic
 def _environment(cluster: Cluster, order: int, name: str, place: Place, prometheus: str) -> Environment:
-    environment = Environment.objects.create(
+    environment = setting_up.add_environment(
+        SYSTEM,
         name=name,
         title=place.title,
         order=order,
@@ -133,7 +132,6 @@ def _environment(cluster: Cluster, order: int, name: str, place: Place, promethe
     )
     level = "Debug" if name == "dev" else "Information"
     ConfigurationEntry.objects.create(environment=environment, key="LOG_LEVEL", value=level, sensitive=False)
-    _told(environment, environment.name)
     return environment
 
 

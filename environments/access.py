@@ -1,19 +1,17 @@
 """Who may do what in an environment: roles by grant to a person or a group, narrowed by a token's scope."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q, QuerySet
+from django.db.models import Model, Q, QuerySet, prefetch_related_objects
 from django.http import Http404
 
 from environments.models import Environment, Grant
 from portal.actors import Actor
 from portal.roles import ALLOWED, Role, Verb
-
-Held = Mapping[int, frozenset[Role]]
-"""Roles by the environment's primary key."""
 
 
 def roles_of(actor: Actor, environment: Environment) -> frozenset[Role]:
@@ -34,16 +32,33 @@ def roles_everywhere(actor: Actor) -> dict[int, frozenset[Role]]:
     return {environment: frozenset(held) for environment, held in roles.items()}
 
 
-def roles_of_people(users: Collection[User]) -> Mapping[int, Held]:
-    """Roles by user and environment, in three queries for however many people."""
-    active = [user for user in users if user.is_active]
-    held: dict[int, dict[int, frozenset[Role]]] = {user.pk: {} for user in active}
-    for field in ("user", "group__user"):
-        grants = Grant.objects.filter(**{f"{field}__in": active})
-        for user, environment, role in grants.values_list(field, "environment", "role"):
-            held[user][environment] = held[user].get(environment, frozenset()) | {Role(role)}
-    everything = dict.fromkeys(Environment.objects.values_list("pk", flat=True), frozenset(Role))
-    return {**held, **{user.pk: everything for user in active if user.is_superuser}}
+@dataclass(frozen=True)
+class Ground:
+    """What somebody's roles hang on: `rows` of the database. `environment` is its id; None: everywhere."""
+
+    environment: int | None
+    roles: frozenset[Role]
+    rows: tuple[Model, ...]
+
+
+def grounds_of(users: Collection[User]) -> Mapping[int, Sequence[Ground]]:
+    """Every ground of the roles of active people, by user; in three queries for however many."""
+    active = {user.pk: user for user in users if user.is_active}
+    prefetch_related_objects(list(active.values()), "groups")
+    found = {pk: [Ground(None, frozenset(Role), (user,))] if user.is_superuser else [] for pk, user in active.items()}
+    groups = {group.pk: group for user in active.values() for group in user.groups.all()}
+    grants = Grant.objects.filter(Q(user__in=active) | Q(group__in=groups)).select_related("environment")
+    for grant in grants.select_related("user", "group"):
+        for user in active.values():
+            if grant.user_id == user.pk:
+                found[user.pk].append(_ground(grant, user))
+            elif grant.group_id in {group.pk for group in user.groups.all()}:
+                found[user.pk].append(_ground(grant, groups[grant.group_id], user))
+    return found
+
+
+def _ground(grant: Grant, *others: Model) -> Ground:
+    return Ground(grant.environment_id, frozenset({Role(grant.role)}), (grant, *others))
 
 
 def may(actor: Actor, verb: Verb, environment: Environment, *, roles: frozenset[Role] | None = None) -> bool:

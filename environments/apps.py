@@ -12,3 +12,4 @@ class EnvironmentsConfig(AppConfig):
         import_module("environments.metrics")
         # What people hold there, and the sweep of changes that nobody decides, in workers too.
         import_module("environments.policy.changes")
+        import_module("environments.vouched").register()

@@ -1,6 +1,6 @@
 """The admin's changes in the history: what was changed, from what to what, and nothing secret."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from django.contrib import admin
@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse
 
 from portal import audit
 from portal.actors import Actor
+from portal.audit import vouching
 from portal.encryption import keyed_hash
 
 HIDDEN = "(hidden)"
@@ -45,6 +46,8 @@ class AuditedAdmin(TransactionalAdmin):
         told: list[dict[str, Any]] = super().construct_change_message(request, form, formsets, add)
         changed = [_change(form), *(_change(inline) for formset in formsets or () for inline in formset.forms)]
         request.audited = [change for change in changed if change]  # type: ignore[attr-defined]
+        request.changed = frozenset(form.changed_data)  # type: ignore[attr-defined]
+        request.beside = [line for formset in formsets or () for line in _lines(formset)]  # type: ignore[attr-defined]
         return told
 
     def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> Any:
@@ -58,7 +61,10 @@ class AuditedAdmin(TransactionalAdmin):
     def log_deletions(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
         told = super().log_deletions(request, queryset)
         for obj in queryset:
+            gone = _vouched_with(obj)
             self._record(request, obj, "deleted", {"removed": _goes_with(obj)})
+            for row in gone:
+                self._tell(request, row, "deleted", {"row": None}, self.audit_place(obj))
         return told
 
     def audit_place(self, _obj: Model) -> dict[str, str]:
@@ -66,8 +72,20 @@ class AuditedAdmin(TransactionalAdmin):
         return {}
 
     def _record(self, request: HttpRequest, obj: Model, what: str, data: dict[str, Any]) -> None:
-        verb = f"{obj._meta.model_name}.{what}"
-        audit.record(verb, obj, data, actor=Actor.of(request.user), **self.audit_place(obj))
+        if what == "deleted":
+            told = {**data, "row": None} if vouching.is_vouched_for(type(obj)) else data
+        elif what == "added" and vouching.is_vouched_for(type(obj)):
+            told = vouching.with_row(obj, data)
+        else:
+            told = vouching.with_changes(obj, getattr(request, "changed", ()), data)
+        place = self.audit_place(obj)
+        self._tell(request, obj, what, told, place)
+        if what != "deleted":
+            for each, done, row in getattr(request, "beside", ()):
+                self._tell(request, each, done, row, place)
+
+    def _tell(self, request: HttpRequest, obj: Model, what: str, data: dict[str, Any], place: dict[str, str]) -> None:
+        audit.record(f"{obj._meta.model_name}.{what}", obj, data, actor=Actor.of(request.user), **place)
 
 
 class ReadOnlyAdmin(TransactionalAdmin):
@@ -81,6 +99,27 @@ class ReadOnlyAdmin(TransactionalAdmin):
 
     def has_delete_permission(self, _request: HttpRequest, _obj: Model | None = None) -> bool:
         return False
+
+
+def _lines(formset: Any) -> Iterator[tuple[Model, str, dict[str, Any]]]:
+    """Of the rows beside, which the history vouches for: (row, what became of it, data of its entry)."""
+    if not vouching.is_vouched_for(formset.model):
+        return
+    yield from ((each, "added", vouching.with_row(each)) for each in formset.new_objects)
+    yield from ((each, "changed", vouching.with_changes(each, names, {})) for each, names in formset.changed_objects)
+    for form in formset.deleted_forms:
+        if pk := form["id"].data:
+            form.instance.pk = int(pk)  # Django forgets it with the row.
+            yield form.instance, "deleted", {"row": None}
+
+
+def _vouched_with(obj: Model) -> list[Model]:
+    """The rows that the history vouches for which the database removes together with the object."""
+    collector = NestedObjects(using=router.db_for_write(type(obj)))
+    collector.collect([obj])
+    found: Mapping[Any, set[Model]] = collector.model_objs
+    rows = [row for model, rows in found.items() if vouching.is_vouched_for(model) for row in rows - {obj}]
+    return sorted(rows, key=lambda row: (row._meta.label, row.pk))
 
 
 def _changes(request: HttpRequest) -> dict[str, Any]:

@@ -40,7 +40,7 @@ class AuditEntry(models.Model):
         ordering = ["-number"]
         verbose_name_plural = "audit entries"
         indexes = [
-            models.Index(fields=["target_type", "target_id"]),
+            models.Index(fields=["target_type", "target_id", "number"], name="audit_last_of_a_target"),
             models.Index(fields=["environment", "application"]),
             models.Index(fields=["verb"]),
         ]

@@ -11,6 +11,7 @@ from environments.access import permitted
 from environments.manifests import bundle as bundles
 from portal import audit, blobs
 from portal.actors import Actor
+from portal.audit.vouching import doubts, with_row
 from portal.roles import Verb
 from releases.errors import Unacceptable
 from releases.makers import Maker, authors, co_authors, made_by, named, strangers, united
@@ -47,10 +48,11 @@ def _uploaded(actor: Actor, bundle: Bundle) -> None:
     makers = _as_json(united(map(Maker.from_json, bundle.makers), more))
     if makers == bundle.makers:
         return
+    _check_vouched(bundle)
     bundle.makers = makers
     bundle.save(update_fields=["makers"])
     data = {"digest": bundle.digest, "makers": _as_json(more)}
-    audit.record("bundle.uploaded", bundle, data, actor=actor, application=bundle.application.name)
+    audit.record("bundle.uploaded", bundle, with_row(bundle, data), actor=actor, application=bundle.application.name)
 
 
 def open_bundle(bundle: Bundle) -> bundles.Bundle:
@@ -171,10 +173,18 @@ def _unite(actor: Actor, existing: Release, told: Release) -> None:
     changed = {name: value for name, value in more.items() if value != getattr(existing, name)}
     if not changed:
         return
+    _check_vouched(existing)
     for name, value in changed.items():
         setattr(existing, name, value)
     existing.save(update_fields=list(changed))
-    audit.record("release.told-again", existing, changed, actor=actor, application=existing.application.name)
+    data = with_row(existing, changed)
+    audit.record("release.told-again", existing, data, actor=actor, application=existing.application.name)
+
+
+def _check_vouched(row: Release | Bundle) -> None:
+    """Unacceptable where what is there is not as the history says: nothing is added to what somebody forged."""
+    if found := doubts([row]):
+        raise Unacceptable(f"{'; '.join(map(str, found))}. Somebody wrote to the database itself.")
 
 
 def _as_json(makers: Iterable[Maker]) -> list[dict[str, Any]]:
@@ -234,4 +244,4 @@ def bundle_for(application: Application, bundle: Bundle | None) -> Bundle:
 def _record(actor: Actor, release: Release) -> None:
     names = ("images", "commit", "source", "makers")
     data = {"bundle": release.bundle_id, **{name: getattr(release, name) for name in names}}
-    audit.record("release.created", release, data, actor=actor, application=release.application.name)
+    audit.record("release.created", release, with_row(release, data), actor=actor, application=release.application.name)

@@ -18,6 +18,7 @@ from environments.models import Environment
 from portal import blobs
 from portal.blobs import BlobError
 from portal.encryption import SecretUnreadable
+from releases import vouched
 from releases.chronicle import entry
 from releases.drift import Drift, compare
 from releases.errors import PlanPostponed, PlanRefused
@@ -299,7 +300,8 @@ def _postpone(rollout: Rollout, words: str, retry_after: float | None, now: date
 
 
 def _unchanged(rollout: Rollout) -> Rollout | None:
-    """The locked row, where it still is the one that was planned."""
+    """The locked row, where it still is the one that was planned. Doubtful where the history has another."""
     rows = Rollout.objects.select_for_update(of=("self",)).select_related("release", "application", "environment")
     current = rows.get(pk=rollout.pk)
+    vouched.check(current)
     return current if (current.version, current.phase) == (rollout.version, Phase.PLANNING) else None

@@ -15,6 +15,7 @@ from environments.policy.guarding import RIGHT, why_not_decide
 from environments.policy.kinds import KINDS, Kind, shown
 from portal import audit
 from portal.actors import SYSTEM, Actor
+from portal.audit.vouching import doubts, with_changes, with_row
 from portal.people import delegation
 from portal.people.voice import why_not_theirs
 from portal.queue.sweeps import on_sweep
@@ -54,6 +55,8 @@ def confirm(change: PolicyChange, *, actor: Actor) -> PolicyChange:
     """
     with transaction.atomic():
         locked = _open(change, actor)
+        if found := doubts([locked]):
+            raise NoChange(f"{'; '.join(map(str, found))}. Somebody wrote to the database itself: decline it.")
         kind = KINDS[locked.kind]
         target = kind.rows().select_for_update().filter(pk=locked.target).first()
         if why := _why_void(locked, kind, target):
@@ -124,7 +127,7 @@ def _end(change: PolicyChange, state: State, actor: Actor, why: str = "") -> Pol
 
 
 def _tell(change: PolicyChange, verb: str, actor: Actor) -> None:
-    data = {"changes": change.words, "asked by": change.asked_by, "why": change.why}
+    data = with_row(change, {"changes": change.words, "asked by": change.asked_by, "why": change.why})
     audit.record(f"policychange.{verb}", change, data, actor=actor, environment=change.environment)
 
 
@@ -133,4 +136,5 @@ def _tell_of(changed: Model, change: PolicyChange, actor: Actor) -> None:
     verb = "added" if change.kind == "grant" else "changed"
     told = {name: [before, after] for name, before, after in change.words}
     data = {"changes": [{"what": str(changed), "fields": told}], "asked by": change.asked_by}
+    data = with_row(changed, data) if verb == "added" else with_changes(changed, change.fields, data)
     audit.record(f"{changed._meta.model_name}.{verb}", changed, data, actor=actor, environment=change.environment)

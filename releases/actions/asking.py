@@ -70,6 +70,7 @@ def undo(actor: Actor, application: Application, environment: Environment, to: R
         _lock(application)
         earlier = locked(to)
         guards.check(actor, earlier, "undo")
+        guards.check_vouched(earlier, "undo")
         said = checked_comment(reason, needed=guards.RULES["undo"].needs_comment)
         asked = Rollout(
             release=earlier.release,

@@ -38,6 +38,7 @@ def changing(actor: Actor, rollout: Rollout, verb: str, line: str, comment: str 
         with transaction.atomic():
             change = Change(locked(rollout))
             guards.check(actor, change.rollout, verb)
+            guards.check_vouched(change.rollout, verb)
             said = checked_comment(comment, needed=guards.RULES[verb].needs_comment)
             yield change
             save(change.rollout)

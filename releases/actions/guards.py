@@ -9,6 +9,7 @@ from django.utils import timezone
 from environments.access import require, roles_of
 from environments.models import Environment
 from portal.actors import Actor
+from portal.audit.vouching import doubts
 from portal.roles import Role, Verb
 from releases.approvals.four_eyes import FOUR_EYES, is_person
 from releases.approvals.identity import Identity
@@ -16,6 +17,7 @@ from releases.approvals.standing import standing
 from releases.models import Release, Rollout
 from releases.queueing import PENDING, followers, live_sibling, running_release, siblings, starts_by_itself
 from releases.states import ENDED, InvalidTransition, Phase
+from releases.vouched import Doubtful, doubts_of
 
 Objection = Exception | None
 Roles = frozenset[Role] | None
@@ -31,6 +33,14 @@ GIVES_WAY: Mapping[str, frozenset[str]] = {
     "resume": STOPS,
     "start": frozenset({"cancel", "replan", "supersede"}),
 }
+# What an action makes anew of a rollout, so that it does not matter what was written there; by default the intent.
+RENEWED: Mapping[str, frozenset[str]] = {
+    "replan": frozenset({"phase", "intent", "plan_digest", "sealed_digest", "needed"}),
+}
+# What only stops a rollout is done whatever was written to its environment or release.
+WAYS_OUT = STOPS | {"pause"}
+# What ends it, or puts it back as the history has it, whatever was written.
+ENDS = frozenset({"cancel", "reject", "restore"})
 
 
 @dataclass(frozen=True)
@@ -80,6 +90,18 @@ def check(actor: Actor, rollout: Rollout, verb: str) -> None:
         raise found
 
 
+def check_vouched(rollout: Rollout, verb: str) -> None:
+    """InvalidTransition where the history does not vouch for what the action leaves as it is."""
+    if verb in ENDS:
+        return
+    renewed = RENEWED.get(verb, frozenset({"intent"}))
+    found = [each for each in doubts_of(rollout) if not (each.of(rollout) and each.field in renewed)]
+    if verb in WAYS_OUT:
+        found = [each for each in found if each.of(rollout)]
+    if found:
+        raise InvalidTransition(str(Doubtful(found)))
+
+
 def offer(actor: Actor, rollout: Rollout, verb: str, roles: Roles = None) -> Offer:
     """One action for the screens: the very same guards as the action itself."""
     rule, found = RULES[verb], objection(actor, rollout, verb, roles)
@@ -114,7 +136,9 @@ def _phase(rollout: Rollout, verb: str, rule: Rule) -> Objection:
 
 
 def _wish(rollout: Rollout, verb: str) -> Objection:
-    if not rollout.intent or rollout.ended or verb in GIVES_WAY.get(rollout.intent, ()):
+    if not rollout.intent or rollout.ended or verb in GIVES_WAY.get(rollout.intent, ()) or verb == "restore":
+        return None
+    if any(each.field == "intent" for each in doubts([rollout])):
         return None
     return InvalidTransition(
         f"{rollout.intent_by} has asked for “{rollout.intent}” already, and that comes first. Look again in a moment."
@@ -159,6 +183,10 @@ def _alone(_actor: Actor, rollout: Rollout) -> Objection:
     if other is None:
         return None
     return InvalidTransition(f"Rollout {other.pk} ({other.release.version}) is {other.phase} there: end it first.")
+
+
+def _doubted(_actor: Actor, rollout: Rollout) -> Objection:
+    return None if doubts([rollout]) else InvalidTransition("It is as the history says: there is nothing to restore.")
 
 
 def _agreed(_actor: Actor, rollout: Rollout) -> Objection:
@@ -271,6 +299,14 @@ RULES: Mapping[str, Rule] = {
     "replan": Rule("Plan anew", Verb.REQUEST, frozenset({Phase.AWAITING_APPROVAL, Phase.WAITING})),
     "cancel": Rule("Cancel", Verb.ABORT, frozenset(PENDING), danger=True),
     "abort": Rule("Abort", Verb.ABORT, RUNNING, danger=True),
+    "restore": Rule(
+        "Restore from the history",
+        Verb.ABORT,
+        frozenset(Phase),
+        (_doubted,),
+        danger=True,
+        concerns=lambda rollout: bool(doubts([rollout])),
+    ),
     "rollback": Rule(
         "Roll back",
         Verb.ROLL_BACK,

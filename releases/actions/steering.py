@@ -1,12 +1,14 @@
 """What people want of a rollout under way: recorded here, done by the reconciler; and the ways on from an end."""
 
 from portal.actors import Actor
+from portal.audit.vouching import doubts
 from releases.actions.changing import changing, locked
-from releases.actions.guards import RUNNING, overtaken
+from releases.actions.guards import RUNNING, check_vouched, overtaken
 from releases.chronicle import entry
 from releases.models import Rollout
 from releases.queueing import end, enter_live, save
-from releases.states import ENDED, LIVE, Phase
+from releases.states import ENDED, LIVE, InvalidTransition, Phase
+from releases.vouched import Doubtful, put_back
 from releases.wake import wake
 
 
@@ -66,6 +68,17 @@ def cancel(actor: Actor, rollout: Rollout, comment: str = "") -> Rollout:
     return rollout
 
 
+def restore(actor: Actor, rollout: Rollout, comment: str = "") -> Rollout:
+    """Puts a rollout that somebody wrote to by SQL back as the history has it; one that it has nothing of ends."""
+    with changing(actor, rollout, "restore", "rollout.restored", comment) as change:
+        found = [each for each in doubts([change.rollout]) if each.of(change.rollout)]
+        if any(each.rewritten for each in found):
+            raise InvalidTransition(str(Doubtful(found)))
+        change.data = {"was": {each.field: each.found for each in found if each.field}}
+        put_back(change.rollout)
+    return rollout
+
+
 def supersede(actor: Actor, rollout: Rollout, comment: str = "") -> Rollout:
     """Lets this one go first: older ones that wait are cancelled, and the live one is aborted."""
     with changing(actor, rollout, "supersede", "rollout.superseded-others", comment) as change:
@@ -87,6 +100,7 @@ def _give_way(actor: Actor, other: Rollout, newer: Rollout) -> None:
     """The other as it is now that it is locked: it may have started or ended since."""
     if other.phase in ENDED or (other.phase in LIVE and other.phase not in RUNNING):
         return
+    check_vouched(other, "abort")
     other.superseded_by = newer
     if other.phase in RUNNING:
         other.intent, other.intent_by = "abort", actor.name

@@ -12,6 +12,7 @@ from releases.actions.steering import (
     pause,
     promote,
     promote_fully,
+    restore,
     resume,
     retry,
     roll_back,
@@ -33,6 +34,7 @@ STEERING: Mapping[str, Callable[[Actor, Rollout, str], Rollout]] = {
     "replan": replan,
     "cancel": cancel,
     "abort": abort,
+    "restore": restore,
     "rollback": roll_back,
     "undo": bring_back,
 }
@@ -49,6 +51,7 @@ SAID: Mapping[str, str] = {
     "replan": "The plan is made anew; votes on the old one are void.",
     "cancel": "Cancelled.",
     "abort": "It is being aborted.",
+    "restore": "It is as the history says again.",
     "rollback": "It is being rolled back.",
     "undo": "It is asked for and planned next: look at what it changes.",
 }

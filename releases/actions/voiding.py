@@ -4,6 +4,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from portal.actors import Actor
+from portal.audit.vouching import doubts
 from portal.people.passwords import on_reset
 from releases.actions.changing import locked
 from releases.chronicle import entry
@@ -26,9 +27,11 @@ def void_votes(user: User, actor: Actor) -> dict[str, object]:
 
 def _void(rollout: Rollout, user: User, actor: Actor) -> None:
     why = f"{actor.name} has reset the password of {user.get_username()}."
-    Approval.objects.filter(rollout=rollout, user=user, revoked_at=None).update(
-        revoked_at=timezone.now(), revoked_why=why
-    )
+    votes = Approval.objects.filter(rollout=rollout, user=user, revoked_at=None)
+    void = [{"vote": vote.pk, "name": vote.name, "why": why} for vote in votes]
+    votes.update(revoked_at=timezone.now(), revoked_why=why)
+    sound = not doubts([rollout])
     save(rollout)
-    entry(rollout, "rollout.vote-voided", {"of": user.get_username(), "why": why}, actor=actor)
+    told = {"of": user.get_username(), "why": why, "void": void}
+    entry(rollout, "rollout.vote-voided", told, actor=actor, vouches=sound)
     wake(rollout)

@@ -2,22 +2,25 @@
 
 from portal.actors import Actor
 from releases.actions.changing import Change, changing
+from releases.approvals.counting import Standing
 from releases.approvals.identity import Identity
-from releases.approvals.standing import standing, void
+from releases.approvals.standing import counted, void
+from releases.approvals.told import lost_in, row_of
 from releases.models import Approval, Rollout
 from releases.queueing import end
 from releases.states import InvalidTransition, Phase, check_move
+from releases.vouched import Doubtful
 
 
 def approve(actor: Actor, rollout: Rollout, digest: str, comment: str) -> Rollout:
     """One vote for the plan; with the environment's number of them the rollout waits for its start."""
     with changing(actor, rollout, "approve", "rollout.approved", comment) as change:
-        _vote(actor, change, digest, Approval.Decision.APPROVED, comment)
-        votes = standing(change.rollout)
+        vote = _vote(actor, change, digest, Approval.Decision.APPROVED, comment)
+        votes = _count(change.rollout, vote)
         void(votes)
         change.rollout.why = votes.words
         if votes.lost:
-            change.data["void"] = [{"name": vote.name, "why": vote.why_not} for vote in votes.lost]
+            change.data["void"] = lost_in(votes)
         if votes.enough:
             check_move(Phase(change.rollout.phase), Phase.WAITING)
             change.rollout.phase = Phase.WAITING
@@ -32,13 +35,20 @@ def reject(actor: Actor, rollout: Rollout, digest: str, comment: str) -> Rollout
     return rollout
 
 
-def _vote(actor: Actor, change: Change, digest: str, decision: Approval.Decision, comment: str) -> None:
+def _count(rollout: Rollout, vote: Approval) -> Standing:
+    try:
+        return counted(rollout, now=vote)
+    except Doubtful as doubtful:
+        raise InvalidTransition(str(doubtful)) from doubtful
+
+
+def _vote(actor: Actor, change: Change, digest: str, decision: Approval.Decision, comment: str) -> Approval:
     if digest != change.rollout.plan_digest:
         raise InvalidTransition(
             "The plan is another than the one you looked at: it was planned anew. Look at the new one first."
         )
     who = Identity.of(actor.user)
-    Approval.objects.create(
+    vote = Approval.objects.create(
         rollout=change.rollout,
         digest=digest,
         user=actor.user,
@@ -50,4 +60,5 @@ def _vote(actor: Actor, change: Change, digest: str, decision: Approval.Decision
         decision=decision,
         comment=comment.strip(),
     )
-    change.data |= {"digest": digest}
+    change.data |= {"digest": digest, "vote": row_of(vote)}
+    return vote

@@ -208,6 +208,7 @@ def _approvals(rollout: Rollout) -> ApprovalsOut:
         needed=votes.needed,
         counted=[vote.name for vote in votes.counted],
         lost=[LostVoteOut(name=vote.name, why=vote.why_not) for vote in votes.lost],
+        doubts=list(votes.doubts),
     )
 
 

@@ -176,6 +176,7 @@ class ApprovalsOut(Schema):
     needed: int
     counted: list[str]
     lost: list[LostVoteOut]
+    doubts: list[str] = []
 
 
 class RolloutOut(Schema):

@@ -23,6 +23,8 @@ class Standing:
     needed: int
     counted: tuple[Vote, ...] = ()
     lost: tuple[Vote, ...] = ()
+    doubts: tuple[str, ...] = ()
+    """What of them the history does not have, in words; then nothing is decided by them."""
 
     @property
     def missing(self) -> int:
@@ -46,14 +48,14 @@ class Standing:
         return f"Waits for {self.needed} approval{'s' if self.needed > 1 else ''}." if self.needed else ""
 
 
-def count(votes: Iterable[Vote], needed: int) -> Standing:
+def count(votes: Iterable[Vote], needed: int, doubts: Iterable[str] = ()) -> Standing:
     """Counts each person once, whatever accounts they have: the earliest vote of theirs that counts."""
     counted: list[Vote] = []
     lost: list[Vote] = []
     for vote in votes:
         judged = vote if vote.why_not else replace(vote, why_not=_twice(vote, counted))
         (lost if judged.why_not else counted).append(judged)
-    return Standing(needed, tuple(counted), tuple(lost))
+    return Standing(needed, tuple(counted), tuple(lost), tuple(doubts))
 
 
 def _twice(vote: Vote, counted: Iterable[Vote]) -> str:

@@ -43,6 +43,10 @@ TABS: dict[str, str] = {
     "release": "Release",
 }
 
+# What entries carry for the portal itself, and values that tell nothing.
+UNTOLD = frozenset({"row", "vote", "votes", "void"})
+NOTHING: tuple[object, ...] = ("", None, [], {})
+
 
 @login_required
 def show(request: HttpRequest, pk: int) -> HttpResponse:
@@ -151,7 +155,7 @@ TAB_CONTEXTS: dict[str, Callable[[Rollout, Mapping[str, Any] | None], dict[str, 
 
 def with_words(entry: AuditEntry) -> AuditEntry:
     """The entry with its data as one short line."""
-    parts = [f"{key}: {value}" for key, value in entry.data.items() if value not in ("", None, [], {})]
+    parts = [f"{key}: {value}" for key, value in entry.data.items() if key not in UNTOLD and value not in NOTHING]
     entry.words = Truncator(" · ".join(parts)).chars(240)  # type: ignore[attr-defined]
     return entry
 

@@ -19,6 +19,7 @@ from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.utils import timezone
 
 from portal.metrics import LATENESS
+from releases import vouched
 from releases.models import Rollout
 from releases.states import DRIVEN
 
@@ -110,19 +111,21 @@ class Claim:
         self._owned().update(lease_owner="", lease_until=None, due_at=soon, cursor={})
 
     def reload(self) -> None:
-        """The rollout as it is now. Lost where it is no longer ours."""
+        """The rollout as it is now. Lost where it is no longer ours, Doubtful where the history has another."""
         fresh = self._owned().select_related(*RELATED).first()
         if fresh is None or self.left <= 0:
             raise Lost
+        vouched.check(fresh)
         self.rollout = fresh
 
     @contextmanager
     def locked(self) -> Iterator[Rollout]:
-        """The rollout in a transaction, locked, for whoever saves it as a whole. Lost."""
+        """The rollout in a transaction, locked, for whoever saves it as a whole. Lost and Doubtful as in `reload`."""
         with transaction.atomic():
             row = self._owned().select_for_update(of=("self",)).select_related(*RELATED).first()
             if row is None or self.left <= 0:
                 raise Lost
+            vouched.check(row)
             yield row
 
     def _owned(self) -> QuerySet[Rollout]:

@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from environments.clusters import ConnectError
 from releases.approvals.counting import Standing
-from releases.approvals.standing import standing, void
+from releases.approvals.standing import counted, void
+from releases.approvals.told import lost_in
 from releases.chronicle import entry
 from releases.drift import Drift
 from releases.errors import PlanPostponed
@@ -51,7 +52,7 @@ def wait_for_votes(claim: Claim) -> bool:
 
 
 def _count(rollout: Rollout, now: datetime) -> None:
-    votes = standing(rollout)
+    votes = counted(rollout)
     if votes.enough or votes.lost:
         rollout.why = votes.words
     rollout.due_at = now if votes.enough else _next_count(rollout, now)
@@ -69,7 +70,7 @@ def _next_count(rollout: Rollout, now: datetime) -> datetime:
 
 def start(claim: Claim) -> bool:
     """Makes it live when nothing is ahead of it and its plan still is what would happen."""
-    if not standing(claim.rollout).enough:
+    if not counted(claim.rollout).enough:
         return _ask_anew(claim)
     if why := why_waiting(claim.rollout):
         return _wait(claim, why, LOOK_AGAIN)
@@ -150,7 +151,7 @@ def _wait(claim: Claim, why: str, seconds: float, *, attempts: int = 0) -> bool:
 def _start(claim: Claim, drift: Drift | None, began: float) -> bool:
     with claim.locked() as rollout:
         if rollout.version == claim.rollout.version:
-            votes = standing(rollout)
+            votes = counted(rollout)
             if not votes.enough:
                 _ask_again(rollout, votes)
             elif drift:
@@ -166,7 +167,7 @@ def _start(claim: Claim, drift: Drift | None, began: float) -> bool:
 
 def _ask_anew(claim: Claim) -> bool:
     with claim.locked() as rollout:
-        votes = standing(rollout)
+        votes = counted(rollout)
         if rollout.version == claim.rollout.version and not votes.enough:
             _ask_again(rollout, votes)
     claim.give_back()
@@ -178,8 +179,8 @@ def _ask_again(rollout: Rollout, votes: Standing) -> None:
     ask_again(rollout, votes)
     rollout.due_at = _next_count(rollout, timezone.now())
     save(rollout)
-    lost = [{"name": vote.name, "why": vote.why_not} for vote in votes.lost]
-    entry(rollout, "rollout.awaiting-approval", {"from": Phase.WAITING, "why": votes.words, "void": lost})
+    told = {"from": Phase.WAITING, "why": votes.words, "void": lost_in(votes)}
+    entry(rollout, "rollout.awaiting-approval", told)
 
 
 def _enter(rollout: Rollout, began: float) -> None:

@@ -15,6 +15,8 @@ from django.utils import timezone
 
 from environments.clusters import ConnectError, gateway_for, prometheus_for
 from portal.metrics import PASS_SECONDS, PASSES
+from releases import vouched
+from releases.chronicle import entry
 from releases.metrics import rollout_ended, step_ended
 from releases.models import Rollout
 from releases.rollout import claims, recording
@@ -26,6 +28,7 @@ from releases.rollout.preparing import plan, start, wait_for_votes
 from releases.rollout.state import State
 from releases.rollout.tracks import Loaded, load
 from releases.states import ENDED, LIVE, Phase
+from releases.vouched import Doubtful
 
 log = structlog.get_logger(__name__)
 PASS_AT_MOST = 10.0
@@ -50,12 +53,15 @@ def advance(ids: str, ticket: str) -> None:
 def advance_one(claim: Claim) -> None:
     """One pass, whatever happens in it."""
     try:
+        vouched.check(claim.rollout)
         while HANDLERS.get(Phase(claim.rollout.phase), drive)(claim):
             pass
         PASSES.labels("done").inc()
     except Lost:
         PASSES.labels("lost").inc()
         log.info("lost", rollout=claim.rollout.pk)
+    except Doubtful as doubtful:
+        _hold(claim, str(doubtful))
     except Error:
         log.exception("The database failed in a pass.", rollout=claim.rollout.pk)
         connection.close()
@@ -147,6 +153,19 @@ def _hands(claim: Claim, loaded: Loaded) -> Hands:
     )
 
 
+def _hold(claim: Claim, why: str) -> None:
+    """Leaves a rollout as it is, which the history does not vouch for, and says so once."""
+    PASSES.labels("held").inc()
+    rollout, known = claim.rollout, claim.rollout.why == why
+    due = timezone.now() + timedelta(seconds=LONGEST_PAUSE)
+    try:
+        with transaction.atomic():
+            if claim.release({"why": why}, due) and not known:
+                entry(rollout, "rollout.held", {"why": why}, vouches=False)
+    except (Lost, Error):
+        log.warning("A rollout that is held could not be told of.", rollout=rollout.pk, why=why)
+
+
 def _postpone(claim: Claim, why: str, *, may_end: bool) -> None:
     """Says why a pass failed and when the next is; a live rollout that only fails is ended."""
     PASSES.labels("failed").inc()
@@ -161,6 +180,8 @@ def _postpone(claim: Claim, why: str, *, may_end: bool) -> None:
         if Phase(claim.rollout.phase) not in LIVE:
             fields["cursor"] = {}  # the try under way has come to its end
         claim.release(fields, timezone.now() + timedelta(seconds=pause))
+    except Doubtful as doubtful:
+        _hold(claim, str(doubtful))
     except (Lost, Error):
         log.warning("A failed pass could not be noted.", rollout=claim.rollout.pk)
 

@@ -19,15 +19,16 @@ django.setup()
 
 from django.contrib.auth.models import User  # noqa: E402
 
+from environments import setting_up  # noqa: E402
 from environments.clusters import gateway_for  # noqa: E402
 from environments.kube.access import Access  # noqa: E402
 from environments.kube.names import SEQUENCE  # noqa: E402
 from environments.kube.objects import Ref  # noqa: E402
-from environments.models import Cluster, Environment, Grant  # noqa: E402
+from environments.models import Cluster  # noqa: E402
 from environments.sandbox import Sandbox  # noqa: E402
 from environments.sandbox.store import Event  # noqa: E402
 from portal import audit  # noqa: E402
-from portal.actors import Actor  # noqa: E402
+from portal.actors import SYSTEM, Actor  # noqa: E402
 from portal.models import AuditEntry  # noqa: E402
 from portal.roles import Role  # noqa: E402
 from releases.models import Application, Step  # noqa: E402
@@ -96,11 +97,11 @@ class Sequences:
 def _tales(sandbox: Sandbox) -> list[Tale]:
     access = Access.from_kubeconfig(sandbox.kubeconfig)
     cluster = Cluster.objects.create(name="crash", server=access.server, access=access.to_json())
-    environment = Environment.objects.create(
-        name="dev", cluster=cluster, progress_seconds=120, roll_back_on_failure=True
+    environment = setting_up.add_environment(
+        SYSTEM, name="dev", cluster=cluster, progress_seconds=120, roll_back_on_failure=True
     )
     user = User.objects.create(username="operator")
-    Grant.objects.create(environment=environment, user=user, role=Role.OPERATOR)
+    setting_up.grant(SYSTEM, environment, Role.OPERATOR, user=user)
     return [
         Tale(Application.objects.create(name=f"app{n}"), environment, sandbox.registry, Actor.of(user))
         for n in range(APPLICATIONS)

@@ -114,7 +114,7 @@ def save(client: Client, environment: Environment, **parts: object):
 
 
 def told() -> list[dict]:
-    return AuditEntry.objects.get().data["changes"]
+    return AuditEntry.objects.get(verb="environment.changed").data["changes"]
 
 
 def all_values_told(entry: AuditEntry) -> list[list[str]]:

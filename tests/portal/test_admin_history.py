@@ -242,4 +242,5 @@ def test_what_only_looks_changes_nothing(client: Client, world: None) -> None:
 
 def test_a_deletion_tells_what_went_with_it(client: Client, world: None) -> None:
     delete(User, **ANN)(client)
-    assert AuditEntry.objects.get(verb="user.deleted").data == {"removed": {"grants": ["developer in dev for ann"]}}
+    told = AuditEntry.objects.get(verb="user.deleted").data
+    assert told == {"removed": {"grants": ["developer in dev for ann"]}, "row": None}

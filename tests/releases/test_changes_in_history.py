@@ -70,6 +70,7 @@ VERBS = {
     "undo": (Phase.SUCCEEDED, "operator"),
 }
 LIKE_PROMOTE = {"promote-fully"}  # the same function; it fits canaries alone
+FORGED = {"restore"}  # fits what was written by SQL: test_vouched
 ROUTES: dict[str, Callable[[Client], Any]] = {
     "POST /api/v1/releases": lambda client: client.post(
         "/api/v1/releases",
@@ -90,7 +91,7 @@ def test_every_route_that_changes_something_is_tried() -> None:
     document = api.get_openapi_schema()
     found = {f"{method.upper()} {path}" for path, ways in document["paths"].items() for method in ways}
     assert {way for way in found if not way.startswith("GET")} == ROUTES.keys() | ELSEWHERE
-    assert VERBS.keys() | LIKE_PROMOTE == VOTES.keys() | STEERING.keys()
+    assert VERBS.keys() | LIKE_PROMOTE | FORGED == VOTES.keys() | STEERING.keys()
 
 
 def tried(do: Callable[[], Any]) -> None:

@@ -14,6 +14,7 @@ from releases.errors import Unacceptable
 from releases.makers import named
 from releases.models import Rollout
 from releases.states import InvalidTransition, Phase
+from tests.releases.telling import tell
 from tests.releases.world import ROLES, World
 
 LEADS = {"lead", "lead2"}
@@ -164,8 +165,7 @@ class TestVotes:
             actions.perform(verb, world.people["lead"], rollout, comment="  ", digest=rollout.plan_digest)
 
     def test_two_of_two_are_needed_and_one_person_has_one(self, world: World) -> None:
-        world.environments["prod"].required_approvals = 2
-        world.environments["prod"].save()
+        tell(world.environments["prod"], required_approvals=2)
         rollout = world.rollout(Phase.AWAITING_APPROVAL)
         actions.approve(world.people["lead"], rollout, rollout.plan_digest, "fine")
         assert (rollout.phase, rollout.why) == (Phase.AWAITING_APPROVAL, "Approved by lead. 1 more needed.")
@@ -182,8 +182,7 @@ class TestVotes:
             actions.approve(world.people["lead"], rollout, rollout.plan_digest, "fine\0")
 
     def test_planning_anew_voids_them(self, world: World) -> None:
-        world.environments["prod"].required_approvals = 2
-        world.environments["prod"].save()
+        tell(world.environments["prod"], required_approvals=2)
         rollout = world.rollout(Phase.AWAITING_APPROVAL)
         actions.approve(world.people["lead"], rollout, rollout.plan_digest, "fine")
         actions.replan(world.people["developer"], rollout)
@@ -192,12 +191,10 @@ class TestVotes:
 
     def test_a_plan_that_comes_out_the_same_can_be_voted_on_again(self, world: World) -> None:
         rollout = world.rollout(Phase.AWAITING_APPROVAL, version="1.1.0")
-        world.environments["prod"].required_approvals = 2
-        world.environments["prod"].save()
+        tell(world.environments["prod"], required_approvals=2)
         actions.approve(world.people["lead"], rollout, rollout.plan_digest, "fine")
         actions.replan(world.people["developer"], rollout)
-        Rollout.objects.update(phase=Phase.AWAITING_APPROVAL, plan_digest="sha256:plan")
-        rollout.refresh_from_db()
+        tell(rollout, phase=Phase.AWAITING_APPROVAL, plan_digest="sha256:plan")
         actions.approve(world.people["lead"], rollout, "sha256:plan", "still fine")
         assert rollout.why == "Approved by lead. 1 more needed."
 
@@ -269,8 +266,7 @@ class TestRollingBack:
             actions.roll_back(world.people["operator"], rollout)
 
     def test_where_a_way_back_needs_approval_it_is_asked_for(self, world: World) -> None:
-        world.environments["prod"].rollback_needs_approval = True
-        world.environments["prod"].save()
+        tell(world.environments["prod"], rollback_needs_approval=True)
         rollout = world.rollout(Phase.FAILED)
         with pytest.raises(InvalidTransition, match="undo to the earlier release"):
             actions.roll_back(world.people["operator"], rollout)

@@ -17,6 +17,7 @@ from releases.planning.back import back_plan
 from releases.sealing import load_sealed, manifests_of
 from releases.states import Phase
 from tests.releases.fakes import FakeCluster, FakeRegistry
+from tests.releases.telling import tell
 from tests.releases.world import WEB, World
 
 DEPLOYMENT = Ref("apps/v1", "Deployment", "shop-dev", "web")
@@ -65,11 +66,8 @@ def succeed(rollout: Rollout, cluster: FakeCluster) -> Rollout:
 def end(rollout: Rollout, phase: Phase) -> Rollout:
     newest = Rollout.objects.order_by("-sequence").first()
     assert newest
-    Rollout.objects.filter(pk=rollout.pk).update(
-        phase=phase, started_at=timezone.now(), finished_at=timezone.now(), sequence=newest.sequence + 1
-    )
-    rollout.refresh_from_db()
-    return rollout
+    now = timezone.now()
+    return tell(rollout, phase=phase, started_at=now, finished_at=now, sequence=newest.sequence + 1)
 
 
 def row(plan: dict, ref: Ref) -> dict:

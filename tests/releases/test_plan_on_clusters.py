@@ -21,6 +21,7 @@ from releases.plan import confirm, load_plan, plan_now
 from releases.sealing import load_sealed, manifests_of
 from releases.states import Phase
 from tests.releases.fakes import FakeRegistry
+from tests.releases.telling import tell
 from tests.releases.world import WEB, World
 
 REAL = pytest.param("real", marks=pytest.mark.lane("kubeconfig"))
@@ -60,9 +61,8 @@ def roll_out(rollout: Rollout, gateway: Gateway, sequence: int) -> None:
     plan = load_plan(rollout)
     for row, manifest in zip(plan["objects"], manifests_of(plan, load_sealed(rollout.sealed_digest)), strict=True):
         apply_object(gateway, manifest, sequence=sequence, scaler=row["scaler"])
-    Rollout.objects.filter(pk=rollout.pk).update(
-        phase=Phase.SUCCEEDED, sequence=sequence, started_at=rollout.planned_at, finished_at=rollout.planned_at
-    )
+    at = rollout.planned_at
+    tell(rollout, phase=Phase.SUCCEEDED, sequence=sequence, started_at=at, finished_at=at)
 
 
 def changes(rollout: Rollout) -> dict[str, list[str]]:

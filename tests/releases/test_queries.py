@@ -56,7 +56,8 @@ def test_a_list_costs_as_many_queries_for_many_as_for_few(world: World, address:
 def test_a_rollout_costs_as_many_queries_with_many_steps_votes_and_siblings(world: World, tail: str) -> None:
     fill(world, 1)
     rollout = Rollout.objects.get(phase=Phase.AWAITING_APPROVAL, environment__name="prod")
-    asks = [asking(world, "lead", f"{where}{rollout.pk}{tail}") for where in ("/rollouts/", "/api/v1/rollouts/")]
+    addresses = (f"/rollouts/{rollout.pk}{tail}", f"/api/v1/rollouts/{rollout.pk}")
+    asks = [asking(world, "lead", address) for address in addresses]
     few = [queries(ask) for ask in asks]
     more_of(world, rollout)
     assert [queries(ask) for ask in asks] == few

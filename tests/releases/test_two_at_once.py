@@ -12,6 +12,7 @@ from releases import actions
 from releases.models import Approval, Rollout
 from releases.states import LIVE, InvalidTransition, Phase
 from tests.releases import world as worlds
+from tests.releases.telling import tell
 from tests.releases.world import World
 
 several_times = pytest.mark.parametrize("turn", range(6))
@@ -79,8 +80,7 @@ def test_abort_and_promote(world: World, turn: int) -> None:
 
 @several_times
 def test_two_votes_of_one_person(world: World, turn: int) -> None:
-    world.environments["prod"].required_approvals = 2
-    world.environments["prod"].save()
+    tell(world.environments["prod"], required_approvals=2)
     rollout = world.rollout(Phase.AWAITING_APPROVAL)
     copies = [Rollout.objects.get(pk=rollout.pk) for _ in range(2)]
     votes = (lambda each=each: actions.approve(world.people["lead"], each, each.plan_digest, "good") for each in copies)

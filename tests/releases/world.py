@@ -8,13 +8,17 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.utils import timezone
 
-from environments.models import Cluster, Environment, Grant
+from environments import setting_up
+from environments.models import Cluster, Environment
 from portal.actors import SYSTEM, Actor
 from portal.roles import Role, Verb
 from releases import actions, intake
 from releases.approvals.identity import Identity
+from releases.approvals.told import row_of
+from releases.chronicle import entry
 from releases.models import Application, Approval, Bundle, Release, Rollout
 from releases.queueing import needed_approvals
 from releases.states import LIVE, Phase
@@ -111,7 +115,9 @@ class World:
             **{**defaults, **fields},
         )
         made.ask_as(self.people[by].user)
-        made.save()
+        with transaction.atomic():
+            made.save()
+            entry(made, "rollout.requested", {"to": phase})
         if planned and phase not in (Phase.AWAITING_APPROVAL, Phase.REJECTED, Phase.EXPIRED, Phase.CANCELLED):
             self._agree(made)
         return made
@@ -122,7 +128,7 @@ class World:
             name = f"chief{number}"
             user = User.objects.filter(username=name).first() or _person(name, Role.APPROVER, self.environments)
             who = Identity.of(user)
-            Approval.objects.create(
+            vote = Approval.objects.create(
                 rollout=rollout,
                 digest=rollout.plan_digest,
                 user=user,
@@ -132,13 +138,16 @@ class World:
                 email=who.email,
                 decision=Approval.Decision.APPROVED,
             )
+            with transaction.atomic():
+                entry(rollout, "rollout.approved", {"vote": row_of(vote)}, actor=Actor.of(user))
 
 
 def build() -> World:
     """dev, staging, prod and dr on one cluster; prod needs an approval and a person's start."""
     cluster = Cluster.objects.create(name="one", server="http://127.0.0.1:1")
     environments = {
-        name: Environment.objects.create(
+        name: setting_up.add_environment(
+            SYSTEM,
             name=name,
             order=order,
             cluster=cluster,
@@ -154,7 +163,8 @@ def build() -> World:
 def _person(name: str, role: Role | None, environments: Mapping[str, Environment]) -> User:
     user = User.objects.create(username=name, email=f"{name}@example.test")
     if role:
-        Grant.objects.bulk_create(Grant(environment=each, role=role, user=user) for each in environments.values())
+        for each in environments.values():
+            setting_up.grant(SYSTEM, each, role, user=user)
     return user
 
 

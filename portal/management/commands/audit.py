@@ -2,6 +2,7 @@
 
 from argparse import ArgumentParser
 from datetime import datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ from django.utils import timezone
 
 from portal import audit
 from portal.actors import Actor
-from portal.audit import signing
+from portal.audit import signing, vouching
 from portal.models import AuditEntry
+
+NAMED = 50
 
 
 class Command(BaseCommand):
@@ -48,8 +51,17 @@ class Command(BaseCommand):
         verification = audit.verify(without_heads=options["without_heads"])
         if not verification.whole:
             raise CommandError(str(verification), returncode=1)
+        self._vouch()
         self.stdout.write(f"{verification}")
         self.stdout.write(f"Head: {verification.head or 'none, the history is empty'}")
+
+    def _vouch(self) -> None:
+        """CommandError where rows are not as the history says: the first of them by name, and how many there are."""
+        doubted = (str(doubt) for doubt in vouching.doubted())
+        named, more = list(islice(doubted, NAMED)), sum(1 for _ in doubted)
+        if named:
+            lines = [*named, *([f"and {more} more"] if more else [])]
+            raise CommandError("The database is not as the history says.\n" + "\n".join(lines), returncode=1)
 
     def head(self, options: dict[str, Any]) -> None:
         try:

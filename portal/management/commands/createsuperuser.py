@@ -8,6 +8,7 @@ from django.db import transaction
 
 from portal import audit
 from portal.actors import Actor
+from portal.audit.vouching import with_row
 
 
 class Command(createsuperuser.Command):
@@ -39,7 +40,7 @@ class _TellingManager:
     @transaction.atomic
     def create_superuser(self, **fields: Any) -> User:
         user = User.objects.create_superuser(**fields)
-        audit.record("user.added", user, {"superuser": True}, actor=Actor.shell())
+        audit.record("user.added", user, with_row(user, {"superuser": True}), actor=Actor.shell())
         return user
 
     def __getattr__(self, name: str) -> Any:

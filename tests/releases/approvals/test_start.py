@@ -5,13 +5,17 @@ from collections.abc import Callable
 import pytest
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 
-from environments.models import Environment, Grant
-from portal.actors import Actor
+from environments import setting_up
+from environments.models import Grant
+from portal.actors import SYSTEM, Actor
 from portal.models import AuditEntry, ServiceAccount
 from portal.roles import Role
 from releases import actions
 from releases.approvals.standing import standing
+from releases.approvals.told import row_of
+from releases.chronicle import entry
 from releases.makers import named
 from releases.models import Rollout
 from releases.plan import plan_now
@@ -19,6 +23,7 @@ from releases.rollout import preparing, reconciler
 from releases.states import InvalidTransition, Phase
 from tests.releases.fakes import FakeCluster, FakeRegistry
 from tests.releases.rollout.test_claims import claim
+from tests.releases.telling import tell
 from tests.releases.world import World
 
 
@@ -35,8 +40,7 @@ def _no_further(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def change_rules(world: World, **rules: object) -> None:
     place = world.environments["prod"]
-    Environment.objects.filter(pk=place.pk).update(**rules)
-    place.refresh_from_db()
+    tell(place, **rules)
 
 
 def person(world: World, name: str) -> User:
@@ -72,7 +76,7 @@ def lose_the_grant(world: World) -> None:
 
 
 def become_a_developer(world: World) -> None:
-    Grant.objects.filter(user=person(world, "lead2"), environment__name="prod").update(role=Role.DEVELOPER)
+    tell(Grant.objects.get(user=person(world, "lead2"), environment__name="prod"), role=Role.DEVELOPER)
 
 
 def close_the_account(world: World) -> None:
@@ -86,24 +90,25 @@ def remove_the_account(world: World) -> None:
 def make_the_account_anew(world: World) -> None:
     person(world, "lead2").delete()
     again = User.objects.create(username="lead2", email="lead2@example.test")
-    Grant.objects.create(environment=world.environments["prod"], role=Role.APPROVER, user=again)
+    setting_up.grant(SYSTEM, world.environments["prod"], Role.APPROVER, user=again)
 
 
 def turn_out_the_author(world: World) -> None:
     makers = named(["Lead Two <lead2@example.test>"], "wrote", "commit")
-    world.application.releases.update(makers=[each.as_json() for each in makers])
+    tell(world.application.releases.get(), makers=[each.as_json() for each in makers])
 
 
 def have_the_address_of_who_asked(world: World) -> None:
     User.objects.filter(username="lead2").update(email="developer@example.test")
 
 
-def have_the_address_of_another_voter(world: World) -> None:
-    Rollout.objects.get().approvals.filter(name="lead2").update(email="lead@example.test")
-
-
 def turn_out_to_have_voted_by_a_lent_token(world: World) -> None:
-    Rollout.objects.get().approvals.filter(name="lead2").update(own=False)
+    rollout = Rollout.objects.get()
+    vote = rollout.approvals.get(name="lead2")
+    vote.own = False
+    vote.save()
+    with transaction.atomic():
+        entry(rollout, "rollout.approved", {"vote": row_of(vote)})
 
 
 def become_a_service_account(world: World) -> None:
@@ -120,7 +125,6 @@ LOSSES: dict[Callable[[World], None], str] = {
     have_the_address_of_who_asked: "You asked for this rollout",
     turn_out_to_have_voted_by_a_lent_token: "issued for you by somebody else",
     become_a_service_account: "lead2 is a service account",
-    have_the_address_of_another_voter: "lead has the same account, name or address",
 }
 
 
@@ -160,7 +164,7 @@ def test_the_votes_that_still_count_are_kept_and_one_more_is_enough(world: World
     lose_the_grant(world)
     rollout = one_pass(rollout)
     third = User.objects.create(username="lead3", email="lead3@example.test")
-    Grant.objects.create(environment=world.environments["prod"], role=Role.APPROVER, user=third)
+    setting_up.grant(SYSTEM, world.environments["prod"], Role.APPROVER, user=third)
     actions.approve(Actor.of(third), rollout, rollout.plan_digest, "looked at it")
     assert rollout.why == "Approved by lead, lead3."
     assert one_pass(rollout).phase == Phase.PROGRESSING
@@ -170,7 +174,7 @@ def test_who_has_the_right_again_may_vote_again(world: World) -> None:
     rollout = approved(world)
     lose_the_grant(world)
     rollout = one_pass(rollout)
-    Grant.objects.create(environment=world.environments["prod"], role=Role.APPROVER, user=person(world, "lead2"))
+    setting_up.grant(SYSTEM, world.environments["prod"], Role.APPROVER, user=person(world, "lead2"))
     assert standing(rollout).missing == 1
     actions.approve(Actor.of(person(world, "lead2")), rollout, rollout.plan_digest, "again")
     assert rollout.phase == Phase.WAITING
@@ -178,9 +182,10 @@ def test_who_has_the_right_again_may_vote_again(world: World) -> None:
 
 def test_a_right_through_a_group_counts_while_it_is_there(world: World) -> None:
     leads = Group.objects.create(name="leads")
-    Grant.objects.create(environment=world.environments["prod"], role=Role.APPROVER, group=leads)
+    setting_up.grant(SYSTEM, world.environments["prod"], Role.APPROVER, group=leads)
     Grant.objects.filter(user=person(world, "lead2")).delete()
     leads.user_set.add(person(world, "lead2"))
+    tell(person(world, "lead2"))
     rollout = approved(world)
     assert standing(rollout).enough
     leads.user_set.clear()
@@ -223,8 +228,7 @@ def test_a_rule_that_is_back_lets_go_on_what_has_its_votes(world: World) -> None
 
 def test_votes_that_no_longer_count_do_not_carry_a_second_try(world: World) -> None:
     rollout = approved(world)
-    Rollout.objects.filter(pk=one_pass(rollout).pk).update(phase=Phase.FAILED)
-    rollout.refresh_from_db()
+    tell(one_pass(rollout), phase=Phase.FAILED)
     lose_the_grant(world)
     with pytest.raises(InvalidTransition, match=r"The vote of lead2 does not count.*Roll it back"):
         actions.retry(world.people["operator"], rollout)
@@ -242,7 +246,7 @@ class TestMadeAnew:
         rollout = asked(world, by="lead")
         person(world, "lead").delete()
         again = User.objects.create(username=username, email=email)
-        Grant.objects.create(environment=world.environments["prod"], role=Role.APPROVER, user=again)
+        setting_up.grant(SYSTEM, world.environments["prod"], Role.APPROVER, user=again)
         rollout.refresh_from_db()
         with pytest.raises(PermissionDenied, match="You asked for this rollout"):
             actions.approve(Actor.of(again), rollout, rollout.plan_digest, "mine")
@@ -253,7 +257,7 @@ class TestMadeAnew:
         actions.approve(world.people["lead"], rollout, rollout.plan_digest, "looked at it")
         person(world, "lead").delete()
         again = User.objects.create(username=username, email=email)
-        Grant.objects.create(environment=world.environments["prod"], role=Role.APPROVER, user=again)
+        setting_up.grant(SYSTEM, world.environments["prod"], Role.APPROVER, user=again)
         assert standing(rollout).counted == ()
         with pytest.raises(InvalidTransition, match="everybody has one vote"):
             actions.approve(Actor.of(again), rollout, rollout.plan_digest, "once more")

@@ -17,11 +17,12 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test import override_settings
 
+from environments import setting_up
 from environments.clusters import gateway_for
 from environments.kube.access import Access
 from environments.kube.client import Gateway
 from environments.kube.objects import Ref
-from environments.models import Cluster, Environment, Grant
+from environments.models import Cluster
 from environments.sandbox import Sandbox
 from environments.watching import Watching
 from portal.actors import SYSTEM, Actor
@@ -74,13 +75,13 @@ class Portal:
         self.place = place
         self.cluster = Cluster.objects.create(name="live", server=access.server, access=access.to_json())
         name = f"t{uuid4().hex[:8]}"
-        self.environment = Environment.objects.create(
-            name=name, cluster=self.cluster, namespace=name, **{"progress_seconds": 30, **environment}
+        self.environment = setting_up.add_environment(
+            SYSTEM, name=name, cluster=self.cluster, namespace=name, **{"progress_seconds": 30, **environment}
         )
         self.namespace = name
         self.application = Application.objects.create(name="shop")
         user = User.objects.create(username="operator")
-        Grant.objects.create(environment=self.environment, user=user, role=Role.OPERATOR)
+        setting_up.grant(SYSTEM, self.environment, Role.OPERATOR, user=user)
         self.operator = Actor.of(user)
         self._ended = threading.Event()
         self._loop = Loop(self._send)

@@ -21,6 +21,7 @@ from releases.rollout.tracks import Loaded
 from releases.sealing import Masks
 from releases.states import Phase
 from tests.releases.rollout.paper import WEB, plan_of
+from tests.releases.telling import tell
 from tests.releases.world import World
 
 
@@ -82,7 +83,7 @@ def test_a_ticket_is_good_for_one_worker(rollout: Rollout) -> None:
 
 def test_what_a_person_wants_meanwhile_is_not_overwritten(rollout: Rollout) -> None:
     mine = claim(rollout)
-    Rollout.objects.filter(pk=rollout.pk).update(intent="abort", version=mine.rollout.version + 1)
+    tell(Rollout.objects.get(pk=rollout.pk), intent="abort", version=mine.rollout.version + 1)
     assert not save(mine)
     mine.reload()
     assert mine.rollout.intent == "abort"

@@ -26,6 +26,7 @@ from releases.states import Phase
 from releases.webhooks import fetching, process, report
 from tests.portal.http_server import Server, answer, serve
 from tests.releases.fakes import FakeCluster, FakeRegistry
+from tests.releases.telling import tell
 from tests.releases.webhooks.signing import GENERIC_SECRET, GITHUB_SECRET, post_generic, post_github
 from tests.releases.world import WEB, World, archive
 
@@ -183,7 +184,7 @@ def test_any_ci_is_called_back_with_a_signature(client: Client, world: World, se
 
 
 def rejected(world: World, rollout: Rollout) -> None:
-    Rollout.objects.filter(pk=rollout.pk).update(phase=Phase.AWAITING_APPROVAL, plan_digest="sha256:plan")
+    tell(rollout, phase=Phase.AWAITING_APPROVAL, plan_digest="sha256:plan")
     actions.reject(world.people["lead"], rollout, "sha256:plan", "not before the weekend")
 
 
