@@ -8,6 +8,7 @@ from urllib.parse import unquote
 
 import structlog
 from django.http import HttpRequest, HttpResponse
+from django.http.request import UnreadablePostError
 
 from portal import metrics
 from portal.errors import bad_request
@@ -92,7 +93,10 @@ def _make_problem(answer: HttpResponse) -> None:
 
 
 class Readable:
-    """Before sessions: refuses what cannot be read as UTF-8, or has text that no database takes."""
+    """Before sessions: refuses what cannot be read as UTF-8, or has text that no database takes.
+
+    Forms of pages are looked at before their view; programs' bodies are read by portal.strict_json.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -102,6 +106,15 @@ class Readable:
         if charset.lower() not in CHARSETS or any("\0" in text for text in _texts(request)):
             return bad_request(request)
         return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, *_view: object) -> HttpResponse | None:
+        if request.method != "POST" or request.path.startswith(FOR_PROGRAMS):
+            return None
+        try:
+            given = [text for name, values in request.POST.lists() for text in (name, *values)]
+        except UnreadablePostError:
+            return bad_request(request)
+        return bad_request(request) if any("\0" in text for text in given) else None
 
 
 def _texts(request: HttpRequest) -> Iterator[str]:

@@ -56,3 +56,11 @@ LENGTHS = ["x", "-1", "", "9" * 5000, "٣"]
 def test_a_length_that_is_none_breaks_nothing(client: Client, length: str) -> None:
     answer = client.generic("POST", "/api/v1/releases", b"{}", CONTENT_LENGTH=length)
     assert answer.status_code == 401
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("form", [{"digest": "a\0b"}, {"a\0b": "x"}, {"comment": ["fine", "\0"]}])
+@pytest.mark.parametrize("path", ["/rollouts/1/approve", "/rollouts/new", "/sign-in", "/admin/login/"])
+def test_a_form_with_text_that_cannot_be_stored_is_refused(client: Client, path: str, form: dict[str, object]) -> None:
+    answer = client.post(path, form)
+    assert (answer.status_code, "UTF-8" in answer.content.decode()) == (400, True)
