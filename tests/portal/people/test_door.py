@@ -1,6 +1,7 @@
 """Signing in: pauses that grow, told to the person, the same for accounts that are not there, and in the history."""
 
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,6 +25,13 @@ DOORS = ["/sign-in", "/admin/login/"]
 def _quick(settings: Settings) -> None:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.UNSAFE = ""  # the development key answers this machine alone
+
+
+@pytest.fixture(autouse=True)
+def _still(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tries take no time at the door, however busy the machine is; `later` lets it pass."""
+    moment = timezone.now()
+    monkeypatch.setattr(door, "timezone", SimpleNamespace(now=lambda: moment))
 
 
 @pytest.fixture
