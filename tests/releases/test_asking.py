@@ -14,6 +14,7 @@ from releases.drift import Drift
 from releases.errors import Unacceptable
 from releases.models import Rollout
 from releases.states import InvalidTransition, Phase
+from tests.releases.telling import tell
 from tests.releases.world import World
 
 
@@ -86,8 +87,7 @@ class TestUndo:
         assert queueing.starts_by_itself(undo), "prod waits for a start, but a way back is somebody's word already"
 
     def test_it_needs_approval_where_the_environment_says_so(self, world: World) -> None:
-        world.environments["prod"].rollback_needs_approval = True
-        world.environments["prod"].save()
+        tell(world.environments["prod"], rollback_needs_approval=True)
         older = world.rollout(Phase.SUCCEEDED)
         world.rollout(Phase.SUCCEEDED, version="1.1.0")
         undo = actions.undo(

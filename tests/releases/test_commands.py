@@ -15,6 +15,7 @@ from releases import terminal
 from releases.models import Release, Rollout, Step
 from releases.states import Phase
 from tests.releases.fakes import FakeCluster, FakeRegistry
+from tests.releases.telling import tell
 from tests.releases.world import WEB, World
 
 
@@ -165,7 +166,7 @@ class TestRollback:
         run_to = Rollout.objects
         world.release("1.0.0")
         run("deploy", "shop", "1.0.0", "dev", "--as", "developer")
-        run_to.update(phase=Phase.SUCCEEDED, started_at=timezone.now(), sequence=1)
+        tell(run_to.get(), phase=Phase.SUCCEEDED, started_at=timezone.now(), sequence=1)
         world.rollout(Phase.SUCCEEDED, version="1.1.0", environment="dev", plan_digest=run_to.get().plan_digest)
         run("rollback", "shop", "dev", "--to", "1.0.0", "--as", "operator")
         undo = run_to.get(kind="undo")

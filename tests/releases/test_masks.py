@@ -24,6 +24,7 @@ from releases.revisions import between, revisions
 from releases.sealing import MasksOfBefore, load_sealed, store_sealed
 from tests.releases.fakes import FakeCluster, FakeRegistry
 from tests.releases.rollout.test_preparing import one_pass
+from tests.releases.telling import tell
 from tests.releases.test_plan import planned, row, succeed
 from tests.releases.world import WEB, World
 
@@ -130,8 +131,7 @@ class TestAcrossEnvironments:
         found: dict[str, set[str]] = {}
         for name in ("dev", "prod"):
             # The same namespace, as on two clusters, so that the environment alone is what differs.
-            world.environments[name].namespace = "shop"
-            world.environments[name].save()
+            tell(world.environments[name], namespace="shop")
             rollout = actions.request(
                 world.people["developer"], world.release("1.0.0", files=FILES), world.environments[name]
             )
@@ -161,9 +161,7 @@ class TestPlansOfBefore:
                 for side in ("before", "after"):
                     field[side] = field[side] and f"hmac-sha256:{side.encode().hex():0>64}"
         values = {key: {"data": secret["data"]} for key, secret in sealed.items()}
-        rollout.plan_digest, rollout.sealed_digest = blobs.store_json(plan), store_sealed(values)
-        rollout.save()
-        return rollout
+        return tell(rollout, plan_digest=blobs.store_json(plan), sealed_digest=store_sealed(values))
 
     def test_they_show_nothing_either(self, world: World, seen: list[Rollout]) -> None:
         old = [self.of_before(each) for each in seen]

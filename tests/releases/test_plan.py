@@ -315,8 +315,7 @@ class TestRefusals:
         assert row(load_plan(planned(world)), DEPLOYMENT)["warnings"]
 
     def test_an_object_that_the_environment_does_not_allow(self, world: World) -> None:
-        world.environments["dev"].allowed_kinds = "Deployment\nService"
-        world.environments["dev"].save()
+        tell(world.environments["dev"], allowed_kinds="Deployment\nService")
         rollout = planned(world)
         assert rollout.phase == Phase.FAILED
         assert "base/web.yaml line" in rollout.why

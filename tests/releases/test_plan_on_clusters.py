@@ -46,8 +46,7 @@ def dev(world: World, kubeconfig: str, registry: FakeRegistry) -> Iterator[Envir
     """dev on a cluster, in a namespace of its own."""
     cluster = connect("under-test", kubeconfig, actor=SYSTEM).cluster
     environment = world.environments["dev"]
-    environment.cluster, environment.namespace = cluster, f"plan-{uuid.uuid4().hex[:8]}"
-    environment.save()
+    tell(environment, cluster=cluster, namespace=f"plan-{uuid.uuid4().hex[:8]}")
     yield environment
     gateway_for(cluster).delete(Ref("v1", "Namespace", "", environment.namespace))
 

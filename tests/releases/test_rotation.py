@@ -19,6 +19,7 @@ from releases.rollout.tracks import load
 from releases.sealing import load_sealed
 from releases.states import Phase
 from tests.releases.fakes import FakeCluster, FakeRegistry
+from tests.releases.telling import tell
 from tests.releases.test_plan import planned, succeed
 from tests.releases.world import WEB, World
 
@@ -85,9 +86,7 @@ class TestSealedTwice:
     def seal_twice(self, rollout: Rollout, key: str) -> str:
         inner = Fernet(key).encrypt(blobs.canonical(load_sealed(rollout.sealed_digest)))
         Blob.objects.filter(pk=rollout.sealed_digest).delete()
-        rollout.sealed_digest = blobs.store(inner)
-        rollout.save()
-        return rollout.sealed_digest
+        return tell(rollout, sealed_digest=blobs.store(inner)).sealed_digest
 
     def migrate(self) -> None:
         importlib.import_module("releases.migrations.0002_bind_values").seal_once(apps, None)

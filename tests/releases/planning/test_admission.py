@@ -11,6 +11,7 @@ from releases.models import Rollout
 from releases.plan import confirm, load_plan, plan_now
 from releases.states import Phase
 from tests.releases.fakes import FakeCluster, FakeRegistry
+from tests.releases.telling import tell
 from tests.releases.test_plan import planned, succeed, titles
 from tests.releases.world import WEB, World
 
@@ -37,8 +38,7 @@ def privileged(world: World, environment: str) -> Rollout:
 
 
 def rule(world: World, environment: str, **fields: object) -> None:
-    Environment.objects.filter(name=environment).update(**fields)
-    world.environments[environment].refresh_from_db()
+    tell(world.environments[environment], **fields)
 
 
 def test_dev_warns_and_prod_refuses_as_they_come(world: World) -> None:
