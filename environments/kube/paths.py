@@ -104,7 +104,7 @@ def _sent_fault(segment: str) -> str:
     if not QUOTED.fullmatch(segment):
         return f"{ascii(segment)[:80]} is not quoted"
     meant = _decoded(segment)
-    if meant.partition(";")[0] in (".", ".."):
+    if meant.partition(";")[0] in ("", ".", ".."):
         return f"{segment[:80]} leads to another place"
     if LEADING_AWAY & set(meant) or not meant.isprintable():
         return f"{segment[:80]} stands for more than one part of a path"

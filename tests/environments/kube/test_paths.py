@@ -168,6 +168,8 @@ def test_a_log_is_that_of_the_pod_or_is_not_asked_for(
 
 
 @WHOLE
+@example("/;")
+@example("/a/;b/c")
 @given(st.text().map("/{}".format))
 def test_what_is_sent_is_what_was_built(text: str) -> None:
     try:
