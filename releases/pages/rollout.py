@@ -65,6 +65,7 @@ def show(request: HttpRequest, pk: int) -> HttpResponse:
         **_course(rollout),
         "said": _said(rollout) if may(actor, Verb.LOGS, rollout.environment) else "",
         "progress": progress_of(rollout),
+        "approvers": _approvers(rollout),
         "trouble": rollout.environment.cluster.trouble if not rollout.ended else "",
         "tab": tab,
         "tabs": list(TABS.items()),
@@ -127,6 +128,11 @@ def _changes(_rollout: Rollout, plan: Mapping[str, Any] | None) -> dict[str, Any
         "risks": plan["risks"],
         "counts": count_words(plan),
     }
+
+
+def _approvers(rollout: Rollout) -> list[str]:
+    standing_votes = Approval.objects.filter(rollout=rollout, revoked_at=None)
+    return list(standing_votes.filter(decision=Approval.Decision.APPROVED).values_list("name", flat=True))
 
 
 def _approvals(rollout: Rollout, _plan: Mapping[str, Any] | None) -> dict[str, Any]:
