@@ -8,12 +8,13 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404
 
-from environments.access import permitted, sees_all, visible
+from environments.access import may, permitted, sees_all, visible
 from environments.models import Environment
 from portal.actors import Actor
 from portal.models import AuditEntry
 from portal.roles import Verb
-from releases.models import Application, Release, Rollout
+from releases.models import Application, Release, Rollout, Step
+from releases.rollout.saying import said_of
 
 
 def visible_rollouts(actor: Actor) -> QuerySet[Rollout]:
@@ -34,6 +35,15 @@ def visible_rollout(actor: Actor, pk: int) -> Rollout:
             f"Rollout {pk} is not there, or in an environment that {actor.name} may not see, by role or by scope."
         )
     return found
+
+
+def said_to(actor: Actor, rollout: Rollout) -> str:
+    """What programs wrote and answered, now or in the last step that failed; "" for who may not read logs there."""
+    if not may(actor, Verb.LOGS, rollout.environment):
+        return ""
+    now = said_of(rollout.cursor.get("memory") or {})
+    failed = Step.objects.filter(rollout=rollout, state=Step.State.FAILED).order_by("-finished_at").first()
+    return now if now and not rollout.ended else (failed.said if failed else "")
 
 
 def visible_applications(actor: Actor) -> QuerySet[Application]:

@@ -32,7 +32,7 @@ from releases.beside import autoscalers_of, policies_of
 from releases.models import Application, Rollout
 from releases.states import Phase
 from releases.summary import plan_of
-from releases.visibility import visible_rollout, visible_rollouts
+from releases.visibility import said_to, visible_rollout, visible_rollouts
 
 router = Router(tags=["rollouts"])
 
@@ -195,6 +195,7 @@ def detailed(rollout: Rollout, actor: Actor) -> RolloutOut:
     ]
     return RolloutOut(
         **_fields(rollout),
+        said=said_to(actor, rollout),
         steps=list(_steps(rollout)),
         verbs=offers,
         approvals=_approvals(rollout),

@@ -180,7 +180,10 @@ class ApprovalsOut(Schema):
 
 
 class RolloutOut(Schema):
-    """A rollout. `release` is the release's id; `digest` the plan's, to which approvals are bound."""
+    """A rollout. `release` is the release's id; `digest` the plan's, to which approvals are bound.
+
+    `said`: what programs wrote and answered where it failed, for who may read logs there; of one rollout only.
+    """
 
     id: int
     release: int
@@ -194,6 +197,7 @@ class RolloutOut(Schema):
     strategy_reason: str = ""
     phase: str
     why: str
+    said: str = ""
     digest: str
     requested_by: str
     previous: int | None

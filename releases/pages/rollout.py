@@ -13,11 +13,9 @@ from django.shortcuts import redirect, render
 from django.utils.text import Truncator
 from django.views.decorators.http import require_http_methods
 
-from environments.access import may
 from portal.actors import Actor
 from portal.models import AuditEntry
 from portal.pages import render_live
-from portal.roles import Verb
 from releases import actions
 from releases.approvals.standing import standing, told
 from releases.errors import Unacceptable
@@ -30,10 +28,9 @@ from releases.pages.workloads import workload_rows
 from releases.plan import load_plan
 from releases.queueing import running_release
 from releases.revisions import compare
-from releases.rollout.saying import said_of
 from releases.states import InvalidTransition
 from releases.summary import plan_of, progress_of
-from releases.visibility import visible_rollout
+from releases.visibility import said_to, visible_rollout
 
 TABS: dict[str, str] = {
     "now": "Now",
@@ -63,7 +60,7 @@ def show(request: HttpRequest, pk: int) -> HttpResponse:
         "offers": offers,
         "denied": [offer for offer in offers if not offer.allowed and offer.why_not],
         **_course(rollout),
-        "said": _said(rollout) if may(actor, Verb.LOGS, rollout.environment) else "",
+        "said": said_to(actor, rollout),
         "progress": progress_of(rollout),
         "approvers": _approvers(rollout),
         "trouble": rollout.environment.cluster.trouble if not rollout.ended else "",
@@ -103,13 +100,6 @@ def _course(rollout: Rollout) -> dict[str, Any]:
         "step_runs": [Run(track, left and len(run) > 1, run) for track, left, run in found],
         "failure": failed[-1] if failed else None,
     }
-
-
-def _said(rollout: Rollout) -> str:
-    """What programs wrote and answered: now, or of the last step that failed."""
-    now = said_of(rollout.cursor.get("memory") or {})
-    failed = Step.objects.filter(rollout=rollout, state=Step.State.FAILED).order_by("-finished_at").first()
-    return now if now and not rollout.ended else (failed.said if failed else "")
 
 
 def _now(rollout: Rollout, plan: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -122,7 +122,7 @@ def test_a_release_that_crashes_fails_in_time_and_is_taken_back_with_its_configu
     assert status == 202, answer
     failed = _approved(live, live.rollout(answer["rollouts"][0]))
     assert failed["phase"] == "failed"
-    assert CRASH["logs"][-1] in failed["why"]
+    assert CRASH["logs"][-1] in failed["said"]
     changed = snapshot(live, namespace)
     assert changed["ConfigMap/auth-service-config"]["data"]["REQUESTS_PER_MINUTE"] == "500"
     assert "REQUESTS_PER_MINUTE" not in changed["ConfigMap/persona-service-config"]["data"]

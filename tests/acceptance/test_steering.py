@@ -23,11 +23,12 @@ def colour(live: Portal, name: str) -> str:
     return str(settings["data"]["COLOUR"])
 
 
-def test_a_crash_fails_with_its_exit_code_and_one_call_takes_back_all_of_it(live: Portal, running: str) -> None:
+def test_a_crash_fails_with_its_last_words_and_one_call_takes_back_all_of_it(live: Portal, running: str) -> None:
     before = snapshot(live, f"{running}-dev")
     live.release(running, "1.1.0", shop.files("extra", COLOUR="green", NEW="1"), "crash")
     failed = live.wait(live.ask(running, "1.1.0", "dev", parameters=QUICK), "failed", seconds=60)
     assert "container web crashes with exit code 3" in failed["why"]
+    assert shop.LAST_WORDS in failed["said"]
     assert shop.LAST_WORDS not in failed["why"], "what a program writes is for who may read its logs"
     assert colour(live, running) == "green"
     assert "ConfigMap/extra" in snapshot(live, f"{running}-dev")

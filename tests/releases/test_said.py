@@ -101,14 +101,18 @@ def test_a_step_at_work_shows_it_too(world: World, failed: Rollout) -> None:
 
 
 @pytest.mark.parametrize("name", ["developer", "operator", "auditor"])
-def test_neither_api_nor_history_has_it(world: World, failed: Rollout, name: str) -> None:
+def test_the_api_tells_it_to_who_may_read_logs_and_the_history_to_nobody(
+    world: World, failed: Rollout, name: str
+) -> None:
     user = world.people[name].user
     assert user
     token = tokens.issue(user, "test", (), (), timezone.now() + timedelta(hours=1))[0]
     client = Client(headers={"Authorization": f"Bearer {token}"})
-    answer = client.get(f"/api/v1/rollouts/{failed.pk}").content.decode()
-    assert "answered 500" in answer
-    assert SAID not in answer
+    answer = client.get(f"/api/v1/rollouts/{failed.pk}").json()
+    assert answer["said"] == (SAID if name in READERS else "")
+    assert "answered 500" in answer["why"]
+    assert SAID not in str({**answer, "said": ""})
+    assert SAID not in client.get("/api/v1/rollouts").content.decode()
     assert not [entry for entry in AuditEntry.objects.all() if SAID in str(entry.data)]
 
 
