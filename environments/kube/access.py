@@ -153,7 +153,8 @@ def _parse(text: str) -> Mapping[str, Any]:
         raise
     except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
-        where = f" (line {mark.line + 1})" if mark else ""
+        # A text that ends too early is wrong after its last line, as one of the two parsers counts.
+        where = f" (line {min(mark.line + 1, len(text.splitlines()))})" if mark else ""
         raise AccessError(f"The kubeconfig is not valid YAML{where}.") from None
     if not isinstance(config, dict) or not config.get("clusters"):
         raise AccessError("This is not a kubeconfig: it has no `clusters`.")
