@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 ORDER = ["releases", "backups", "environments", "portal"]
 # Slow to import, and not needed by most processes.
-LATE = {"kubernetes", "scipy"}
+LATE = {"kubernetes"}
 # Django reads these by name, and they tie the apps together on purpose.
 FRAME = {"portal/settings.py", "portal/urls.py"}
 

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from releases.analysis.mann_whitney import chance_of_greater
+
 FEWEST = 5
 """Points a side below which the test cannot tell anything."""
 SIGNIFICANCE = 0.05
@@ -31,17 +33,10 @@ def compare(canary: Sequence[float], stable: Sequence[float], *, higher_is_worse
     if min(len(ours), len(theirs)) < FEWEST:
         return None
     means = fmean(ours), fmean(theirs)
-    worse = means[0] - means[1] if higher_is_worse else means[1] - means[0]
-    return Comparison(*means, worse, _chance(ours, theirs, "greater" if higher_is_worse else "less"))
+    if higher_is_worse:
+        return Comparison(*means, means[0] - means[1], chance_of_greater(ours, theirs))
+    return Comparison(*means, means[1] - means[0], chance_of_greater(theirs, ours))
 
 
 def _numbers(points: Sequence[float]) -> list[float]:
     return [point for point in points if abs(point) < HUGE]
-
-
-def _chance(ours: list[float], theirs: list[float], alternative: str) -> float:
-    if len(set(ours + theirs)) == 1:
-        return 1.0
-    from scipy.stats import mannwhitneyu  # a second and ninety megabytes, for those who compare alone
-
-    return float(mannwhitneyu(ours, theirs, alternative=alternative).pvalue)
