@@ -11,7 +11,7 @@ SMALL = 8
 def chance_of_greater(sample: Sequence[float], other: Sequence[float]) -> float:
     """How likely chance alone makes `sample` this much greater than `other`, from 0 to 1.
 
-    Neither may be empty or hold NaN. Exact where the smaller of the two has at most eight values and no two values are equal.
+    Neither may be empty or hold NaN. Exact where one of them has at most eight values and no two values are equal.
     """
     sizes = len(sample), len(other)
     greater = sum((one > two) + (one == two) / 2 for one in sample for two in other)
