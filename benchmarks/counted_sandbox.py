@@ -12,9 +12,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import environments.sandbox.sandbox as whole
-from environments.sandbox import Sandbox
-from environments.sandbox.server import Server
+import sandbox.sandbox as whole
+from sandbox import Sandbox
+from sandbox.server import Server
 
 NODES = [f"name=node-{number},pool=app,cpu=64,memory=256Gi,pods=400" for number in range(4)]
 COUNTS = "/sandbox/counts"

@@ -16,7 +16,7 @@ from benchmarks import machine
 from benchmarks.figures import Figures, seconds
 from benchmarks.report import Report, Table
 from benchmarks.stage import stage
-from environments.sandbox import Sandbox
+from sandbox import Sandbox
 
 SENDERS = (1, 8, 32)
 TIMEOUT = 30

@@ -64,7 +64,7 @@ def _cluster(options: Options, processes: Processes) -> Place:
         return Place(options.kubeconfig, options.registry, options.prometheus)
     print("Starting the sandbox …", flush=True)
     file = options.state / "kubeconfig"
-    command = [sys.executable, "-m", "environments.sandbox", "--port", "0", "--kubeconfig", str(file)]
+    command = [sys.executable, "-m", "sandbox", "--port", "0", "--kubeconfig", str(file)]
     command += [word for node in NODES for word in ("--node", node)]
     told = processes.start("sandbox", command, {}, tells=True)
     images.push_all(told["registry"], PLATFORMS)

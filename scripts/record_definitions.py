@@ -2,7 +2,7 @@
 
     python scripts/record_definitions.py KUBECONFIG
 
-writes environments/sandbox/recorded/SET.json.gz. Descriptions and the rules that the sandbox does not evaluate (CEL,
+writes sandbox/recorded/SET.json.gz. Descriptions and the rules that the sandbox does not evaluate (CEL,
 oneOf and their like) stay out, so that the definitions are small enough to be read at every start.
 """
 
@@ -13,7 +13,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-PLACE = Path(__file__).parents[1] / "environments" / "sandbox" / "recorded"
+PLACE = Path(__file__).parents[1] / "sandbox" / "recorded"
 SETS = {
     "istio": (
         "virtualservices.networking.istio.io destinationrules.networking.istio.io gateways.networking.istio.io "

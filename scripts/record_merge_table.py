@@ -2,7 +2,7 @@
 
     python scripts/record_merge_table.py KUBECONFIG GO_MODULES
 
-writes environments/schema/merge_table.json.gz. GO_MODULES is Go's module cache (`go env GOMODCACHE`) with k8s.io/api
+writes kube_schema/merge_table.json.gz. GO_MODULES is Go's module cache (`go env GOMODCACHE`) with k8s.io/api
 and k8s.io/apimachinery of the server's version: their generated.proto have the numbers by which kubectl names fields.
 Descriptions, paths and kinds beyond the list below stay out, so that the table is small enough to be read at a start.
 Defaults stand only in OpenAPI v3 (`default: {}` marks a struct that is part of its parent even when it is empty);
@@ -17,7 +17,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-TABLE = Path(__file__).parents[1] / "environments" / "schema" / "merge_table.json.gz"
+TABLE = Path(__file__).parents[1] / "kube_schema" / "merge_table.json.gz"
 KINDS = {
     "v1": (
         "ConfigMap Endpoints Event LimitRange Namespace Node PersistentVolume PersistentVolumeClaim Pod PodTemplate "

@@ -56,11 +56,12 @@ def test_functions_import_nothing_but_slow_packages(app: str) -> None:
     assert wrong == []
 
 
-def test_the_sandbox_knows_nothing_of_django_or_the_portal() -> None:
-    banned = {"django", "portal", "releases", "backups"}
+@pytest.mark.parametrize("package", ["sandbox", "kube_schema"])
+def test_what_stands_beside_the_apps_knows_nothing_of_them(package: str) -> None:
+    banned = {"django", *ORDER}
     wrong = [
         f"{path.relative_to(ROOT)}:{node.lineno} imports {name}"
-        for path in sources("environments/sandbox")
+        for path in sources(package)
         for node, name in imports(ast.parse(path.read_text()))
         if name in banned
     ]

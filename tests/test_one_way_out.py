@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parent.parent
 APPS = ["portal", "environments", "backups", "releases"]
 DOORS = ("portal/outbound/", "environments/kube/")
 # They listen: the portal's own server, and the simulator of a cluster, in a process of its own.
-SERVERS = ("portal/serving.py", "environments/sandbox/")
+SERVERS = ("portal/serving.py", "sandbox/")
 # Modules that open connections, or hand somebody a way to.
 CALLING = {
     "urllib.request", "urllib3", "http.client", "requests", "httpx", "aiohttp", "pycurl", "socket", "ssl", "smtplib",

@@ -15,7 +15,7 @@ from environments.kube.masking import Mask
 from environments.kube.names import MANAGER
 from environments.kube.objects import Manifest, Ref, ref_of
 from environments.kube.ownership import OURS, ForeignFields, foreign_fields
-from environments.schema import Node, recorded
+from kube_schema import Node, recorded
 
 LOOKS = 4  # at an object that keeps changing between the read and the dry run
 VOLATILE = ("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp")

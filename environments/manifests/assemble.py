@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from environments.kube.naming import kind_fault, label_fault, name_fault, version_fault
-from environments.schema import recorded
+from kube_schema import recorded
 
 from .bundle import Bundle, Contents, contents_of
 from .errors import BundleError, Findings

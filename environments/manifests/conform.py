@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from environments.schema import Node as Type
+from kube_schema import Node as Type
 
 from .errors import Findings
 from .merge import default_of

@@ -13,7 +13,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from environments.schema import Node as Type
+from kube_schema import Node as Type
 
 from .errors import Findings
 from .node import BASE, OVERLAY, Node, Origin, Place, field_of, lift, plain

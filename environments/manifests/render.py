@@ -8,7 +8,7 @@ from typing import Any
 
 from environments.kube.names import MANAGED, STABLE, TRACK, TRACKING, WAVE
 from environments.kube.objects import Manifest, Ref
-from environments.schema import recorded
+from kube_schema import recorded
 
 from .assemble import Piece, assemble
 from .bundle import Bundle

@@ -208,7 +208,7 @@ def portal(folder: Path, place: Place | None, *, shops: int = 0, pushed: Sequenc
 
 
 def _sandbox(processes: Processes, state: Path) -> Place:
-    command = [sys.executable, "-m", "environments.sandbox", "--kubeconfig", str(state / "kubeconfig")]
+    command = [sys.executable, "-m", "sandbox", "--kubeconfig", str(state / "kubeconfig")]
     command += [word for node in NODES for word in ("--node", node)]
     told = processes.start("sandbox", command, {}, tells=True)
     return Place(told["kubeconfig"], told["registry"], told["prometheus"])

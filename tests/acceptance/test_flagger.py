@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from environments.sandbox import Sandbox
 from releases import actions
 from releases.models import Rollout
 from releases.states import ENDED, Phase
+from sandbox import Sandbox
 from tests.releases.rollout.bundles import config, deployment
 from tests.releases.rollout.live import Place, Portal, portal, real_place, sandbox_place
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import urllib3
 
-import environments.sandbox
 from environments.kube.access import Access
 from environments.kube.client import Gateway
+from sandbox import Sandbox
 from tests import lanes
 from tests.contract.space import Space
 from tests.contract.traffic import ROUTERS, Caller, Router
@@ -20,7 +20,7 @@ REAL = pytest.param("real", marks=pytest.mark.lane("kubeconfig"))
 
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator:
-    with environments.sandbox.Sandbox(speed=10) as running:
+    with Sandbox(speed=10) as running:
         yield running
 
 

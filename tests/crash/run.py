@@ -25,13 +25,13 @@ from environments.kube.access import Access  # noqa: E402
 from environments.kube.names import SEQUENCE  # noqa: E402
 from environments.kube.objects import Ref  # noqa: E402
 from environments.models import Cluster  # noqa: E402
-from environments.sandbox import Sandbox  # noqa: E402
-from environments.sandbox.store import Event  # noqa: E402
 from portal import audit  # noqa: E402
 from portal.actors import SYSTEM, Actor  # noqa: E402
 from portal.models import AuditEntry  # noqa: E402
 from portal.roles import Role  # noqa: E402
 from releases.models import Application, Step  # noqa: E402
+from sandbox import Sandbox  # noqa: E402
+from sandbox.store import Event  # noqa: E402
 from tests.crash.processes import Orchestrator  # noqa: E402
 from tests.crash.story import Tale, wrong  # noqa: E402
 

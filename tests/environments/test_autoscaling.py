@@ -12,8 +12,8 @@ from environments.kube.access import Access
 from environments.kube.autoscaling.reading import ROUNDS_BETWEEN_TRIES, AutoscalerReader
 from environments.kube.errors import Denied, KindMissing, KubeError, Unreachable
 from environments.models import Cluster, Workload
-from environments.sandbox import Sandbox
 from environments.watching import Watching
+from sandbox import Sandbox
 from tests.environments.test_watching import deployment
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from environments.schema import node_of, recorded
+from kube_schema import node_of, recorded
 
 POD = ("spec", "template", "spec")
 RULES = [

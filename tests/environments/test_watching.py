@@ -13,8 +13,8 @@ from django.utils import timezone
 from environments.kube.access import Access
 from environments.kube.transport import Transport
 from environments.models import Cluster, Workload
-from environments.sandbox import Sandbox
 from environments.watching import Watching
+from sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -13,13 +13,13 @@ from environments.kube.apply import apply_object
 from environments.kube.client import Gateway
 from environments.kube.objects import Ref
 from environments.models import Environment
-from environments.sandbox import Sandbox
 from portal.actors import SYSTEM
 from releases import actions
 from releases.models import Rollout
 from releases.plan import confirm, load_plan, plan_now
 from releases.sealing import load_sealed, manifests_of
 from releases.states import Phase
+from sandbox import Sandbox
 from tests.releases.fakes import FakeRegistry
 from tests.releases.telling import tell
 from tests.releases.world import WEB, World

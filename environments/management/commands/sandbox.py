@@ -8,8 +8,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from environments.sandbox import Sandbox
-from environments.sandbox.recorded import SETS, sets
+from sandbox import Sandbox
+from sandbox.recorded import SETS, sets
 
 
 class Command(BaseCommand):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from environments.manifests.errors import BundleErrors
 from environments.manifests.merge import strategic_merge
-from environments.schema import recorded
+from kube_schema import recorded
 
 Data = dict[str, Any]
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from environments.sandbox.api import Api, Deletion, Options
-from environments.sandbox.kinds import Kind
-from environments.sandbox.patches import JSON, MERGE, STRATEGIC
+from sandbox.api import Api, Deletion, Options
+from sandbox.kinds import Kind
+from sandbox.patches import JSON, MERGE, STRATEGIC
 
 NAMESPACE = "shop"
 

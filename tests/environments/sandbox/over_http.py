@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import urllib3
 
-from environments.sandbox import Sandbox
+from sandbox import Sandbox
 
 
 class Answer(NamedTuple):

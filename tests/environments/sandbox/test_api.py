@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from environments.sandbox.errors import ApiError
+from sandbox.errors import ApiError
 from tests.environments.sandbox.hands import NAMESPACE, Hands, config_map, deployment
 
 

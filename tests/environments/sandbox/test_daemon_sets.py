@@ -2,7 +2,7 @@
 
 import pytest
 
-from environments.sandbox.nodes import DEFAULT, NodeSpec
+from sandbox.nodes import DEFAULT, NodeSpec
 from tests.environments.sandbox.world import World, workload
 
 TAINTED = NodeSpec("guarded", taints=("code-execution=true:NoSchedule",))

@@ -2,12 +2,7 @@
 
 import pytest
 
-from environments.sandbox.controllers.rolling import (
-    fenceposts,
-    proportional_sizes,
-    size_of_new,
-    sizes_of_old,
-)
+from sandbox.controllers.rolling import fenceposts, proportional_sizes, size_of_new, sizes_of_old
 from tests.environments.sandbox.world import World, workload
 
 BROKEN = {"pull_error": "no such image"}

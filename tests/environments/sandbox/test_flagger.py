@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from environments.sandbox import recorded
-from environments.sandbox.meta import annotations_of
-from environments.sandbox.store import Key
+from sandbox import recorded
+from sandbox.meta import annotations_of
+from sandbox.store import Key
 from tests.environments.sandbox.world import GROUPS, World, workload
 
 GROUPS |= {"Canary": "flagger.app", "VirtualService": "networking.istio.io"}

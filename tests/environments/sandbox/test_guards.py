@@ -2,10 +2,10 @@
 
 import pytest
 
-from environments.sandbox.client import Client
-from environments.sandbox.guards.limits import _bounds
-from environments.sandbox.guards.podsecurity import violations
-from environments.sandbox.hooks import Review
+from sandbox.admission.limits import _bounds
+from sandbox.admission.podsecurity import violations
+from sandbox.admission_chain import Review
+from sandbox.client import Client
 from tests.environments.sandbox.world import World, pod, workload
 
 ADMISSION = "admissionregistration.k8s.io/v1"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import urllib3
 
-from environments.sandbox import Sandbox
+from sandbox import Sandbox
 from tests.environments.sandbox.hands import config_map, deployment
 from tests.environments.sandbox.over_http import Caller
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from environments.sandbox.jsonpath import first
+from sandbox.jsonpath import first
 
 OBJECT: dict[str, Any] = {
     "metadata": {"annotations": {"a.b/c": "x"}},

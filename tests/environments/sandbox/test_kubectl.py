@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from environments.sandbox import Sandbox
+from sandbox import Sandbox
 from tests.environments.sandbox.hands import deployment
 
 pytestmark = pytest.mark.lane("kubectl")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from environments.sandbox.mesh_checks import check, known
+from sandbox.mesh_checks import check, known
 
 SERVICES = [{"kind": "Service", "metadata": {"name": name, "namespace": "shop"}} for name in ("web", "api")]
 

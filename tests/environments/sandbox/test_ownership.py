@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from environments.sandbox.api import Options
-from environments.sandbox.errors import ApiError
+from sandbox.api import Options
+from sandbox.errors import ApiError
 from tests.environments.sandbox.hands import Hands, config_map, deployment, fields, managers
 
 

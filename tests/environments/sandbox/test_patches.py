@@ -2,11 +2,11 @@
 
 import pytest
 
-from environments.sandbox import jsonpatch, protobuf
-from environments.sandbox.errors import ApiError
-from environments.sandbox.selectors import matcher, selector_text
-from environments.sandbox.strategic import strategic_merge
-from environments.schema import recorded
+from kube_schema import recorded
+from sandbox import jsonpatch, protobuf
+from sandbox.errors import ApiError
+from sandbox.selectors import matcher, selector_text
+from sandbox.strategic import strategic_merge
 
 JSON_PATCHES = [
     ([{"op": "add", "path": "/a/-", "value": 3}], {"a": [1, 2, 3]}),

@@ -2,8 +2,8 @@
 
 import pytest
 
-from environments.sandbox.behaviour import Behaviour, behaviour_of
-from environments.sandbox.nodes import NodeSpec
+from sandbox.behaviour import Behaviour, behaviour_of
+from sandbox.nodes import NodeSpec
 from tests.environments.sandbox.world import PROBE, World, pod
 
 FOREVER = 10_000

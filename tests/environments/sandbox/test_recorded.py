@@ -4,8 +4,8 @@ import argparse
 
 import pytest
 
-from environments.sandbox import Sandbox, recorded
-from environments.sandbox.errors import ApiError
+from sandbox import Sandbox, recorded
+from sandbox.errors import ApiError
 from tests.environments.sandbox.edge.objects import to, virtual_service
 from tests.environments.sandbox.world import World
 

@@ -8,7 +8,7 @@ import time
 import pytest
 import urllib3
 
-from environments.sandbox import Sandbox
+from sandbox import Sandbox
 from tests.environments.sandbox.world import workload
 
 PATIENCE = 15

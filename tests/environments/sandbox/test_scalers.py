@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from environments.sandbox import recorded, scalers
-from environments.sandbox.store import key_of
+from sandbox import recorded, scalers
+from sandbox.store import key_of
 from tests.environments.sandbox.world import World, workload
 
 Manifest = dict[str, Any]

@@ -3,13 +3,13 @@
 import json
 from typing import Any
 
-from environments.sandbox.api import Api
-from environments.sandbox.client import Client
-from environments.sandbox.clock import ManualClock
-from environments.sandbox.errors import ApiError
-from environments.sandbox.nodes import DEFAULT
-from environments.sandbox.simulation import Simulation
-from environments.sandbox.store import Key
+from sandbox.api import Api
+from sandbox.client import Client
+from sandbox.clock import ManualClock
+from sandbox.control_plane import Simulation
+from sandbox.errors import ApiError
+from sandbox.nodes import DEFAULT
+from sandbox.store import Key
 
 Manifest = dict[str, Any]
 GROUPS = {

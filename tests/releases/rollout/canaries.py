@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from environments.sandbox import Sandbox
 from releases.models import Measurement, Rollout, Step
+from sandbox import Sandbox
 from tests.environments.kube.traffic import documents
 from tests.environments.sandbox.metrics.real import scraping
 from tests.releases.rollout.bundles import config, deployment

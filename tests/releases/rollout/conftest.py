@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from environments.sandbox import Sandbox
+from sandbox import Sandbox
 from tests.releases.rollout.canaries import prometheus_of
 from tests.releases.rollout.live import Place, real_place, sandbox_place
 

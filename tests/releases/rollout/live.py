@@ -23,7 +23,6 @@ from environments.kube.access import Access
 from environments.kube.client import Gateway
 from environments.kube.objects import Ref
 from environments.models import Cluster
-from environments.sandbox import Sandbox
 from environments.watching import Watching
 from portal.actors import SYSTEM, Actor
 from portal.roles import Role
@@ -33,6 +32,7 @@ from releases.rollout.loop import ADVANCE, Loop, objects_changed
 from releases.rollout.reconciler import advance
 from releases.states import ENDED, Phase
 from releases.wake import on_wake
+from sandbox import Sandbox
 
 STUCK = 60.0
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from environments.sandbox import Sandbox
 from portal import audit
 from releases.models import Rollout
 from releases.states import Phase
+from sandbox import Sandbox
 from tests.releases.rollout.bundles import config, deployment
 from tests.releases.rollout.live import Portal, portal, sandbox_place
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from environments.sandbox import recorded
-from environments.sandbox.edge.edge import Answer
-from environments.sandbox.edge.model import Request
-from environments.sandbox.store import key_of
+from sandbox import recorded
+from sandbox.edge.edge import Answer
+from sandbox.edge.model import Request
+from sandbox.store import key_of
 from tests.environments.sandbox.edge import objects
 from tests.environments.sandbox.edge.objects import Manifest, http_route, to, virtual_service
 from tests.environments.sandbox.world import World, pod

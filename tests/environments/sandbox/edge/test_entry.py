@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import urllib3
 
-from environments.sandbox import Sandbox
+from sandbox import Sandbox
 from tests.environments.sandbox.edge.objects import service
 from tests.environments.sandbox.world import pod
 

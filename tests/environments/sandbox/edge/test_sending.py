@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from environments.sandbox.edge.model import Request
-from environments.sandbox.edge.sending import Senders, Sending, sending_of
+from sandbox.edge.model import Request
+from sandbox.edge.sending import Senders, Sending, sending_of
 from tests.environments.sandbox.edge.objects import Manifest, meta, service
 
 HOSTS = ("web.d", "web.d.svc")

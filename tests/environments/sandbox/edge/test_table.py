@@ -4,11 +4,11 @@ from collections import Counter
 
 import pytest
 
-from environments.sandbox.edge import gateway, ingress, istio, plain
-from environments.sandbox.edge.model import Request, Rule
-from environments.sandbox.edge.table import Table
-from environments.sandbox.edge.turns import Turns
-from environments.sandbox.meta import key_of, kind_of
+from sandbox.edge import gateway, ingress, istio, plain
+from sandbox.edge.model import Request, Rule
+from sandbox.edge.table import Table
+from sandbox.edge.turns import Turns
+from sandbox.meta import key_of, kind_of
 from tests.environments.sandbox.edge import objects
 from tests.environments.sandbox.edge.objects import Manifest, http_route, to, virtual_service
 

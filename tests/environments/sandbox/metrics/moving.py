@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from environments.sandbox.metrics.registry import Metrics
+from sandbox.metrics.registry import Metrics
 from tests.environments.sandbox.metrics.promql.test_quantiles import QUANTILES
 from tests.environments.sandbox.metrics.promql.test_values import WEB
 from tests.environments.sandbox.metrics.recorded import sample

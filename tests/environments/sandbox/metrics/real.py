@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import urllib3
 
-from environments.sandbox.metrics.history import History
-from environments.sandbox.metrics.registry import Sample
+from sandbox.metrics.history import History
+from sandbox.metrics.registry import Sample
 
 PATIENCE = 60
 

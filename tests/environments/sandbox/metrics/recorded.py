@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from environments.sandbox.metrics import answers
-from environments.sandbox.metrics.history import History
-from environments.sandbox.metrics.promql.evaluator import instant
-from environments.sandbox.metrics.promql.parser import parse
-from environments.sandbox.metrics.registry import Sample
+from sandbox.metrics import answers
+from sandbox.metrics.history import History
+from sandbox.metrics.promql.evaluator import instant
+from sandbox.metrics.promql.parser import parse
+from sandbox.metrics.registry import Sample
 
 START = 1_700_000_000_000
 SECOND = 1_000

@@ -18,13 +18,13 @@ from typing import NamedTuple
 import pytest
 import urllib3
 
-from environments.sandbox.faults import Faults
-from environments.sandbox.metrics.monitoring import Monitoring
-from environments.sandbox.metrics.registry import Metrics
-from environments.sandbox.metrics.server import Server
-from environments.sandbox.serving import Serving
 from releases.analysis.metrics import Metric
 from releases.analysis.templates import ROUTERS, Side, queries
+from sandbox.faults import Faults
+from sandbox.metrics.monitoring import Monitoring
+from sandbox.metrics.registry import Metrics
+from sandbox.metrics.server import Server
+from sandbox.serving import Serving
 from tests.environments.sandbox.metrics.moving import moving
 from tests.environments.sandbox.metrics.promql.test_errors import MISSING, WRONG
 from tests.environments.sandbox.metrics.promql.test_quantiles import QUANTILES

@@ -3,9 +3,9 @@
 import threading
 import time
 
-from environments.sandbox.metrics.history import KEPT, History, Scraper
-from environments.sandbox.metrics.promql.nodes import Matcher
-from environments.sandbox.metrics.registry import Metrics, Sample
+from sandbox.metrics.history import KEPT, History, Scraper
+from sandbox.metrics.promql.nodes import Matcher
+from sandbox.metrics.registry import Metrics, Sample
 
 LAST = 2**52
 START = 1_700_000_000_000

@@ -10,12 +10,12 @@ import pytest
 import urllib3
 from prometheus_client.parser import text_string_to_metric_families
 
-from environments.sandbox.faults import Faults
-from environments.sandbox.metrics import answers
-from environments.sandbox.metrics.history import History
-from environments.sandbox.metrics.registry import Metrics, Sample
-from environments.sandbox.metrics.server import Server
-from environments.sandbox.serving import Serving
+from sandbox.faults import Faults
+from sandbox.metrics import answers
+from sandbox.metrics.history import History
+from sandbox.metrics.registry import Metrics, Sample
+from sandbox.metrics.server import Server
+from sandbox.serving import Serving
 
 START = 1_700_000_000
 

@@ -11,9 +11,9 @@ import pytest
 
 from environments.kube.traffic import Route
 from environments.prometheus import Prometheus, PrometheusError
-from environments.sandbox import Sandbox
 from releases.analysis.metrics import Metric
 from releases.analysis.templates import queries
+from sandbox import Sandbox
 from tests.environments.sandbox.world import workload
 
 ROOT = Path(__file__).parents[4]
@@ -83,7 +83,7 @@ def test_the_api_alone_has_no_prometheus() -> None:
 
 
 def test_the_command_says_where_its_prometheus_is() -> None:
-    command = [sys.executable, "-m", "environments.sandbox", "--definitions", "none"]
+    command = [sys.executable, "-m", "sandbox", "--definitions", "none"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as process:
         assert process.stdout is not None
         said = json.loads(process.stdout.readline())

@@ -6,7 +6,7 @@ import threading
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from environments.sandbox.metrics.registry import Metrics, Sample
+from sandbox.metrics.registry import Metrics, Sample
 
 
 def test_a_counter_adds_up_by_labels_in_any_order():

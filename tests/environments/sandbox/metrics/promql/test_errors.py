@@ -2,8 +2,8 @@
 
 import pytest
 
-from environments.sandbox.metrics.promql.errors import QueryError
-from environments.sandbox.metrics.promql.parser import parse
+from sandbox.metrics.promql.errors import QueryError
+from sandbox.metrics.promql.parser import parse
 from tests.environments.sandbox.metrics.recorded import ask, history
 
 MISSING = [

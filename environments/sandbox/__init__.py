@@ -1,5 +1,0 @@
-"""An embedded cluster: a small Kubernetes API over HTTP, controllers, nodes, a registry. Knows nothing of Django."""
-
-from environments.sandbox.sandbox import Sandbox
-
-__all__ = ["Sandbox"]
