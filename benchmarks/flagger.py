@@ -11,8 +11,8 @@ from benchmarks.figures import Figures, ratio_spread, ratios, seconds, spread
 from benchmarks.report import Goal, Report, Table
 from benchmarks.routed import Routed, Site, Version, asked, site
 from benchmarks.traffic import by, failed
-from environments.kube.access import Access
-from environments.kube.client import Gateway
+from environments.kube.api.access import Access
+from environments.kube.api.client import Gateway
 from environments.kube.objects import Ref
 
 MOST_RATIO = 0.25

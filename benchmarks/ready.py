@@ -6,8 +6,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from environments.kube.access import Access
-from environments.kube.client import Gateway
+from environments.kube.api.access import Access
+from environments.kube.api.client import Gateway
 
 
 class Observer(threading.Thread):

@@ -8,8 +8,8 @@ from typing import Any
 from django.contrib.auth.models import User
 
 from demo import images
-from environments.kube.access import Access
-from environments.kube.client import Gateway, connect_to
+from environments.kube.api.access import Access
+from environments.kube.api.client import Gateway, connect_to
 from environments.models import Environment
 from portal.actors import Actor
 from releases import actions

@@ -7,10 +7,10 @@ from django.core.exceptions import ValidationError
 from django.db import Error, connection, transaction
 from django.utils import timezone
 
-from environments.kube.access import Access, AccessError
-from environments.kube.breaker import State
-from environments.kube.client import Gateway, connect_to
-from environments.kube.errors import KubeError
+from environments.kube.api.access import Access, AccessError
+from environments.kube.api.breaker import State
+from environments.kube.api.client import Gateway, connect_to
+from environments.kube.api.errors import KubeError
 from environments.models import Cluster, Environment
 from environments.prometheus import Prometheus
 from portal import audit

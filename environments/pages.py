@@ -6,8 +6,8 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 
 from environments.access import environment_for, roles_of, visible
-from environments.kube.access import Access
-from environments.kube.expiry import expires_at
+from environments.kube.api.access import Access
+from environments.kube.api.credential_expiry import expires_at
 from environments.models import Cluster, Grant
 from portal.actors import Actor
 from portal.pages import render_live

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from environments.kube.apply.diff import pod_template
 from environments.kube.autoscaling import Autoscaler, autoscalers
-from environments.kube.diff import pod_template
 from environments.kube.objects import Ref
 from environments.kube.policies import Policy, planned
 from environments.models import Workload

@@ -9,8 +9,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from environments.clusters import ConnectError, gateway_for
-from environments.kube.client import Gateway
-from environments.kube.errors import KubeError
+from environments.kube.api.client import Gateway
+from environments.kube.api.errors import KubeError
 from environments.kube.objects import Ref
 from environments.manifests.errors import BundleError
 from environments.manifests.images import repository_of

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from environments.kube.diff import changes_between
+from environments.kube.apply.diff import changes_between
 from environments.kube.objects import Ref
 from environments.models import Environment
 from portal import blobs

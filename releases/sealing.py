@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from environments.kube.masking import Mask, masked
+from environments.kube.apply.masking import Mask, masked
 from environments.kube.objects import Manifest, Ref, ref_of
 from portal import blobs
 from portal.encryption import SecretUnreadable, keyed_hash

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from environments.admission.levels import Level
-from environments.kube.diff import pod_template
+from environments.kube.apply.diff import pod_template
 from environments.kube.objects import Manifest, Ref
 
 Spec = Mapping[str, Any]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from environments.kube.naming import kind_fault, label_fault, name_fault, version_fault
+from environments.kube.api.naming import kind_fault, label_fault, name_fault, version_fault
 from kube_schema import recorded
 
 from .bundle import Bundle, Contents, contents_of

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from environments.kube.naming import label_fault
-from environments.kube.paths import probe_fault
+from environments.kube.api.naming import label_fault
+from environments.kube.api.paths import probe_fault
 
 from .errors import Findings
 from .node import Node, Place, field_of

@@ -11,12 +11,12 @@ from django.shortcuts import render
 
 from environments.access import may, why_not
 from environments.clusters import gateway_for
+from environments.kube.api.errors import KubeError
 from environments.kube.autoscaling import Autoscaler
-from environments.kube.errors import KubeError
-from environments.kube.inspection import Inspection, inspect
 from environments.kube.objects import Ref
-from environments.kube.status import workload_status
-from environments.kube.verdict import Verdict
+from environments.kube.status.inspection import Inspection, inspect
+from environments.kube.status.verdict import Verdict
+from environments.kube.status.workload import workload_status
 from environments.models import Workload
 from portal.actors import Actor
 from portal.roles import Verb

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from functools import cache
 
-from environments.kube.client import Gateway
-from environments.kube.errors import KindMissing
+from environments.kube.api.client import Gateway
+from environments.kube.api.errors import KindMissing
 from environments.kube.objects import Manifest, Ref
 from portal import blobs
 from releases.models import Rollout

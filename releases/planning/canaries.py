@@ -5,9 +5,9 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
+from environments.kube.apply.ownership import autoscaled
 from environments.kube.names import CANARY, MANAGED, STABLE, TRACK, TRACKING, WAVE
 from environments.kube.objects import Manifest, Ref
-from environments.kube.ownership import autoscaled
 from environments.kube.traffic import Route, find
 from environments.manifests.render import tracking_of
 from releases.planning.objects import Wanted

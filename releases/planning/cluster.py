@@ -7,11 +7,19 @@ from typing import Any, TypeVar
 
 from django.db import connections
 
-from environments.kube.client import Gateway
-from environments.kube.diff import Preview, pod_template, preview, preview_pod_template
-from environments.kube.errors import Denied, Forbidden, KindMissing, KubeError, NotFound, Terminating, Unauthorized
+from environments.kube.api.client import Gateway
+from environments.kube.api.errors import (
+    Denied,
+    Forbidden,
+    KindMissing,
+    KubeError,
+    NotFound,
+    Terminating,
+    Unauthorized,
+)
+from environments.kube.apply.diff import Preview, pod_template, preview, preview_pod_template
+from environments.kube.apply.ownership import SCALED_KINDS, autoscaled
 from environments.kube.objects import Manifest, Ref
-from environments.kube.ownership import SCALED_KINDS, autoscaled
 from releases.errors import PlanPostponed, PlanRefused
 from releases.planning.objects import Sighting, Wanted
 from releases.sealing import Masks

@@ -5,10 +5,10 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import Any
 
-from environments.kube.diff import pod_template
+from environments.kube.apply.diff import pod_template
+from environments.kube.apply.ownership import autoscaled
 from environments.kube.names import MANAGED, STABLE, TRACK, TRACKING
 from environments.kube.objects import Manifest, Ref
-from environments.kube.ownership import autoscaled
 from environments.kube.traffic import Route, find
 from environments.manifests.render import tracking_of
 from releases.planning.objects import Wanted

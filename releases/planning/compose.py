@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from environments.kube.apply import has_replicas
+from environments.kube.apply.server_side_apply import has_replicas
 from environments.kube.names import MANAGED, TRACKING
 from environments.kube.objects import Ref
 from environments.manifests.order import stage_of

@@ -12,7 +12,7 @@ from copy import deepcopy
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from environments.kube.diff import pod_template
+from environments.kube.apply.diff import pod_template
 from environments.kube.names import TRACKING
 from environments.kube.objects import Manifest, Ref
 from environments.manifests.render import tracking_of

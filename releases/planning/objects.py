@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from environments.kube.diff import Change, Preview
+from environments.kube.apply.diff import Change, Preview
 from environments.kube.names import TRACKING
 from environments.kube.objects import Manifest, Ref
 from environments.manifests.render import tracking_of

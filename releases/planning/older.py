@@ -1,6 +1,6 @@
 """Plans of format 1, whose masks of Secrets were the same in all environments and left annotations as they were."""
 
-from environments.kube.masking import Mask
+from environments.kube.apply.masking import Mask
 from environments.kube.objects import Manifest
 from portal.blobs import BlobError
 from portal.encryption import SecretUnreadable

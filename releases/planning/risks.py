@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from environments.kube.diff import Change
+from environments.kube.apply.diff import Change
 from environments.kube.objects import Ref
 from environments.kube.quantity import quantity
 from releases.planning.objects import Row, ref_in

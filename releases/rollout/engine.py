@@ -7,7 +7,7 @@ there is nothing to do but to wait.
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from environments.kube.status import workload_status
+from environments.kube.status.workload import workload_status
 from releases.rollout.facts import Facts, Memory, View, Work
 from releases.rollout.saying import said_of
 from releases.rollout.state import ATTENDED, Move, Record, State, set_back

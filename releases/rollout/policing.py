@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from environments.kube.diff import pod_template
+from environments.kube.apply.diff import pod_template
 from environments.kube.policies import Policy, planned
 from releases.rollout.facts import Memory, View, Work
 from releases.rollout.steps import Done, Fail, Judgement, Step, Wait

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from environments.kube.health import health
+from environments.kube.status.health import health
 from releases.rollout.facts import Memory, Target, View
 from releases.rollout.wants import Action, Adopt, Apply, OnObject, Prune, Read
 

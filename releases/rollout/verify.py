@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from environments.kube.diff import pod_template
-from environments.kube.health import health
+from environments.kube.apply.diff import pod_template
+from environments.kube.status.health import health
 from releases.rollout.facts import Memory, Target, View
 from releases.rollout.steps import Done, Fail, Judgement, Step, Wait, read_due, undone
 from releases.rollout.wants import Action, CountRestarts, Read, RecountRestarts

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from environments.kube.faults import Fault
+from environments.kube.api.errors import Fault
 from environments.kube.objects import Ref
 
 

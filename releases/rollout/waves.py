@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
-from environments.kube.status import workload_status
-from environments.kube.verdict import Verdict
+from environments.kube.status.verdict import Verdict
+from environments.kube.status.workload import workload_status
 from releases.rollout.facts import WATCHED, Memory, Target, View
 from releases.rollout.steps import HEARTBEAT, ApplyStep, Done, Fail, Judgement, Wait, read_due
 from releases.rollout.wants import Action, Diagnose, Read

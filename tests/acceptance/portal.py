@@ -21,8 +21,8 @@ from demo import images
 from demo.__main__ import NODES, PLATFORMS
 from demo.options import ROOT, Options, settings
 from demo.processes import Processes
-from environments.kube.access import Access
-from environments.kube.client import Gateway
+from environments.kube.api.access import Access
+from environments.kube.api.client import Gateway
 from environments.kube.objects import Ref
 from tests.acceptance import shop
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import urllib3
 
-from environments.kube.access import Access
-from environments.kube.client import Gateway
+from environments.kube.api.access import Access
+from environments.kube.api.client import Gateway
 from sandbox import Sandbox
 from tests import lanes
 from tests.contract.space import Space

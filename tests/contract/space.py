@@ -6,8 +6,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from environments.kube.client import Answer, Applied, Gateway
-from environments.kube.errors import KubeError
+from environments.kube.api.client import Answer, Applied, Gateway
+from environments.kube.api.errors import KubeError
 from environments.kube.objects import Ref, ref_of
 from tests.contract.objects import Manifest
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from environments.kube.diff import preview, preview_pod_template
-from environments.kube.errors import Forbidden, KubeError, WebhookDown
+from environments.kube.api.errors import Forbidden, KubeError, WebhookDown
+from environments.kube.apply.diff import preview, preview_pod_template
 from environments.kube.objects import Ref
 from tests.contract.objects import Manifest, config_map, deployment, quota, service
 from tests.contract.space import MERGE, Space

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from environments.kube.apply import apply_object
+from environments.kube.apply.ownership import REPLICAS, autoscaled, owns
+from environments.kube.apply.server_side_apply import apply_object
 from environments.kube.autoscaling import autoscalers, slim, target_of
 from environments.kube.autoscaling.reading import AutoscalerReader
 from environments.kube.objects import Manifest
-from environments.kube.ownership import REPLICAS, autoscaled, owns
 from releases.planning.cluster import survey
 from releases.planning.objects import Wanted
 from tests.contract.objects import deployment

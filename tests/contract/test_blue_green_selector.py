@@ -2,8 +2,8 @@
 
 import pytest
 
-from environments.kube.errors import FieldConflict
-from environments.kube.ownership import owns
+from environments.kube.api.errors import FieldConflict
+from environments.kube.apply.ownership import owns
 from tests.contract.objects import deployment, service
 from tests.contract.space import JSON_PATCH, MERGE, Space
 

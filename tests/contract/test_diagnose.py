@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from environments.kube.diagnose import diagnose
-from environments.kube.reasons import Problem
+from environments.kube.status.diagnose import diagnose
+from environments.kube.status.pod_diagnosis import Problem
 from tests.contract.objects import Manifest, deployment, quota
 from tests.contract.space import Space
 

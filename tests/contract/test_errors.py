@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from environments.kube import errors
-from environments.kube.access import Access
-from environments.kube.client import Answer, Gateway
+from environments.kube.api import errors
+from environments.kube.api.access import Access
+from environments.kube.api.client import Answer, Gateway
 from environments.kube.objects import Ref
 from tests.contract.conftest import REAL
 from tests.contract.objects import Manifest, config_map, deployment, job, quota, service, statefulset

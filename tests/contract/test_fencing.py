@@ -4,12 +4,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from environments.kube.apply import ABSENT, apply_object, guard_of, sequence_of, set_replicas
-from environments.kube.client import Guard
-from environments.kube.errors import BeingDeleted, Fenced, Forbidden, Rejected, Stale
+from environments.kube.api.client import Guard
+from environments.kube.api.errors import BeingDeleted, Fenced, Forbidden, Rejected, Stale
+from environments.kube.apply.prune import prune_object
+from environments.kube.apply.server_side_apply import ABSENT, apply_object, guard_of, sequence_of, set_replicas
 from environments.kube.names import SEQUENCE
 from environments.kube.objects import Ref
-from environments.kube.prune import prune_object
 from tests.contract.objects import Manifest, annotated, config_map, deployment
 from tests.contract.space import JSON_PATCH, Space
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from environments.kube.apply import apply_object
-from environments.kube.errors import Fenced
-from environments.kube.floors import hold_floor, release_floor
+from environments.kube.api.errors import Fenced
+from environments.kube.apply.autoscaler_minimum import hold_floor, release_floor
+from environments.kube.apply.ownership import owns
+from environments.kube.apply.server_side_apply import apply_object
 from environments.kube.names import FLOOR, MANAGER
 from environments.kube.objects import Ref
-from environments.kube.ownership import owns
 from tests.contract.objects import Manifest
 from tests.contract.space import Space
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from environments.kube.apply import apply_object
-from environments.kube.diff import Change, changes_between, preview
-from environments.kube.errors import NamespaceMissing, Rejected
+from environments.kube.api.errors import NamespaceMissing, Rejected
+from environments.kube.apply.diff import Change, changes_between, preview
+from environments.kube.apply.server_side_apply import apply_object
 from environments.kube.objects import ref_of
 from tests.contract.objects import Manifest, annotated, autoscaler, config_map, deployment, job, service, statefulset
 from tests.contract.space import Space, encoded

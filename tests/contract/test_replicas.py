@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from environments.kube.apply import apply_object
-from environments.kube.errors import FieldConflict
-from environments.kube.ownership import REPLICAS, owns
+from environments.kube.api.errors import FieldConflict
+from environments.kube.apply.ownership import REPLICAS, owns
+from environments.kube.apply.server_side_apply import apply_object
 from tests.contract.objects import autoscaler, deployment, replicas_only
 from tests.contract.space import APPLY, MERGE, Space, managers
 

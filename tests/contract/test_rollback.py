@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import pytest
 
-from environments.kube.errors import FieldConflict, Stale
-from environments.kube.ownership import adopt, adoption_patch, foreign_fields
+from environments.kube.api.errors import FieldConflict, Stale
+from environments.kube.apply.ownership import adopt, adoption_patch, foreign_fields
 from tests.contract.objects import Manifest, annotated, config_map, deployment
 from tests.contract.space import JSON_PATCH, MERGE, Space, container_of, managers, without_counters
 

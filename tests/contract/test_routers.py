@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from environments.kube.client import Gateway
-from environments.kube.errors import Fenced, KindMissing, NotFound, Stale
+from environments.kube.api.client import Gateway
+from environments.kube.api.errors import Fenced, KindMissing, NotFound, Stale
+from environments.kube.apply.ownership import owns
 from environments.kube.names import SEQUENCE, TRACK, TRAFFIC
 from environments.kube.objects import Manifest, Ref, ref_of
-from environments.kube.ownership import owns
 from environments.kube.traffic import NOBODY, Route, Seen, Testers, choose, find
 from environments.kube.traffic.moving import (
     clear,

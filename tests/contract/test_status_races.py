@@ -12,8 +12,8 @@ from typing import NamedTuple
 import pytest
 
 from environments.kube.objects import Ref
-from environments.kube.observe import Watcher
-from environments.kube.status import Verdict, stuck_pods, workload_status
+from environments.kube.status.workload import Verdict, stuck_pods, workload_status
+from environments.kube.watch.watcher import Watcher
 from tests.contract.objects import Manifest, deployment, quota
 from tests.contract.space import Space
 

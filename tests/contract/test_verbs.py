@@ -2,8 +2,8 @@
 
 import pytest
 
-from environments.kube.client import Gateway
-from environments.kube.errors import AlreadyExists, Stale
+from environments.kube.api.client import Gateway
+from environments.kube.api.errors import AlreadyExists, Stale
 from environments.kube.objects import Ref
 from tests.contract.objects import Manifest, config_map, deployment, service
 from tests.contract.space import MERGE, STRATEGIC, Space, container_of, encoded, managers

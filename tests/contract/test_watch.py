@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from environments.kube.client import Lines
-from environments.kube.errors import Rejected
+from environments.kube.api.client import Lines
+from environments.kube.api.errors import Rejected
 from tests.contract.objects import Manifest, config_map
 from tests.contract.space import MERGE, Space
 

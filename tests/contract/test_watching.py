@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from environments.kube.history import read_history
 from environments.kube.objects import Ref
-from environments.kube.observe import Watcher
-from environments.kube.status import workload_status
+from environments.kube.status.revisions import read_history
+from environments.kube.status.workload import workload_status
+from environments.kube.watch.watcher import Watcher
 from tests.contract.objects import config_map, deployment, statefulset
 from tests.contract.space import MERGE, Space
 

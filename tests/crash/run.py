@@ -21,7 +21,7 @@ from django.contrib.auth.models import User  # noqa: E402
 
 from environments import setting_up  # noqa: E402
 from environments.clusters import gateway_for  # noqa: E402
-from environments.kube.access import Access  # noqa: E402
+from environments.kube.api.access import Access  # noqa: E402
 from environments.kube.names import SEQUENCE  # noqa: E402
 from environments.kube.objects import Ref  # noqa: E402
 from environments.models import Cluster  # noqa: E402

@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from environments.kube.access import Access
-from environments.kube.client import Gateway
+from environments.kube.api.access import Access
+from environments.kube.api.client import Gateway
 from environments.kube.objects import Manifest, Ref
 
 from .platforms import APPLICATIONS, ENVIRONMENTS, rendered

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from environments.autoscaling import keep
-from environments.kube.access import Access
+from environments.autoscaler_sync import keep
+from environments.kube.api.access import Access
+from environments.kube.api.errors import Denied, KindMissing, KubeError, Unreachable
 from environments.kube.autoscaling.reading import ROUNDS_BETWEEN_TRIES, AutoscalerReader
-from environments.kube.errors import Denied, KindMissing, KubeError, Unreachable
 from environments.models import Cluster, Workload
-from environments.watching import Watching
+from environments.workload_sync import Watching
 from sandbox import Sandbox
 from tests.environments.test_watching import deployment
 

@@ -6,8 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from environments.kube.access import Access
-from environments.kube.client import Gateway
+from environments.kube.api.access import Access
+from environments.kube.api.client import Gateway
 
 ROOT = Path(__file__).parents[2]
 

@@ -10,10 +10,10 @@ import pytest
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
-from environments.kube.access import Access
-from environments.kube.transport import Transport
+from environments.kube.api.access import Access
+from environments.kube.api.transport import Transport
 from environments.models import Cluster, Workload
-from environments.watching import Watching
+from environments.workload_sync import Watching
 from sandbox import Sandbox
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -148,7 +148,7 @@ def test_a_breaker_that_nobody_notes_any_more_is_closed_by_a_watch_that_works(
 def test_a_breaker_that_another_process_noted_just_now_is_left(
     cluster: Cluster, watch: Callable[..., Watching], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("environments.watching.RENEW", 0.05)
+    monkeypatch.setattr("environments.workload_sync.RENEW", 0.05)
     Cluster.objects.filter(pk=cluster.pk).update(breaker="open", state_since=timezone.now())
     watch()
     until(lambda: Cluster.objects.filter(watch="live").exists())

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from typing import Any
 
-from environments.kube.client import Applied
-from environments.kube.errors import Cause, FieldConflict, KubeError, NamespaceMissing
+from environments.kube.api.client import Applied
+from environments.kube.api.errors import Cause, FieldConflict, KubeError, NamespaceMissing
 from environments.kube.names import MANAGER
 from environments.kube.objects import Manifest, Ref, ref_of
 from environments.registry import ImageAbsent, RegistryUnreachable, Resolved

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from environments.kube.errors import Denied, Forbidden, Rejected, Unreachable
+from environments.kube.api.errors import Denied, Forbidden, Rejected, Unreachable
 from environments.kube.objects import Ref
 from environments.models import ConfigurationEntry
 from portal import blobs

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from environments.clusters import connect, gateway_for
-from environments.kube.apply import apply_object
-from environments.kube.client import Gateway
+from environments.kube.api.client import Gateway
+from environments.kube.apply.server_side_apply import apply_object
 from environments.kube.objects import Ref
 from environments.models import Environment
 from portal.actors import SYSTEM

@@ -11,7 +11,7 @@ from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
-from environments.kube.inspection import Inspection
+from environments.kube.status.inspection import Inspection
 from environments.models import Cluster, ConfigurationEntry, Environment, Grant
 from portal import blobs, tokens
 from portal.roles import ALLOWED, Role, Verb

@@ -9,9 +9,9 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from environments.kube.inspection import Inspection
 from environments.kube.objects import Ref
-from environments.kube.verdict import Verdict
+from environments.kube.status.inspection import Inspection
+from environments.kube.status.verdict import Verdict
 from portal import blobs, tokens
 from portal.models import AuditEntry
 from portal.roles import ALLOWED, Role, Verb

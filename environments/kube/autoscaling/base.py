@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from environments.kube.objects import Manifest, Ref, ref_of
-from environments.kube.verdict import condition, section, sentence
+from environments.kube.status.verdict import condition, section, sentence
 
 State = Literal["good", "wait", "fail", "hold"]
 

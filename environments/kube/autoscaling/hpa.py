@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from environments.kube.autoscaling.base import Autoscaler, Beside, Detail, Scaler, State, said
 from environments.kube.objects import Manifest
 from environments.kube.quantity import amount, plain
-from environments.kube.verdict import condition, count, counted, section, sentence
+from environments.kube.status.verdict import condition, count, counted, section, sentence
 
 SOURCES = {
     "Resource": "resource",

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from environments.kube.autoscaling import hpa
 from environments.kube.autoscaling.base import Autoscaler, Beside, Detail, Scaler, State, said
 from environments.kube.objects import Manifest
-from environments.kube.verdict import condition, counted, holds, section
+from environments.kube.status.verdict import condition, counted, holds, section
 
 THRESHOLDS = (
     "threshold", "value", "targetValue", "queueLength", "listLength", "lagThreshold", "messageCount",

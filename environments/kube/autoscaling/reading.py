@@ -5,9 +5,9 @@ import random
 import threading
 from collections.abc import Callable
 
+from environments.kube.api.client import Gateway
+from environments.kube.api.errors import Denied, KindMissing, KubeError
 from environments.kube.autoscaling import scalers, slim
-from environments.kube.client import Gateway
-from environments.kube.errors import Denied, KindMissing, KubeError
 from environments.kube.objects import Manifest
 
 EVERY = 15.0  # seconds; an HPA looks at its metrics as often

@@ -14,7 +14,7 @@ from environments.kube.autoscaling.base import (
 )
 from environments.kube.objects import Manifest, Ref
 from environments.kube.quantity import amount, quantity
-from environments.kube.verdict import condition, section
+from environments.kube.status.verdict import condition, section
 
 MODES = {
     "Off": "only recommends",

@@ -6,7 +6,7 @@ from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 
-from environments.kube.diff import pod_template
+from environments.kube.apply.diff import pod_template
 from environments.kube.objects import Manifest, ref_of
 from environments.kube.policies.acceptance import acceptance
 from environments.kube.policies.base import Around, Family, Pods, Policy, Remark, State

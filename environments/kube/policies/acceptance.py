@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from environments.kube.objects import Manifest
 from environments.kube.policies.base import Around, State
-from environments.kube.verdict import condition, count, section, sentence
+from environments.kube.status.verdict import condition, count, section, sentence
 
 RECONCILED = "Reconciled"
 MESH_GROUP = ".istio.io/"

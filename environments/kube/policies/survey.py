@@ -3,8 +3,8 @@
 import time
 from collections.abc import Iterable, Iterator, Sequence
 
-from environments.kube.client import Gateway
-from environments.kube.errors import Denied, KindMissing
+from environments.kube.api.client import Gateway
+from environments.kube.api.errors import Denied, KindMissing
 from environments.kube.objects import Manifest, Ref, ref_of
 from environments.kube.policies import judge, planned, pods_of
 from environments.kube.policies.base import ROOT, Around, Policy

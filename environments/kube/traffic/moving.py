@@ -8,12 +8,12 @@ is not installed, NotFound where the route's object is not there, Fenced where a
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from environments.kube.apply import guard_of, refuse_older, refuse_unwritable, with_sequence
-from environments.kube.client import Gateway
-from environments.kube.errors import KindMissing, NotFound
+from environments.kube.api.client import Gateway
+from environments.kube.api.errors import KindMissing, NotFound
+from environments.kube.apply.retry_on_conflict import decide_anew
+from environments.kube.apply.server_side_apply import guard_of, refuse_older, refuse_unwritable, with_sequence
 from environments.kube.names import TRAFFIC
 from environments.kube.objects import Manifest, Ref, ref_of
-from environments.kube.stale import decide_anew
 from environments.kube.traffic.base import NOBODY, Live, Route, Router, Seen, Testers, manager_of
 from environments.kube.traffic.choosing import find
 

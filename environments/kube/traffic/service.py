@@ -8,7 +8,7 @@ from typing import Any
 
 from environments.kube.names import CANARY, STABLE, TRACK
 from environments.kube.objects import Manifest, Ref, ref_of
-from environments.kube.owned import labelled
+from environments.kube.status.owner_references import labelled
 from environments.kube.traffic.base import (
     NO_TESTERS,
     Listing,

@@ -15,7 +15,7 @@ import structlog
 from django.core.management.base import BaseCommand
 from django.db import Error, close_old_connections, connection
 
-from environments.watching import Watching
+from environments.workload_sync import Watching
 from portal import audit
 from portal.health import beat
 from portal.queue import QueueCluster

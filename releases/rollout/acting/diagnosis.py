@@ -1,11 +1,11 @@
 """Why pods do not come up, and how often they were restarted."""
 
-from environments.kube.diagnose import diagnose, newest_pods
-from environments.kube.errors import Denied
+from environments.kube.api.errors import Denied
 from environments.kube.objects import Manifest, Ref
-from environments.kube.owned import labelled
-from environments.kube.reasons import sayings, summary
-from environments.kube.status import stuck_pods
+from environments.kube.status.diagnose import diagnose, newest_pods
+from environments.kube.status.owner_references import labelled
+from environments.kube.status.pod_diagnosis import sayings, summary
+from environments.kube.status.workload import stuck_pods
 from releases.rollout.acting.hands import Hands, Result
 from releases.rollout.acting.performers import performs
 from releases.rollout.wants import CountRestarts, Diagnose, RecountRestarts

@@ -1,7 +1,7 @@
 """Flagger's Canaries read, tuned, and taken away."""
 
-from environments.kube.apply import apply_object
-from environments.kube.errors import Denied
+from environments.kube.api.errors import Denied
+from environments.kube.apply.server_side_apply import apply_object
 from environments.kube.objects import Manifest, Ref
 from releases.rollout.acting.hands import Hands, Result
 from releases.rollout.acting.performers import performs

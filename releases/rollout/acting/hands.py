@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from environments.kube.client import Gateway
-from environments.kube.errors import KubeError, Unauthorized
+from environments.kube.api.client import Gateway
+from environments.kube.api.errors import KubeError, Unauthorized
 from environments.kube.objects import Manifest
 from environments.prometheus import Prometheus
 from releases.rollout.acting.performers import performer_of

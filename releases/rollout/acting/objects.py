@@ -1,10 +1,10 @@
 """Objects applied, adopted, read and deleted."""
 
-from environments.kube.apply import apply_object, set_replicas
+from environments.kube.apply.ownership import adopt
+from environments.kube.apply.prune import prune_object
+from environments.kube.apply.server_side_apply import apply_object, set_replicas
 from environments.kube.objects import Manifest
-from environments.kube.ownership import adopt
-from environments.kube.prune import prune_object
-from environments.kube.relevant import relevant
+from environments.kube.watch.projection import relevant
 from environments.manifests.render import tracking_of
 from releases.rollout.acting.hands import Hands, Result
 from releases.rollout.acting.performers import performs

@@ -2,7 +2,7 @@
 
 import json
 
-from environments.kube.errors import Denied, Unreachable
+from environments.kube.api.errors import Denied, Unreachable
 from portal import outbound
 from releases.rollout.acting.hands import Hands, Result
 from releases.rollout.acting.performers import performs

@@ -3,13 +3,13 @@
 from collections import Counter
 from collections.abc import Iterable
 
-from environments.kube.apply import guard_of, refuse_unwritable, with_sequence
-from environments.kube.client import Gateway
-from environments.kube.errors import NotFound
+from environments.kube.api.client import Gateway
+from environments.kube.api.errors import NotFound
+from environments.kube.apply.retry_on_conflict import decide_anew
+from environments.kube.apply.server_side_apply import guard_of, refuse_unwritable, with_sequence
 from environments.kube.names import TRACK, TRAFFIC
 from environments.kube.objects import Manifest
-from environments.kube.owned import labelled
-from environments.kube.stale import decide_anew
+from environments.kube.status.owner_references import labelled
 from environments.kube.traffic import Seen, find
 from environments.kube.traffic.base import named_by
 from environments.kube.traffic.moving import read_switch, switch

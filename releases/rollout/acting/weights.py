@@ -1,7 +1,7 @@
 """Requests moved between the sides of a route, and the autoscaler of the side that they leave."""
 
-from environments.kube.errors import KindMissing, NotFound
-from environments.kube.floors import hold_floor, release_floor
+from environments.kube.api.errors import KindMissing, NotFound
+from environments.kube.apply.autoscaler_minimum import hold_floor, release_floor
 from environments.kube.traffic import NOBODY, Seen
 from environments.kube.traffic.moving import clear, read_weight, set_weight
 from releases.rollout.acting.hands import Hands, Result

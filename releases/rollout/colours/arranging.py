@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from environments.kube.errors import Denied
+from environments.kube.api.errors import Denied
+from environments.kube.api.paths import probe_fault
+from environments.kube.apply.ownership import autoscaled
 from environments.kube.names import STABLE, TRACK
 from environments.kube.objects import Manifest, Ref, ref_of
-from environments.kube.ownership import autoscaled
-from environments.kube.paths import probe_fault
 from environments.kube.traffic import Route, choose, find, names
 from releases.analysis.metrics import read_metrics
 from releases.errors import PlanRefused

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from environments.kube.names import TRACK
 from environments.kube.objects import Ref
-from environments.kube.owned import labelled
+from environments.kube.status.owner_references import labelled
 from releases.rollout.colours.entries import (
     Coloured,
     coloured_of,

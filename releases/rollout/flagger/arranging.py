@@ -5,10 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 from environments.kube import traffic
+from environments.kube.apply.ownership import autoscaled
 from environments.kube.names import MANAGED, TRACKING
 from environments.kube.objects import Manifest, Ref, ref_of
-from environments.kube.ownership import autoscaled
-from environments.kube.status import workload_status
+from environments.kube.status.workload import workload_status
 from environments.kube.traffic import Route
 from environments.manifests.order import stage_of
 from environments.manifests.render import tracking_of

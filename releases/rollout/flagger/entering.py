@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from environments.kube.apply.ownership import autoscaled
 from environments.kube.objects import Ref
-from environments.kube.ownership import autoscaled
 from releases.rollout.facts import Target, Work
 from releases.rollout.flagger.held import Held
 from releases.rollout.flagger.resource import is_canary

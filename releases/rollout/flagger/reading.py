@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from environments.kube.names import CONFIG_DIGEST
 from environments.kube.objects import Manifest
-from environments.kube.status import workload_status
+from environments.kube.status.workload import workload_status
 from releases.analysis.metrics import LATENCY, SUCCESS
 from releases.analysis.samples import Point
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from environments.kube.errors import Denied
+from environments.kube.api.errors import Denied
 from environments.kube.names import STABLE, TRACK
 from environments.kube.objects import Manifest, Ref
 from environments.kube.traffic import Route, Router, Testers, choose, find

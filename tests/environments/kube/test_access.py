@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from environments.kube.access import Access, AccessError, Bearer
+from environments.kube.api.access import Access, AccessError, Bearer
 
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 KEY = "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n"
@@ -158,7 +158,7 @@ def test_the_token_of_a_pod_is_read_again(account: Path, monkeypatch: pytest.Mon
     bearer = Bearer(Access.in_cluster(account))
     (account / "token").write_text("second")
     assert bearer.token() == "first"
-    monkeypatch.setattr("environments.kube.access.TOKEN_SECONDS", 0.0)
+    monkeypatch.setattr("environments.kube.api.access.TOKEN_SECONDS", 0.0)
     assert bearer.token() == "second"
 
 

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from environments.kube.breaker import Breaker
+from environments.kube.api.breaker import Breaker
 
 
 class Clock:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from environments.kube.client import Applied
-from environments.kube.diff import changes_between, pod_template, preview
-from environments.kube.masking import masked
+from environments.kube.api.client import Applied
+from environments.kube.apply.diff import changes_between, pod_template, preview
+from environments.kube.apply.masking import masked
 from environments.kube.objects import Ref
 
 Edit = Callable[[Any], None]

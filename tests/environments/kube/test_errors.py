@@ -7,8 +7,8 @@ import pytest
 import urllib3.exceptions as urllib3
 from kubernetes.client.exceptions import ApiException
 
-from environments.kube import errors
-from environments.kube.errors import classify, classify_exception
+from environments.kube.api import errors
+from environments.kube.api.classify import classify, classify_exception
 
 SHAPES = Path(__file__).parent / "shapes"
 
@@ -16,7 +16,11 @@ TABLE = {
     "400-create-strict": (errors.Rejected, "user", 'unknown field "spec.replica"'),
     "401-unauthorized": (errors.Unauthorized, "cluster", "renew it"),
     "403-anonymous": (errors.Denied, "cluster", 'anonymous user cannot list resource "deployments"'),
-    "403-forbidden": (errors.Denied, "cluster", 'system:serviceaccount:f8:slipway cannot list resource "deployments"'),
+    "403-forbidden": (
+        errors.Denied,
+        "cluster",
+        'system:serviceaccount:f8:slipway cannot list resource "deployments"',
+    ),
     "403-limitrange-pod": (errors.Forbidden, "user", "maximum memory usage per Container is 1Gi, but limit is 2Gi"),
     "403-namespace-terminating": (errors.Terminating, "cluster", "its namespace is being deleted"),
     "403-pod-security": (errors.Forbidden, "user", 'violates PodSecurity "restricted:latest"'),

@@ -8,8 +8,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from environments.kube.access import Access
-from environments.kube.expiry import expires_at
+from environments.kube.api.access import Access
+from environments.kube.api.credential_expiry import expires_at
 
 SOON = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
 LATER = SOON + timedelta(days=9)

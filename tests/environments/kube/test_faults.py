@@ -15,10 +15,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from environments.kube import errors
-from environments.kube.access import Access, AccessError
-from environments.kube.breaker import Breaker
-from environments.kube.client import Gateway, Resource, connect_to
+from environments.kube.api import errors
+from environments.kube.api.access import Access, AccessError
+from environments.kube.api.breaker import Breaker
+from environments.kube.api.client import Gateway, Resource, connect_to
 
 Serve = Callable[[socket.socket, int], None]
 OK = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 14\r\n\r\n{"major": "1"}'

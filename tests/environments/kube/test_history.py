@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from environments.kube.history import Revision, revisions
+from environments.kube.status.revisions import Revision, revisions
 
 SHAPES = Path(__file__).parent / "shapes"
 OWNED = [{"uid": "u1"}]

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from environments.kube.diff import changes_between
-from environments.kube.masking import masked
+from environments.kube.apply.diff import changes_between
+from environments.kube.apply.masking import masked
 from environments.kube.names import MANAGED, SEQUENCE, TRACKING
 
 VALUE = "hunter2-hunter2"

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from environments.kube.access import Access
-from environments.kube.client import Gateway
-from environments.kube.observe import Pace, Watcher, relevant
+from environments.kube.api.access import Access
+from environments.kube.api.client import Gateway
+from environments.kube.watch.watcher import Pace, Watcher, relevant
 from tests.environments.kube.scripted import scripted
 
 SHAPES = Path(__file__).parent / "shapes"

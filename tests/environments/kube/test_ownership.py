@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from environments.kube.apply.ownership import adoption_patch, autoscaled, foreign_fields, paths_of, take_out, union
 from environments.kube.objects import Ref
-from environments.kube.ownership import adoption_patch, autoscaled, foreign_fields, paths_of, take_out, union
 
 ENV = {'k:{"name":"EXTRA"}': {".": {}, "f:name": {}, "f:value": {}}}
 TREE = {

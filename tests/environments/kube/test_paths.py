@@ -11,12 +11,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from environments.kube.access import Access
-from environments.kube.client import Gateway
-from environments.kube.errors import Unaddressable
+from environments.kube.api.access import Access
+from environments.kube.api.client import Gateway
+from environments.kube.api.errors import Unaddressable
+from environments.kube.api.paths import Path, of_kind, of_log, of_service, of_version, probe_fault, within
 from environments.kube.objects import Ref
-from environments.kube.owned import labelled
-from environments.kube.paths import Path, of_kind, of_log, of_service, of_version, probe_fault, within
+from environments.kube.status.owner_references import labelled
 
 FRAGMENTS = (
     "..", ".", "/", "\\", "?", "#", "%", ";", "&", "=", ":", "@", " ", "\t", "\r\n", "\0", "\x7f", "é", "\u202e",

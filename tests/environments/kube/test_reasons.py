@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from environments.kube.reasons import pod_problems, sayings, summary
-from environments.kube.scheduling import explain
+from environments.kube.status.pod_diagnosis import pod_problems, sayings, summary
+from environments.kube.status.scheduling import explain
 
 SHAPES = Path(__file__).parent / "shapes"
 IMAGE = "registry.example/shop/web:2"

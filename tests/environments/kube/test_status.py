@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from environments.kube.status import Verdict, stuck_pods, workload_status
+from environments.kube.status.workload import Verdict, stuck_pods, workload_status
 
 SHAPES = Path(__file__).parent / "shapes"
 OWN = "Kubernetes sets no deadline for this, the rollout's own timeout applies"

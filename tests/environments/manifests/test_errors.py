@@ -2,7 +2,7 @@
 
 import pytest
 
-from environments.kube.naming import LABEL_WORDS, SEGMENT_WORDS, SUBDOMAIN_WORDS
+from environments.kube.api.naming import LABEL_WORDS, SEGMENT_WORDS, SUBDOMAIN_WORDS
 from environments.manifests.configuration import Entry
 from environments.manifests.errors import BundleError, BundleErrors
 from environments.manifests.render import render

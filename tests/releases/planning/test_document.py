@@ -7,10 +7,10 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from environments.kube.diff import Change, Preview
-from environments.kube.errors import Cause
+from environments.kube.api.errors import Cause
+from environments.kube.apply.diff import Change, Preview
+from environments.kube.apply.ownership import ForeignFields
 from environments.kube.objects import Ref
-from environments.kube.ownership import ForeignFields
 from environments.manifests.render import tracking_of
 from portal.blobs import canonical
 from releases.planning.back import back_plan

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from environments.kube.diff import Change
+from environments.kube.apply.diff import Change
 from environments.kube.objects import Ref
 from releases.planning.risks import Circumstances, quantity, risk_of_creation, risk_of_field, risks
 

@@ -19,11 +19,11 @@ from django.test import override_settings
 
 from environments import setting_up
 from environments.clusters import gateway_for
-from environments.kube.access import Access
-from environments.kube.client import Gateway
+from environments.kube.api.access import Access
+from environments.kube.api.client import Gateway
 from environments.kube.objects import Ref
 from environments.models import Cluster
-from environments.watching import Watching
+from environments.workload_sync import Watching
 from portal.actors import SYSTEM, Actor
 from portal.roles import Role
 from releases import actions, intake

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from environments.clusters import ConnectError
-from environments.kube.errors import Denied, KubeError, Unauthorized
+from environments.kube.api.errors import Denied, KubeError, Unauthorized
 from portal.models import AuditEntry
 from releases import actions
 from releases.models import Rollout

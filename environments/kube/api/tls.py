@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import urllib3
 
-from environments.kube.access import Access, AccessError
-from environments.kube.errors import classify_exception
+from environments.kube.api.access import Access, AccessError
+from environments.kube.api.classify import classify_exception
 
 if TYPE_CHECKING:
     from kubernetes.client.api_client import ApiClient

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from environments.kube.client import Gateway
-from environments.kube.owned import REVISION, annotation, label, owned, selector_of
-from environments.kube.verdict import Json, count, section
+from environments.kube.api.client import Gateway
+from environments.kube.status.owner_references import REVISION, annotation, label, owned, selector_of
+from environments.kube.status.verdict import Json, count, section
 
 CHANGE_CAUSE = "kubernetes.io/change-cause"
 VERSION = "app.kubernetes.io/version"

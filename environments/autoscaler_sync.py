@@ -1,4 +1,4 @@
-"""Keeps what autoscalers say beside the workloads that they are for, as environments.watching is told."""
+"""Keeps what autoscalers say beside the workloads that they are for, as environments.workload_sync is told."""
 
 from collections import defaultdict
 from collections.abc import Iterable

@@ -9,10 +9,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from environments.kube.client import Gateway
+from environments.kube.api.client import Gateway
+from environments.kube.apply.retry_on_conflict import decide_anew
 from environments.kube.names import MANAGER, SCALE, TRAFFIC
 from environments.kube.objects import Manifest, Ref
-from environments.kube.stale import decide_anew
 
 Fields = dict[str, Any]
 Entry = Mapping[str, Any]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import jwt
 from cryptography import x509
 
-from environments.kube.access import Access
+from environments.kube.api.access import Access
 
 
 def expires_at(access: Access) -> datetime | None:

@@ -1,6 +1,6 @@
 """Removing what a release no longer has."""
 
-from environments.kube.client import Gateway
+from environments.kube.api.client import Gateway
 from environments.kube.names import TRACKING
 from environments.kube.objects import Ref
 

@@ -7,8 +7,8 @@ decode: nothing in it leads to another namespace, kind or Service.
 import re
 from urllib.parse import parse_qsl, quote, unquote
 
-from environments.kube.faults import Unaddressable
-from environments.kube.naming import label_fault, port_fault, segment_fault, version_fault
+from environments.kube.api.errors import Unaddressable
+from environments.kube.api.naming import label_fault, port_fault, segment_fault, version_fault
 
 PLAIN = "-._~!$&'()*+,;=:@"  # what a segment may have unquoted beside letters and digits (RFC 3986)
 QUOTED = re.compile(rf"([A-Za-z0-9{re.escape(PLAIN)}]|%[0-9A-Fa-f]{{2}})+")

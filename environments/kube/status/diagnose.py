@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from itertools import islice
 
-from environments.kube.client import Gateway
-from environments.kube.errors import KubeError
+from environments.kube.api.client import Gateway
+from environments.kube.api.errors import KubeError
 from environments.kube.objects import Manifest
-from environments.kube.owned import (
+from environments.kube.status.owner_references import (
     REVISION,
     REVISION_HASH,
     TEMPLATE_HASH,
@@ -20,8 +20,8 @@ from environments.kube.owned import (
     owned,
     selector_of,
 )
-from environments.kube.reasons import Problem, pod_problems
-from environments.kube.verdict import Json, count, holds, section
+from environments.kube.status.pod_diagnosis import Problem, pod_problems
+from environments.kube.status.verdict import Json, count, holds, section
 
 LOGS = 2
 LINES = 10

@@ -16,14 +16,14 @@ from django.db import Error, close_old_connections, connection, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from environments import autoscaling
+from environments import autoscaler_sync
 from environments.clusters import ConnectError, gateway_for, note_breaker
+from environments.kube.api.client import Gateway
 from environments.kube.autoscaling.reading import AutoscalerReader
-from environments.kube.client import Gateway
 from environments.kube.names import MANAGED, TRACKING
 from environments.kube.objects import Manifest
-from environments.kube.observe import Event, Watcher, WatchState
-from environments.kube.status import workload_status
+from environments.kube.status.workload import workload_status
+from environments.kube.watch.watcher import Event, Watcher, WatchState
 from environments.models import Cluster, Workload
 
 log = structlog.get_logger(__name__)
@@ -233,7 +233,7 @@ class Watching(threading.Thread):
             found, self._autoscalers = self._autoscalers, {}
         for pk, objects in found.items():
             if self._holds(pk):
-                autoscaling.keep(pk, objects)
+                autoscaler_sync.keep(pk, objects)
 
     def _flush(self) -> float:
         """Writes what may be written now; the seconds until there may be more."""

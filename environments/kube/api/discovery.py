@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from environments.kube import paths
-from environments.kube.errors import KindMissing, NotFound
-from environments.kube.paths import Path
-from environments.kube.transport import Call
+from environments.kube.api import paths
+from environments.kube.api.errors import KindMissing, NotFound
+from environments.kube.api.paths import Path
+from environments.kube.api.transport import Call
 
 FRESH_SECONDS = 600.0
 

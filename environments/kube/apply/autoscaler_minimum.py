@@ -8,13 +8,13 @@ import json
 from collections.abc import Callable
 from typing import NamedTuple
 
-from environments.kube.apply import guard_of, refuse_older
-from environments.kube.client import Gateway
-from environments.kube.errors import KindMissing, NotFound
+from environments.kube.api.client import Gateway
+from environments.kube.api.errors import KindMissing, NotFound
+from environments.kube.apply.ownership import owns
+from environments.kube.apply.retry_on_conflict import decide_anew
+from environments.kube.apply.server_side_apply import guard_of, refuse_older
 from environments.kube.names import FLOOR, MANAGER, SCALE
 from environments.kube.objects import Manifest, Ref
-from environments.kube.ownership import owns
-from environments.kube.stale import decide_anew
 
 FIELDS = {"HorizontalPodAutoscaler": "minReplicas", "ScaledObject": "minReplicaCount"}
 

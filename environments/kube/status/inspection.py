@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from environments.kube.client import Gateway
-from environments.kube.errors import KubeError
+from environments.kube.api.client import Gateway
+from environments.kube.api.errors import KubeError
 from environments.kube.objects import Ref
-from environments.kube.owned import selector_of
-from environments.kube.reasons import Problem, pod_problems
-from environments.kube.status import workload_status
-from environments.kube.verdict import Json, Verdict, holds, section
+from environments.kube.status.owner_references import selector_of
+from environments.kube.status.pod_diagnosis import Problem, pod_problems
+from environments.kube.status.verdict import Json, Verdict, holds, section
+from environments.kube.status.workload import workload_status
 
 LOG_LINES = 200
 MOST_EVENTS = 50

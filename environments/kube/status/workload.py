@@ -8,10 +8,10 @@ import re
 from collections.abc import Callable, Sequence
 from math import ceil
 
-from environments.kube.health import health
 from environments.kube.names import MANAGER
-from environments.kube.owned import REVISION_HASH, is_owned, label
-from environments.kube.verdict import (
+from environments.kube.status.health import health
+from environments.kube.status.owner_references import REVISION_HASH, is_owned, label
+from environments.kube.status.verdict import (
     Json,
     State,
     Verdict,

@@ -9,14 +9,11 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from environments.kube.faults import (
+from environments.kube.api.errors import (
     AlreadyExists,
-    BeingDeleted,
-    BreakerOpen,
     Cause,
     Denied,
     Expired,
-    Fenced,
     FieldConflict,
     Forbidden,
     KindMissing,
@@ -29,41 +26,11 @@ from environments.kube.faults import (
     Stale,
     Terminating,
     Throttled,
-    Unaddressable,
     Unauthorized,
     Unreachable,
     Untrusted,
     WebhookDown,
 )
-
-__all__ = [
-    "AlreadyExists",
-    "BeingDeleted",
-    "BreakerOpen",
-    "Cause",
-    "Denied",
-    "Expired",
-    "Fenced",
-    "FieldConflict",
-    "Forbidden",
-    "KindMissing",
-    "KubeError",
-    "NamespaceMissing",
-    "NotFound",
-    "NotKubernetes",
-    "Rejected",
-    "ServerError",
-    "Stale",
-    "Terminating",
-    "Throttled",
-    "Unaddressable",
-    "Unauthorized",
-    "Unreachable",
-    "Untrusted",
-    "WebhookDown",
-    "classify",
-    "classify_exception",
-]
 
 LONGEST = 600
 LONGEST_VALUE = 60

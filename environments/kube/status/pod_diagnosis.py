@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from environments.kube.scheduling import explain
-from environments.kube.verdict import Json, condition, count, counted, holds, section, sentence
+from environments.kube.status.scheduling import explain
+from environments.kube.status.verdict import Json, condition, count, counted, holds, section, sentence
 
 Kind = Literal[
     "image", "crash", "memory", "start", "configuration", "unschedulable", "quota",

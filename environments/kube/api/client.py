@@ -7,16 +7,16 @@ import threading
 import time
 from typing import Any, NamedTuple
 
-from environments.kube import paths
-from environments.kube.access import Access
-from environments.kube.breaker import Breaker
-from environments.kube.discovery import Discovery, Resource
-from environments.kube.errors import Expired, KindMissing, NotFound, Unaddressable
+from environments.kube.api import paths
+from environments.kube.api.access import Access
+from environments.kube.api.breaker import Breaker
+from environments.kube.api.discovery import Discovery, Resource
+from environments.kube.api.errors import Expired, KindMissing, NotFound, Unaddressable
+from environments.kube.api.naming import label_fault, ref_fault
+from environments.kube.api.paths import Path
+from environments.kube.api.transport import Answer, Call, Limits, Lines, Query, Transport
 from environments.kube.names import MANAGER
-from environments.kube.naming import label_fault, ref_fault
 from environments.kube.objects import Manifest, Ref, ref_of
-from environments.kube.paths import Path
-from environments.kube.transport import Answer, Call, Limits, Lines, Query, Transport
 
 APPLY = "application/apply-patch+yaml"
 JSON_PATCH = "application/json-patch+json"

@@ -15,9 +15,10 @@ from urllib.parse import urlencode
 from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import HTTPError
 
-from environments.kube.access import Access, Bearer
-from environments.kube.breaker import Breaker
-from environments.kube.errors import (
+from environments.kube.api.access import Access, Bearer
+from environments.kube.api.breaker import Breaker
+from environments.kube.api.classify import classify, classify_exception
+from environments.kube.api.errors import (
     BreakerOpen,
     KubeError,
     NotKubernetes,
@@ -25,11 +26,9 @@ from environments.kube.errors import (
     Throttled,
     Unreachable,
     Untrusted,
-    classify,
-    classify_exception,
 )
-from environments.kube.paths import Path
-from environments.kube.tls import USER_AGENT, api_client, request
+from environments.kube.api.paths import Path
+from environments.kube.api.tls import USER_AGENT, api_client, request
 
 Query = Sequence[tuple[str, str]]
 CHUNK = 65536

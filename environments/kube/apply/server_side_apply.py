@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from environments.kube.client import Applied, Gateway, Guard
-from environments.kube.errors import BeingDeleted, Fenced, Stale
+from environments.kube.api.client import Applied, Gateway, Guard
+from environments.kube.api.errors import BeingDeleted, Fenced, Stale
+from environments.kube.apply.ownership import REPLICAS, SCALED_KINDS, owns
+from environments.kube.apply.retry_on_conflict import decide_anew
 from environments.kube.names import MANAGER, SCALE, SEQUENCE
 from environments.kube.objects import Manifest, Ref, ref_of
-from environments.kube.ownership import REPLICAS, SCALED_KINDS, owns
-from environments.kube.stale import decide_anew
 
 # An object that exists has never this version, so an apply that carries it creates, or is Stale.
 ABSENT = Guard("", "1")

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
-from environments.kube.faults import Unaddressable
-from environments.kube.naming import pair_fault
-from environments.kube.verdict import Json, section
+from environments.kube.api.errors import Unaddressable
+from environments.kube.api.naming import pair_fault
+from environments.kube.status.verdict import Json, section
 
 REVISION = "deployment.kubernetes.io/revision"
 REVISION_HASH = "controller-revision-hash"

@@ -7,14 +7,14 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from environments.kube import masking
-from environments.kube.apply import has_replicas, sequence_of, with_sequence
-from environments.kube.client import Applied, Gateway
-from environments.kube.errors import Cause, FieldConflict, NamespaceMissing
-from environments.kube.masking import Mask
+from environments.kube.api.client import Applied, Gateway
+from environments.kube.api.errors import Cause, FieldConflict, NamespaceMissing
+from environments.kube.apply import masking
+from environments.kube.apply.masking import Mask
+from environments.kube.apply.ownership import OURS, ForeignFields, foreign_fields
+from environments.kube.apply.server_side_apply import has_replicas, sequence_of, with_sequence
 from environments.kube.names import MANAGER
 from environments.kube.objects import Manifest, Ref, ref_of
-from environments.kube.ownership import OURS, ForeignFields, foreign_fields
 from kube_schema import Node, recorded
 
 LOOKS = 4  # at an object that keeps changing between the read and the dry run

@@ -14,10 +14,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
-from environments.kube.client import Gateway
-from environments.kube.errors import Denied, Expired, KubeError, Rejected, classify
-from environments.kube.relevant import Key, key_of, relevant, remains, version_of
-from environments.kube.transport import Lines, Query
+from environments.kube.api.classify import classify
+from environments.kube.api.client import Gateway
+from environments.kube.api.errors import Denied, Expired, KubeError, Rejected
+from environments.kube.api.transport import Lines, Query
+from environments.kube.watch.projection import Key, key_of, relevant, remains, version_of
 
 __all__ = ["Event", "Pace", "WatchState", "Watcher", "relevant"]
 

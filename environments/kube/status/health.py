@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from environments.kube.verdict import (
+from environments.kube.status.verdict import (
     Json,
     Verdict,
     condition,

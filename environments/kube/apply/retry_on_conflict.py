@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from environments.kube.errors import Stale
+from environments.kube.api.errors import Stale
 
 TRIES = 8
 

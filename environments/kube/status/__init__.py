@@ -1,0 +1,1 @@
+"""Whether objects have arrived, and in words why they have not."""
