@@ -15,10 +15,10 @@ from portal import audit
 from portal.actors import SYSTEM, Actor
 from portal.audit.vouching import with_row
 from releases import actions
-from releases.intake import create_release, store_bundle
+from releases.ingest import create_release, store_bundle
 from releases.models import Application, Release, Rollout
-from releases.plan import load_plan
-from releases.sealing import load_sealed, manifests_of
+from releases.plan.secret_values import load_sealed, manifests_of
+from releases.planning.planner import load_plan
 from releases.states import ENDED, Phase
 
 LOOK = 0.01  # seconds between two looks at a rollout's row

@@ -49,7 +49,7 @@ def recording_passes(advance: Callable[..., Any]) -> Callable[..., Any]:
 def main() -> None:
     """Patches the two places and runs the command."""
     django.setup()
-    from releases.rollout import claims, reconciler
+    from releases.orchestrator import claims, reconciler
 
     claims.lease_due = recording_leases(claims.lease_due, claims.due)
     reconciler.advance_one = recording_passes(reconciler.advance_one)

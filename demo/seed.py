@@ -21,7 +21,7 @@ from portal.actors import SYSTEM
 from portal.audit.vouching import is_vouched_for, with_row
 from portal.roles import Role, Verb
 from releases import actions
-from releases.intake import store_bundle
+from releases.ingest import store_bundle
 from releases.models import Application, WebhookSource
 
 PLATFORMS = {"ai-workflow": "AI Workflow Platform", "nova": "Nova"}

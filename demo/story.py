@@ -13,7 +13,7 @@ from environments.kube.api.client import Gateway, connect_to
 from environments.models import Environment
 from portal.actors import Actor
 from releases import actions
-from releases.intake import create_release
+from releases.ingest import create_release
 from releases.models import Application, Release, Rollout
 from releases.states import DRIVEN, Phase
 

@@ -102,7 +102,7 @@ if not ON_POSTGRES:
 Q_CLUSTER = {
     "name": "rollouts",
     "orm": "default",
-    "broker_class": "portal.queue.broker.Broker",
+    "broker_class": "portal.orchestration.queue.broker.Broker",
     "workers": env.number("SLIPWAY_WORKERS", 4 if ON_POSTGRES else 2),
     "poll": 0.1,
     "bulk": 4,

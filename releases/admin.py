@@ -25,9 +25,8 @@ from portal.form_fields import JSONObjectField
 from portal.outbound.urls import BadUrl, split_query
 from portal.outbound.urls import read as read_url
 from portal.roles import Verb
-from releases import actions, intake, webhooks
+from releases import actions, ingest, strategies, webhooks
 from releases.models import Application, Delivery, Release, Rollout, WebhookSource
-from releases.rollout import strategies
 from releases.webhooks import report
 
 
@@ -80,7 +79,7 @@ class ApplicationAdmin(AuditedAdmin):
         if given := form.cleaned_data.get("upload"):
             given.seek(0)
             actor = Actor.of(request.user)
-            bundle = intake.store_bundle(actor, obj, given.read(), given.name)
+            bundle = ingest.store_bundle(actor, obj, given.read(), given.name)
             obj.bundle = actions.make_current(actor, bundle).bundle
 
     def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:

@@ -11,7 +11,7 @@ class ReleasesConfig(AppConfig):
     def ready(self) -> None:
         import_module("releases.metrics")
         import_module("releases.vouched").register()
-        import_module("portal.rotation").also_prove(import_module("releases.sealing").unreadable)
+        import_module("portal.rotation").also_prove(import_module("releases.plan.secret_values").unreadable)
         import_module("releases.actions.voiding")
         # Who listens to the ends of rollouts and to sweeps, in workers too.
         import_module("releases.webhooks.report")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from environments.manifests.node import field_of
 from environments.manifests.render import Rendered, images_needed, render
 from environments.models import Environment
-from releases.intake import open_bundle
+from releases.ingest import open_bundle
 from releases.models import Application, Bundle
 from releases.planning.sources import target_of
 

@@ -9,8 +9,8 @@ from environments.kube.objects import Ref
 from environments.models import Environment
 from portal import blobs
 from releases.models import Application, Rollout
-from releases.planning.objects import Plan, lasting
-from releases.planning.older import comparable
+from releases.plan.objects import Plan, lasting
+from releases.plan.older_formats import comparable
 from releases.states import Phase
 
 NAMESPACE = "Namespace"

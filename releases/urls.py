@@ -5,11 +5,11 @@ from django.urls import path
 from releases.api import api
 from releases.pages import (
     approvals,
-    asking,
     bundles,
     configuration,
     history,
     matrix,
+    request_form,
     revisions,
     rollout,
     rollouts,
@@ -23,7 +23,7 @@ urlpatterns = [
     path("", matrix.show, name="matrix"),
     path("approvals", approvals.show, name="approvals"),
     path("rollouts", rollouts.show, name="rollouts"),
-    path("rollouts/new", asking.ask, name="ask"),
+    path("rollouts/new", request_form.ask, name="ask"),
     path("rollouts/<int:pk>", rollout.show, name="rollout"),
     path("rollouts/<int:pk>/workloads/<slug:kind>/<slug:namespace>/<str:name>", workloads.show, name="workload"),
     path("rollouts/<int:pk>/<slug:verb>", rollout.act, name="rollout-verb"),

@@ -13,8 +13,8 @@ from environments.models import Environment
 from portal.actors import Actor
 from portal.models import AuditEntry
 from portal.roles import Verb
+from releases.engine.program_output import said_of
 from releases.models import Application, Release, Rollout, Step
-from releases.rollout.saying import said_of
 
 
 def visible_rollouts(actor: Actor) -> QuerySet[Rollout]:

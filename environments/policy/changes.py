@@ -16,9 +16,9 @@ from environments.policy.kinds import KINDS, Kind, shown
 from portal import audit
 from portal.actors import SYSTEM, Actor
 from portal.audit.vouching import doubts, with_changes, with_row
+from portal.orchestration.queue.sweeps import on_sweep
 from portal.people import delegation
 from portal.people.voice import why_not_theirs
-from portal.queue.sweeps import on_sweep
 
 LIFETIME = timedelta(days=3)
 State = PolicyChange.State

@@ -10,8 +10,9 @@ from django.db import transaction
 from django.utils import timezone
 from standardwebhooks.webhooks import Webhook
 
-from portal import metrics, queue
+from portal import metrics
 from portal.models import OutgoingCall
+from portal.orchestration import queue
 from portal.outbound import urls
 from portal.outbound.faults import NoSuchHost, OutboundFailed, OutboundRefused
 from portal.outbound.session import Answer, call

@@ -2,8 +2,8 @@
 
 import time
 
+from portal.orchestration.queue.sweeps import on_sweep
 from portal.people import door
-from portal.queue.sweeps import on_sweep
 
 EVERY = 300.0
 

@@ -4,10 +4,8 @@ Each is one transaction: lock, guard, change, audit entry, wake. A missing right
 wrong state InvalidTransition, what cannot be taken Unacceptable; each says what to do.
 """
 
-from releases.actions.asking import replan, request, undo
-from releases.actions.current import make_current, why_not_current
-from releases.actions.guards import Offer, available, offer
-from releases.actions.steering import (
+from releases.actions.approval import approve, reject
+from releases.actions.control import (
     abort,
     cancel,
     pause,
@@ -19,8 +17,10 @@ from releases.actions.steering import (
     start,
     supersede,
 )
+from releases.actions.current import make_current, why_not_current
+from releases.actions.guards import Offer, available, offer
+from releases.actions.request import replan, request, undo
 from releases.actions.verbs import known, perform
-from releases.actions.voting import approve, reject
 
 __all__ = [
     "Offer",

@@ -8,7 +8,7 @@ from environments.models import Environment
 from portal import audit
 from portal.actors import Actor
 from portal.roles import Verb
-from releases.actions.changing import checked_comment
+from releases.actions.transaction import checked_comment
 from releases.models import Application, Bundle
 
 

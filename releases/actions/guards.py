@@ -14,8 +14,8 @@ from portal.roles import Role, Verb
 from releases.approvals.four_eyes import FOUR_EYES, is_person
 from releases.approvals.identity import Identity
 from releases.approvals.standing import standing
+from releases.lifecycle import PENDING, followers, live_sibling, running_release, siblings, starts_by_itself
 from releases.models import Release, Rollout
-from releases.queueing import PENDING, followers, live_sibling, running_release, siblings, starts_by_itself
 from releases.states import ENDED, InvalidTransition, Phase
 from releases.vouched import Doubtful, doubts_of
 

@@ -4,9 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from portal.actors import Actor
-from releases.actions.asking import bring_back, replan
-from releases.actions.guards import RULES
-from releases.actions.steering import (
+from releases.actions.approval import approve, reject
+from releases.actions.control import (
     abort,
     cancel,
     pause,
@@ -19,7 +18,8 @@ from releases.actions.steering import (
     start,
     supersede,
 )
-from releases.actions.voting import approve, reject
+from releases.actions.guards import RULES
+from releases.actions.request import bring_back, replan
 from releases.models import Rollout
 
 VOTES: Mapping[str, Callable[[Actor, Rollout, str, str], Rollout]] = {"approve": approve, "reject": reject}

@@ -6,10 +6,10 @@ from django.utils import timezone
 from portal.actors import Actor
 from portal.audit.vouching import doubts
 from portal.people.passwords import on_reset
-from releases.actions.changing import locked
-from releases.chronicle import entry
+from releases.actions.transaction import locked
+from releases.audit_entries import entry
+from releases.lifecycle import PENDING, save
 from releases.models import Approval, Rollout
-from releases.queueing import PENDING, save
 from releases.wake import wake
 
 

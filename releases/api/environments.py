@@ -8,7 +8,7 @@ from environments.models import Environment
 from releases.api import rollouts
 from releases.api.releases import actor_of
 from releases.api.shapes import CellOut, EnvironmentOut, RowOut
-from releases.summary import Cell, Row, matrix
+from releases.queries import Cell, Row, matrix
 
 router = Router(tags=["environments"])
 

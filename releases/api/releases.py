@@ -15,7 +15,7 @@ from releases import actions
 from releases.api.given import once_each, refuse_unknown
 from releases.api.shapes import BundleOut, CurrentBundleIn, MakerOut, ReleaseIn, ReleaseOut
 from releases.errors import Unacceptable
-from releases.intake import create_release, require_release_right, store_bundle
+from releases.ingest import create_release, require_release_right, store_bundle
 from releases.makers import named
 from releases.models import Application, Bundle, Release
 from releases.visibility import require_inside, visible_releases

@@ -28,10 +28,10 @@ from releases.api.shapes import (
     UndoIn,
 )
 from releases.approvals.standing import standing
-from releases.beside import autoscalers_of, policies_of
 from releases.models import Application, Rollout
+from releases.queries import plan_of
+from releases.related_objects import autoscalers_of, policies_of
 from releases.states import Phase
-from releases.summary import plan_of
 from releases.visibility import said_to, visible_rollout, visible_rollouts
 
 router = Router(tags=["rollouts"])

@@ -13,8 +13,8 @@ from portal.roles import ALLOWED, Role, Verb
 from releases.approvals.counting import Standing, Vote, count
 from releases.approvals.four_eyes import FOUR_EYES
 from releases.approvals.told import cast_votes, doubts_of, told_votes
+from releases.lifecycle import needed_approvals
 from releases.models import Approval, Rollout
-from releases.queueing import needed_approvals
 from releases.vouched import Doubtful
 
 Grounds = Mapping[int, Sequence[Ground]]

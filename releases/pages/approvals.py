@@ -15,7 +15,7 @@ from releases.approvals.counting import Standing
 from releases.approvals.standing import standings, told
 from releases.models import Rollout
 from releases.pages.changes import change_rows, count_words
-from releases.summary import awaiting_approval, plans_of
+from releases.queries import awaiting_approval, plans_of
 
 
 @login_required

@@ -4,7 +4,7 @@ from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
 from portal.actors import Actor
-from releases.summary import needs_approval_of
+from releases.queries import needs_approval_of
 
 
 def waiting(request: HttpRequest) -> dict[str, object]:

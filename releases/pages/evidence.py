@@ -12,7 +12,7 @@ from releases.analysis.judge import amount
 from releases.analysis.metrics import LATENCY, SUCCESS, Metric
 from releases.analysis.samples import Point
 from releases.models import Measurement, Rollout
-from releases.pages.shares import shares_of
+from releases.pages.traffic_shares import shares_of
 
 KINDS = {"pass": "good", "fail": "bad", "inconclusive": "ask", "error": "ask"}
 TITLES = {SUCCESS: "Success rate", LATENCY: "Latency, p99"}

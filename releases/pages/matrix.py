@@ -10,9 +10,9 @@ from portal.actors import Actor
 from portal.pages import render_live
 from portal.roles import Verb
 from releases.models import Rollout
-from releases.pages.words import kind_of, word_of
+from releases.pages.labels import kind_of, word_of
+from releases.queries import Matrix, matrix, needs_approval_of
 from releases.states import Phase
-from releases.summary import Matrix, matrix, needs_approval_of
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from environments.kube.policies import Policy
-from releases.beside import policies_of
 from releases.models import Rollout
+from releases.related_objects import policies_of
 
 STATES = {
     "planned": ("idle", "not applied yet"),

@@ -19,17 +19,17 @@ from portal.pages import render_live
 from releases import actions
 from releases.approvals.standing import standing, told
 from releases.errors import Unacceptable
+from releases.lifecycle import running_release
 from releases.makers import people
 from releases.models import Approval, Rollout, Step
 from releases.pages.changes import change_rows, count_words
 from releases.pages.evidence import traffic_of
 from releases.pages.policies import policies_beside
 from releases.pages.workloads import workload_rows
-from releases.plan import load_plan
-from releases.queueing import running_release
+from releases.planning.planner import load_plan
+from releases.queries import plan_of, progress_of
 from releases.revisions import compare
 from releases.states import InvalidTransition
-from releases.summary import plan_of, progress_of
 from releases.visibility import said_to, visible_rollout
 
 TABS: dict[str, str] = {

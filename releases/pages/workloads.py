@@ -20,12 +20,12 @@ from environments.kube.status.workload import workload_status
 from environments.models import Workload
 from portal.actors import Actor
 from portal.roles import Verb
-from releases.beside import autoscalers_beside, workloads_of
 from releases.models import Rollout
 from releases.pages.images import Image, images, names_of
-from releases.pages.shares import shares_by_deployment
+from releases.pages.traffic_shares import shares_by_deployment
+from releases.queries import plan_of
+from releases.related_objects import autoscalers_beside, workloads_of
 from releases.states import Phase
-from releases.summary import plan_of
 from releases.visibility import visible_rollout
 
 RUNNING_KINDS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "Job"})

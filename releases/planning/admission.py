@@ -9,8 +9,8 @@ from environments.kube.objects import Manifest
 from environments.models import Environment
 from portal import blobs
 from releases.errors import PlanRefused
+from releases.lifecycle import running_release
 from releases.models import Rollout
-from releases.queueing import running_release
 
 Note = tuple[str, str]
 SHOWN = 5

@@ -12,13 +12,13 @@ from environments.models import ConfigurationEntry, Environment
 from portal import blobs
 from portal.blobs import BlobError
 from portal.encryption import SecretUnreadable, keyed_hash
+from releases import strategies
 from releases.errors import PlanRefused
-from releases.intake import open_bundle
+from releases.image_digests import pin
+from releases.ingest import open_bundle
 from releases.models import Rollout
-from releases.planning.objects import Wanted, lasting, ref_in
-from releases.resolve import pin
-from releases.rollout import strategies
-from releases.sealing import Masks, load_sealed, masks_of, unseal
+from releases.plan.objects import Wanted, lasting, ref_in
+from releases.plan.secret_values import Masks, load_sealed, masks_of, unseal
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from functools import lru_cache
 from environments.manifests.bundle import contents_of
 from environments.manifests.node import Node, text_at
 from environments.models import Environment
-from releases.intake import open_bundle
+from releases.ingest import open_bundle
+from releases.lifecycle import running_release
 from releases.models import Bundle, Release
-from releases.queueing import running_release
 from releases.recommending.table import TABLE, Traits
 
 # What differs between two releases in the name of one Job: a version, or the placeholder of one.

@@ -7,10 +7,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from environments.manifests.errors import BundleError
-from portal import outbound, queue
+from portal import outbound
 from portal.actors import Actor
-from portal.queue.sweeps import on_sweep
-from releases.intake import store_bundle
+from portal.orchestration import queue
+from portal.orchestration.queue.sweeps import on_sweep
+from releases.ingest import store_bundle
 from releases.models import Bundle, Delivery
 from releases.webhooks import find, process
 from releases.webhooks.provider import News, Unusable

@@ -10,12 +10,13 @@ from django.utils.text import Truncator
 from environments.manifests.errors import BundleError
 from environments.manifests.render import images_needed
 from environments.models import Environment
-from portal import audit, outbound, queue
+from portal import audit, outbound
 from portal.actors import Actor
+from portal.orchestration import queue
 from portal.roles import Verb
 from releases import actions
 from releases.errors import Unacceptable
-from releases.intake import bundle_for, check_version, create_release, open_bundle
+from releases.ingest import bundle_for, check_version, create_release, open_bundle
 from releases.models import Application, Bundle, Delivery, Release, Rollout, WebhookSource
 from releases.planning.sources import target_of
 from releases.states import InvalidTransition

@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from portal.models import OutgoingCall
 from portal.outbound import calls, urls
+from releases import events
 from releases.models import Delivery, Rollout
-from releases.rollout import outcomes
 from releases.states import Phase
 from releases.webhooks.github import FULL_HASH
 
@@ -41,7 +41,7 @@ def pending(delivery: Delivery, rollout: Rollout) -> None:
     _tell(delivery, rollout, *_so_far(rollout))
 
 
-@outcomes.on_end
+@events.on_end
 def ended(rollout: Rollout) -> None:
     """A rollout has ended: every delivery that led to it is told, in the transaction that records the end."""
     for delivery in rollout.deliveries.select_related("source"):

@@ -9,8 +9,8 @@ from environments.kube.apply.server_side_apply import apply_object
 from environments.kube.autoscaling import autoscalers, slim, target_of
 from environments.kube.autoscaling.reading import AutoscalerReader
 from environments.kube.objects import Manifest
-from releases.planning.cluster import survey
-from releases.planning.objects import Wanted
+from releases.plan.objects import Wanted
+from releases.planning.dry_run import survey
 from tests.contract.objects import deployment
 from tests.contract.space import Space
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from environments.models import Environment
 from portal.actors import SYSTEM, Actor
-from releases import actions, intake
+from releases import actions, ingest
 from releases.models import Application, Rollout
 from releases.states import ENDED, InvalidTransition, Phase
 from tests.releases.rollout.bundles import config, deployment
@@ -69,9 +69,9 @@ class Tale:
             f"base/extra{number % 2}.yaml": config(f"extra{number % 2}"),
         }
         tag = "bad" if kind == "bad" else "1" if number % 2 else "2"
-        bundle = intake.store_bundle(SYSTEM, self.application, packed(files), "b.tar.gz")
+        bundle = ingest.store_bundle(SYSTEM, self.application, packed(files), "b.tar.gz")
         images = {"shop/web": f"{self.registry}/shop/web:{tag}"}
-        release, _ = intake.create_release(SYSTEM, self.application, f"v{number}", images, bundle=bundle)
+        release, _ = ingest.create_release(SYSTEM, self.application, f"v{number}", images, bundle=bundle)
         actor = SYSTEM.granted([self.environment.name], ["request"])
         rollout = actions.request(actor, release, self.environment, parameters={"fatalGraceSeconds": 1})
         self.told.append(Told(rollout, kind))

@@ -33,7 +33,7 @@ def main(folder: Path) -> int:
     import django
 
     django.setup()
-    from portal.queue import QueueCluster
+    from portal.orchestration.queue import QueueCluster
 
     stopping: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _frame: stopping.append(number))

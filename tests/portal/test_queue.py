@@ -16,9 +16,9 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django_q.models import OrmQ, Task
 
-from portal.queue import enqueue
-from portal.queue.broker import PARKED, Broker
-from portal.queue.progress import Mark, Progress
+from portal.orchestration.queue import enqueue
+from portal.orchestration.queue.broker import PARKED, Broker
+from portal.orchestration.queue.progress import Mark, Progress
 
 PROBE = "tests.portal.queue_probe"
 

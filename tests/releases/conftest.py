@@ -22,5 +22,5 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> FakeRegistry:
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
     fake = FakeCluster()
-    monkeypatch.setattr("releases.plan.gateway_for", lambda _cluster: fake)
+    monkeypatch.setattr("releases.planning.planner.gateway_for", lambda _cluster: fake)
     return fake

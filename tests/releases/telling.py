@@ -8,7 +8,7 @@ from django.db.models import Model
 from portal import audit
 from portal.actors import SYSTEM
 from portal.audit.vouching import with_row
-from releases.chronicle import entry
+from releases.audit_entries import entry
 from releases.models import Rollout
 
 AnyRow = TypeVar("AnyRow", bound=Model)

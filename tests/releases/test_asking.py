@@ -9,10 +9,10 @@ from django.utils import timezone
 from portal.actors import Actor
 from portal.models import AuditEntry
 from portal.roles import Verb
-from releases import actions, queueing
-from releases.drift import Drift
+from releases import actions, lifecycle
 from releases.errors import Unacceptable
 from releases.models import Rollout
+from releases.plan.drift import Drift
 from releases.states import InvalidTransition, Phase
 from tests.releases.telling import tell
 from tests.releases.world import World
@@ -83,8 +83,8 @@ class TestUndo:
             world.people["operator"], world.application, world.environments["prod"], older, reason="as before"
         )
         assert (undo.kind, undo.source_plan, undo.release) == ("undo", older.plan_digest, older.release)
-        assert queueing.required_approvals(undo) == 0
-        assert queueing.starts_by_itself(undo), "prod waits for a start, but a way back is somebody's word already"
+        assert lifecycle.required_approvals(undo) == 0
+        assert lifecycle.starts_by_itself(undo), "prod waits for a start, but a way back is somebody's word already"
 
     def test_it_needs_approval_where_the_environment_says_so(self, world: World) -> None:
         tell(world.environments["prod"], rollback_needs_approval=True)
@@ -93,7 +93,7 @@ class TestUndo:
         undo = actions.undo(
             world.people["operator"], world.application, world.environments["prod"], older, reason="as before"
         )
-        assert queueing.required_approvals(undo) == 1
+        assert lifecycle.required_approvals(undo) == 1
 
     @pytest.mark.parametrize("phase", [Phase.FAILED, Phase.REJECTED, Phase.ROLLED_BACK])
     def test_only_what_succeeded_comes_back(self, world: World, phase: Phase) -> None:
@@ -143,21 +143,21 @@ class TestTurns:
         live = world.rollout(Phase.PROGRESSING, environment="dev")
         older = world.rollout(Phase.WAITING, environment="dev", version="1.1.0")
         newer = world.rollout(Phase.WAITING, environment="dev", version="1.2.0")
-        assert queueing.blocker(older) == live
-        assert queueing.why_waiting(newer) == f"Waits for rollout {live.pk} (1.0.0), which is progressing."
+        assert lifecycle.blocker(older) == live
+        assert lifecycle.why_waiting(newer) == f"Waits for rollout {live.pk} (1.0.0), which is progressing."
         Rollout.objects.filter(pk=live.pk).update(phase=Phase.SUCCEEDED)
-        assert queueing.why_waiting(older) == ""
-        assert queueing.blocker(newer) == older
+        assert lifecycle.why_waiting(older) == ""
+        assert lifecycle.blocker(newer) == older
 
     def test_elsewhere_nobody_waits(self, world: World) -> None:
         world.rollout(Phase.PROGRESSING, environment="dev")
-        assert queueing.why_waiting(world.rollout(Phase.WAITING, environment="staging")) == ""
+        assert lifecycle.why_waiting(world.rollout(Phase.WAITING, environment="staging")) == ""
 
     def test_prod_waits_for_a_persons_start(self, world: World) -> None:
         rollout = world.rollout(Phase.WAITING)
-        assert queueing.why_waiting(rollout) == "Waits for somebody to start it."
+        assert lifecycle.why_waiting(rollout) == "Waits for somebody to start it."
         actions.start(world.people["operator"], rollout)
-        assert queueing.why_waiting(rollout) == ""
+        assert lifecycle.why_waiting(rollout) == ""
 
     def test_going_first_cancels_who_waits_and_aborts_who_runs(self, world: World) -> None:
         live = world.rollout(Phase.PROGRESSING)
@@ -177,8 +177,8 @@ class TestTurns:
 
     def test_what_nobody_approves_expires(self, world: World) -> None:
         rollout = world.rollout(Phase.AWAITING_APPROVAL)
-        assert not queueing.expire(rollout, timezone.now())
-        assert queueing.expire(rollout, timezone.now() + timedelta(hours=2))
+        assert not lifecycle.expire(rollout, timezone.now())
+        assert lifecycle.expire(rollout, timezone.now() + timedelta(hours=2))
         assert (rollout.phase, "not approved within 24 hours" in rollout.why) == (Phase.EXPIRED, True)
 
 
@@ -187,17 +187,17 @@ class TestDrift:
 
     def test_an_approved_plan_stops_and_says_what_drifted(self, world: World) -> None:
         rollout = world.rollout(Phase.WAITING)
-        queueing.drifted(rollout, self.DRIFT)
+        lifecycle.drifted(rollout, self.DRIFT)
         assert (rollout.phase, rollout.due_at) == (Phase.WAITING, None)
         assert "ConfigMap shop-prod/web-config" in rollout.why
 
     def test_where_nobody_approves_another_rollouts_changes_are_planned_in(self, world: World) -> None:
         rollout = world.rollout(Phase.WAITING, environment="dev", version="1.1.0")
         world.rollout(Phase.SUCCEEDED, environment="dev", finished_at=timezone.now() + timedelta(seconds=1))
-        queueing.drifted(rollout, self.DRIFT)
+        lifecycle.drifted(rollout, self.DRIFT)
         assert rollout.phase == Phase.PLANNING
 
     def test_where_nobody_approves_a_strangers_changes_still_stop_it(self, world: World) -> None:
         rollout = world.rollout(Phase.WAITING, environment="dev")
-        queueing.drifted(rollout, self.DRIFT)
+        lifecycle.drifted(rollout, self.DRIFT)
         assert rollout.phase == Phase.WAITING

@@ -11,7 +11,7 @@ from django.db import connection
 from django.utils import timezone
 
 from portal.models import AuditEntry
-from releases import terminal
+from releases import cli
 from releases.models import Release, Rollout, Step
 from releases.states import Phase
 from tests.releases.fakes import FakeCluster, FakeRegistry
@@ -22,7 +22,7 @@ from tests.releases.world import WEB, World
 @pytest.fixture(autouse=True)
 def _around(registry: FakeRegistry, cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SLIPWAY_USER", raising=False)
-    monkeypatch.setattr(terminal, "LOOK_EVERY", 0.01)
+    monkeypatch.setattr(cli, "LOOK_EVERY", 0.01)
 
 
 def run(*words: str) -> str:
@@ -118,13 +118,13 @@ class TestDeploy:
     ],
 )
 def test_the_status_tells_the_outcome(world: World, phase: Phase, status: int) -> None:
-    out = terminal.OutputWrapper(io.StringIO())
-    assert terminal.follow(world.rollout(phase, why="So it is."), out, 5) == status
+    out = cli.OutputWrapper(io.StringIO())
+    assert cli.follow(world.rollout(phase, why="So it is."), out, 5) == status
 
 
 def test_what_does_not_end_in_time_is_left_to_itself(world: World) -> None:
     buffer = io.StringIO()
-    assert terminal.follow(world.rollout(Phase.WAITING), terminal.OutputWrapper(buffer), 0.05) == terminal.TIMED_OUT
+    assert cli.follow(world.rollout(Phase.WAITING), cli.OutputWrapper(buffer), 0.05) == cli.TIMED_OUT
     assert "goes on without us" in buffer.getvalue()
 
 
@@ -145,7 +145,7 @@ def test_each_change_is_a_line(transactional_db: None) -> None:
 
     worker, buffer = threading.Timer(0.2, go_on), io.StringIO()
     worker.start()
-    assert terminal.follow(rollout, terminal.OutputWrapper(buffer), 10) == 0
+    assert cli.follow(rollout, cli.OutputWrapper(buffer), 10) == 0
     worker.join()
     lines = buffer.getvalue().splitlines()
     assert "progressing · 0/2" in lines

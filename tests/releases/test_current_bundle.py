@@ -16,7 +16,7 @@ from portal import tokens
 from portal.actors import SYSTEM, Actor, Scope
 from portal.models import AuditEntry
 from portal.roles import Role, Verb
-from releases import actions, intake
+from releases import actions, ingest
 from releases.models import Application, Bundle
 from tests.releases.world import ROLES, WEB, World, archive
 
@@ -24,7 +24,7 @@ MORE = {"base/web.yaml": WEB, "base/more.yaml": "apiVersion: v1\nkind: ConfigMap
 
 
 def upload(world: World, by: Actor = SYSTEM) -> Bundle:
-    return intake.store_bundle(by, world.application, archive(MORE), "shop.tar.gz")
+    return ingest.store_bundle(by, world.application, archive(MORE), "shop.tar.gz")
 
 
 def current(world: World) -> str | None:
@@ -62,7 +62,7 @@ def test_a_token_may_as_far_as_its_scope_reaches(world: World) -> None:
 
 
 def test_where_there_is_no_environment_yet_only_an_administrator_may(db: None) -> None:
-    bundle = intake.store_bundle(SYSTEM, Application.objects.create(name="new"), archive(MORE), "new.tar.gz")
+    bundle = ingest.store_bundle(SYSTEM, Application.objects.create(name="new"), archive(MORE), "new.tar.gz")
     with pytest.raises(PermissionDenied, match="no environment yet"):
         actions.make_current(Actor.ci("github/new"), bundle)
 

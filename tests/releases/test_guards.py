@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from portal.actors import Actor
 from portal.roles import Verb
-from releases import actions, intake
+from releases import actions, ingest
 from releases.errors import Unacceptable
 from releases.makers import named
 from releases.models import Rollout
@@ -115,7 +115,7 @@ class TestFourEyes:
         bundle = world.bundle(by=world.people["lead2"])
         images = {"web": "registry.example/shop/web:2.0.0"}
         for version, given in (("2.0.0", bundle), ("2.1.0", None)):
-            intake.create_release(world.people["lead"], world.application, version, images, bundle=given)
+            ingest.create_release(world.people["lead"], world.application, version, images, bundle=given)
             rollout = world.rollout(Phase.AWAITING_APPROVAL, version=version)
             for persona, did in (("lead", "created the release"), ("lead2", "uploaded the bundle")):
                 with pytest.raises(PermissionDenied, match=f"You {did}"):

@@ -6,7 +6,7 @@ from django.core.exceptions import PermissionDenied
 from environments.manifests.errors import BundleError
 from portal.actors import SYSTEM, Actor
 from portal.models import AuditEntry, Blob
-from releases import intake
+from releases import ingest
 from releases.errors import Unacceptable
 from releases.makers import named
 from releases.models import Application, Bundle, Release
@@ -17,9 +17,9 @@ IMAGES = {"web": "registry.example/shop/web:1.0.0"}
 
 def test_a_bundle_is_stored_once_and_opens_as_it_was(world: World) -> None:
     content = archive({"base/web.yaml": WEB})
-    first = intake.store_bundle(SYSTEM, world.application, content, "shop.tar.gz")
-    assert intake.store_bundle(SYSTEM, world.application, content, "again.tgz") == first
-    opened = intake.open_bundle(first)
+    first = ingest.store_bundle(SYSTEM, world.application, content, "shop.tar.gz")
+    assert ingest.store_bundle(SYSTEM, world.application, content, "again.tgz") == first
+    opened = ingest.open_bundle(first)
     assert [(file.path, file.text) for file in opened.files] == [("base/web.yaml", WEB)]
     assert first.files == [{"path": "base/web.yaml", "size": len(WEB)}]
 
@@ -27,15 +27,15 @@ def test_a_bundle_is_stored_once_and_opens_as_it_was(world: World) -> None:
 def test_the_same_files_belong_to_each_application_that_sends_them(world: World) -> None:
     other = Application.objects.create(name="other")
     content = archive({"base/web.yaml": WEB})
-    first = intake.store_bundle(SYSTEM, world.application, content, "a.tar.gz")
-    assert intake.store_bundle(SYSTEM, other, content, "a.tar.gz").application == other
+    first = ingest.store_bundle(SYSTEM, world.application, content, "a.tar.gz")
+    assert ingest.store_bundle(SYSTEM, other, content, "a.tar.gz").application == other
     assert first.application == world.application
 
 
 def test_a_bad_bundle_leaves_nothing_behind(world: World) -> None:
     content = archive({"base/web.yaml": WEB, "base/bad.yaml": "kind: [\n"})
     with pytest.raises(BundleError, match=r"base/bad\.yaml line"):
-        intake.store_bundle(SYSTEM, world.application, content, "shop.tar.gz")
+        ingest.store_bundle(SYSTEM, world.application, content, "shop.tar.gz")
     assert not Bundle.objects.exists()
     assert not Blob.objects.exists()
 
@@ -43,19 +43,19 @@ def test_a_bad_bundle_leaves_nothing_behind(world: World) -> None:
 def test_a_release_without_a_bundle_takes_the_current_one(world: World) -> None:
     first = world.release("1.0.0")
     world.application.refresh_from_db()
-    second, created = intake.create_release(SYSTEM, world.application, "1.1.0", IMAGES)
+    second, created = ingest.create_release(SYSTEM, world.application, "1.1.0", IMAGES)
     assert created
     assert second.bundle == first.bundle
 
 
 def test_the_first_release_needs_a_bundle(world: World) -> None:
     with pytest.raises(Unacceptable, match="has no bundle yet"):
-        intake.create_release(SYSTEM, world.application, "1.0.0", IMAGES)
+        ingest.create_release(SYSTEM, world.application, "1.0.0", IMAGES)
 
 
 def test_the_same_release_again_is_the_first(world: World) -> None:
     first = world.release()
-    again, created = intake.create_release(SYSTEM, world.application, "1.0.0", first.images, bundle=first.bundle)
+    again, created = ingest.create_release(SYSTEM, world.application, "1.0.0", first.images, bundle=first.bundle)
     assert (again, created) == (first, False)
     assert AuditEntry.objects.filter(verb="release.created").count() == 1
 
@@ -85,7 +85,7 @@ CONFLICTS: list[tuple[str, dict, str]] = [
 def test_a_release_never_changes_and_a_conflict_names_both(world: World, what: str, other: dict, words: str) -> None:
     first = world.release("1.0.0", **WAS)
     with pytest.raises(Unacceptable) as refused:
-        intake.create_release(SYSTEM, world.application, "1.0.0", **{**WAS, **other})
+        ingest.create_release(SYSTEM, world.application, "1.0.0", **{**WAS, **other})
     assert words in str(refused.value)
     kept = Release.objects.get(pk=first.pk)
     assert [getattr(kept, name) for name in (*WAS, "makers")] == [getattr(first, name) for name in (*WAS, "makers")]
@@ -93,9 +93,9 @@ def test_a_release_never_changes_and_a_conflict_names_both(world: World, what: s
 
 def test_a_release_with_another_bundle_is_a_conflict_that_names_both(world: World) -> None:
     first = world.release("1.0.0", **WAS)
-    other = intake.store_bundle(SYSTEM, world.application, archive(OTHER), "shop.tar.gz")
+    other = ingest.store_bundle(SYSTEM, world.application, archive(OTHER), "shop.tar.gz")
     with pytest.raises(Unacceptable, match=f"bundle: {first.bundle_id} there, {other.digest} here"):
-        intake.create_release(SYSTEM, world.application, "1.0.0", bundle=other, **WAS)
+        ingest.create_release(SYSTEM, world.application, "1.0.0", bundle=other, **WAS)
 
 
 SAME: list[tuple[str, dict]] = [
@@ -111,7 +111,7 @@ SAME: list[tuple[str, dict]] = [
 @pytest.mark.parametrize(("what", "told"), SAME, ids=[what for what, _ in SAME])
 def test_what_is_told_again_of_a_release_takes_nothing_away(world: World, what: str, told: dict) -> None:
     first = world.release("1.0.0", **WAS)
-    again, created = intake.create_release(SYSTEM, world.application, "1.0.0", **{**WAS, **told})
+    again, created = ingest.create_release(SYSTEM, world.application, "1.0.0", **{**WAS, **told})
     assert (again, created) == (first, False)
     again.refresh_from_db()
     assert [getattr(again, name) for name in WAS] == list(WAS.values())
@@ -120,7 +120,7 @@ def test_what_is_told_again_of_a_release_takes_nothing_away(world: World, what: 
 
 def test_what_was_not_known_is_added_and_in_the_history(world: World) -> None:
     first = world.release("1.0.0", **{**WAS, "commit": "", "commit_author": ""})
-    intake.create_release(SYSTEM, world.application, "1.0.0", makers=named(["lead2"], "pushed", "commit"), **WAS)
+    ingest.create_release(SYSTEM, world.application, "1.0.0", makers=named(["lead2"], "pushed", "commit"), **WAS)
     first.refresh_from_db()
     assert (first.commit, first.commit_author) == (WAS["commit"], "ann")
     assert {each.who for each in first.made_by} >= {"ann", "lead2", "slipway"}
@@ -132,15 +132,15 @@ def test_what_was_not_known_is_added_and_in_the_history(world: World) -> None:
 def test_an_upload_does_not_become_what_other_releases_take(world: World) -> None:
     first = world.release("1.0.0")
     for persona in ("developer", "operator"):
-        own = intake.store_bundle(world.people[persona], world.application, archive(OTHER), "own.tar.gz")
-        intake.create_release(world.people[persona], world.application, f"2-{persona}", IMAGES, bundle=own)
-        later, _ = intake.create_release(SYSTEM, Application.objects.get(), f"3-{persona}", IMAGES)
+        own = ingest.store_bundle(world.people[persona], world.application, archive(OTHER), "own.tar.gz")
+        ingest.create_release(world.people[persona], world.application, f"2-{persona}", IMAGES, bundle=own)
+        later, _ = ingest.create_release(SYSTEM, Application.objects.get(), f"3-{persona}", IMAGES)
         assert (later.bundle, Application.objects.get().bundle) == (first.bundle, first.bundle)
 
 
 def test_everybody_who_uploads_a_bundle_is_kept_with_it_and_in_the_history(world: World) -> None:
     for persona in ("developer", "lead", "developer"):
-        bundle = intake.store_bundle(world.people[persona], world.application, archive(OTHER), "own.tar.gz")
+        bundle = ingest.store_bundle(world.people[persona], world.application, archive(OTHER), "own.tar.gz")
     assert {(each["who"], each["user"]) for each in bundle.makers if "@" not in each["who"]} == {
         (persona, world.people[persona].user.pk) for persona in ("developer", "lead")
     }
@@ -154,14 +154,14 @@ def test_everybody_who_uploads_a_bundle_is_kept_with_it_and_in_the_history(world
 @pytest.mark.parametrize("version", ["", "-1", "1.0 beta", "1/2", "é", "x" * 129])
 def test_a_version_has_to_fit(world: World, version: str) -> None:
     with pytest.raises(Unacceptable, match="does not fit"):
-        intake.create_release(SYSTEM, world.application, version, IMAGES)
+        ingest.create_release(SYSTEM, world.application, version, IMAGES)
     assert not Release.objects.exists()
 
 
 @pytest.mark.parametrize("images", [{"": "a:1"}, {"web": ""}, {"web": "a b"}, {"web": 3}, {"web": "a@sha256:12"}])
 def test_images_have_to_fit(world: World, images: dict) -> None:
     with pytest.raises(Unacceptable, match="images"):
-        intake.create_release(SYSTEM, world.application, "1.0.0", images)
+        ingest.create_release(SYSTEM, world.application, "1.0.0", images)
 
 
 @pytest.mark.parametrize(
@@ -171,14 +171,14 @@ def test_images_have_to_fit(world: World, images: dict) -> None:
 def test_who_may_create_releases(world: World, persona: str, may: bool) -> None:
     first = world.release()
     if may:
-        release, _ = intake.create_release(world.people[persona], world.application, "2.0.0", IMAGES)
+        release, _ = ingest.create_release(world.people[persona], world.application, "2.0.0", IMAGES)
         assert (release.created_by, release.bundle) == (persona, first.bundle)
     else:
         with pytest.raises(PermissionDenied, match="role developer"):
-            intake.create_release(world.people[persona], world.application, "2.0.0", IMAGES)
+            ingest.create_release(world.people[persona], world.application, "2.0.0", IMAGES)
 
 
 def test_a_machine_creates_releases_of_what_it_was_let_in_for(world: World) -> None:
     world.release()
-    release, _ = intake.create_release(Actor.ci("github/shop"), world.application, "2.0.0", IMAGES)
+    release, _ = ingest.create_release(Actor.ci("github/shop"), world.application, "2.0.0", IMAGES)
     assert release.created_by == "github/shop"

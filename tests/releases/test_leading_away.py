@@ -8,8 +8,8 @@ import pytest
 from environments.manifests.errors import BundleError
 from releases import actions
 from releases.errors import PlanRefused
-from releases.plan import make_plan
-from releases.planning.objects import Wanted
+from releases.plan.objects import Wanted
+from releases.planning.planner import make_plan
 from tests.releases.rollout.coloured import PROBE, arranged, deployment, service
 from tests.releases.world import WEB, World
 

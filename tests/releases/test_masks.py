@@ -16,12 +16,12 @@ from portal import blobs, tokens
 from portal.models import AuditEntry
 from releases import actions
 from releases.models import Rollout
-from releases.plan import confirm, load_plan, plan_now
-from releases.planning.hashed import hash_names
-from releases.planning.objects import ref_in
+from releases.plan.objects import ref_in
+from releases.plan.secret_values import MasksOfBefore, load_sealed, store_sealed
+from releases.planning.planner import confirm, load_plan, plan_now
 from releases.planning.sources import source_of
 from releases.revisions import between, revisions
-from releases.sealing import MasksOfBefore, load_sealed, store_sealed
+from releases.strategies.shared.config_hash import hash_names
 from tests.releases.fakes import FakeCluster, FakeRegistry
 from tests.releases.rollout.test_preparing import one_pass
 from tests.releases.telling import tell

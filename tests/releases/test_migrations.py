@@ -6,7 +6,7 @@ import pytest
 from django.apps import apps
 
 from portal.actors import SYSTEM
-from releases import actions, intake
+from releases import actions, ingest
 from releases.models import Bundle, Release
 from releases.states import Phase
 from tests.releases.world import WEB, World, archive
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 def test_makers_of_releases_of_before_are_who_wrote_created_and_uploaded_as_far_as_it_is_known(world: World) -> None:
     bundle = world.bundle()
-    own = intake.store_bundle(SYSTEM, world.application, archive({"base/own.yaml": WEB}), "own.tar.gz")
+    own = ingest.store_bundle(SYSTEM, world.application, archive({"base/own.yaml": WEB}), "own.tar.gz")
     for version, by, source, brought in (
         ("1.0.0", "github/shop", "github/shop", bundle),
         ("1.1.0", "lead (token laptop)", "api", own),

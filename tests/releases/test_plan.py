@@ -12,9 +12,9 @@ from portal import blobs
 from portal.models import AuditEntry, Blob
 from releases import actions
 from releases.models import Rollout
-from releases.plan import confirm, load_plan, make_plan, plan_now, plan_rollout
-from releases.planning.back import back_plan
-from releases.sealing import load_sealed, manifests_of
+from releases.plan.rollback_plan import back_plan
+from releases.plan.secret_values import load_sealed, manifests_of
+from releases.planning.planner import confirm, load_plan, make_plan, plan_now, plan_rollout
 from releases.states import Phase
 from tests.releases.fakes import FakeCluster, FakeRegistry
 from tests.releases.telling import tell
@@ -336,7 +336,7 @@ class TestRefusals:
             actions.cancel(world.people["developer"], rollout)
             return work(*arguments)  # type: ignore[arg-type]
 
-        monkeypatch.setattr("releases.plan.make_plan", cancelled_meanwhile)
+        monkeypatch.setattr("releases.planning.planner.make_plan", cancelled_meanwhile)
         plan_rollout(rollout.pk)
         rollout.refresh_from_db()
         assert (rollout.phase, rollout.plan_digest) == (Phase.CANCELLED, "")

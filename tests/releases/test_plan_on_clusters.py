@@ -16,8 +16,8 @@ from environments.models import Environment
 from portal.actors import SYSTEM
 from releases import actions
 from releases.models import Rollout
-from releases.plan import confirm, load_plan, plan_now
-from releases.sealing import load_sealed, manifests_of
+from releases.plan.secret_values import load_sealed, manifests_of
+from releases.planning.planner import confirm, load_plan, plan_now
 from releases.states import Phase
 from sandbox import Sandbox
 from tests.releases.fakes import FakeRegistry

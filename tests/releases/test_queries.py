@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from portal import blobs, tokens
 from portal.actors import SYSTEM
-from releases import intake
+from releases import ingest
 from releases.models import Application, Approval, Release, Rollout, Step
 from releases.states import Phase
 from tests.releases.world import WEB, World, archive
@@ -88,7 +88,7 @@ def fill(world: World, applications: int) -> None:
     digest = blobs.store_json(PLAN)
     for number in range(Application.objects.count(), applications + 1):
         application = Application.objects.create(name=f"shop-{number}")
-        bundle = intake.store_bundle(SYSTEM, application, archive({"base/web.yaml": WEB}), "shop.tar.gz")
+        bundle = ingest.store_bundle(SYSTEM, application, archive({"base/web.yaml": WEB}), "shop.tar.gz")
         old, new = (
             Release.objects.create(application=application, version=version, bundle=bundle, created_by="ci")
             for version in ("1.0.0", "1.1.0")

@@ -14,9 +14,9 @@ from portal.encryption import key_texts
 from portal.models import Blob
 from releases import actions
 from releases.models import Rollout
-from releases.plan import load_plan, plan_now
-from releases.rollout.tracks import load
-from releases.sealing import load_sealed
+from releases.orchestrator.plan_cache import load
+from releases.plan.secret_values import load_sealed
+from releases.planning.planner import load_plan, plan_now
 from releases.states import Phase
 from tests.releases.fakes import FakeCluster, FakeRegistry
 from tests.releases.telling import tell

@@ -15,14 +15,14 @@ from environments.kube.status.verdict import Verdict
 from portal import blobs, tokens
 from portal.models import AuditEntry
 from portal.roles import ALLOWED, Role, Verb
+from releases.engine.facts import Work
+from releases.engine.program_output import LONGEST, said_of
+from releases.engine.state import Record
 from releases.models import Rollout, Step
-from releases.rollout.acting.probing import EXCERPT, probe
-from releases.rollout.colours.wants import Probe
-from releases.rollout.facts import Work
-from releases.rollout.recording import _record_step
-from releases.rollout.saying import LONGEST, said_of
-from releases.rollout.state import Record
+from releases.orchestrator.recording import _record_step
 from releases.states import Phase
+from releases.strategies.blue_green.operations import Probe
+from releases.strategies.blue_green.probe_handlers import EXCERPT, probe
 from tests.releases.world import ROLES, World
 
 SAID = "hunter2"

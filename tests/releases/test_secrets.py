@@ -15,7 +15,7 @@ from portal import tokens
 from portal.models import AuditEntry, OutgoingCall
 from releases import actions
 from releases.models import Rollout, WebhookSource
-from releases.plan import plan_now
+from releases.planning.planner import plan_now
 from tests.releases.fakes import FakeCluster, FakeRegistry
 from tests.releases.world import WEB, World
 

@@ -7,9 +7,9 @@ from environments.access import may
 from environments.models import Environment, RegistryAccount
 from environments.registry import Credentials
 from portal.roles import Verb
-from releases import resolve
+from releases import image_digests
+from releases.cli import actor_of
 from releases.management.commands.deploy import retagged
-from releases.terminal import actor_of
 from tests.releases.world import World
 
 pytestmark = pytest.mark.django_db
@@ -49,5 +49,5 @@ def test_a_registry_is_asked_with_its_account(world: World, monkeypatch: pytest.
         return {}
 
     monkeypatch.setattr("environments.registry.resolve_all", resolve_all)
-    resolve.pin({})
+    image_digests.pin({})
     assert asked["r.example"].basic == Credentials("robot", "hunter2").basic

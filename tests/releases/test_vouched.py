@@ -21,10 +21,10 @@ from portal.models import AuditEntry
 from portal.roles import Role
 from releases import actions
 from releases.approvals.standing import standing
+from releases.engine.state import State
 from releases.models import Approval, Rollout
-from releases.plan import load_plan, plan_now
-from releases.rollout import reconciler
-from releases.rollout.state import State
+from releases.orchestrator import reconciler
+from releases.planning.planner import load_plan, plan_now
 from releases.states import LIVE, InvalidTransition, Phase
 from tests.audit import unguarded
 from tests.releases.fakes import FakeCluster, FakeRegistry

@@ -15,12 +15,12 @@ from environments import setting_up
 from environments.models import Cluster, Environment
 from portal.actors import SYSTEM, Actor
 from portal.roles import Role, Verb
-from releases import actions, intake
+from releases import actions, ingest
 from releases.approvals.identity import Identity
 from releases.approvals.told import row_of
-from releases.chronicle import entry
+from releases.audit_entries import entry
+from releases.lifecycle import needed_approvals
 from releases.models import Application, Approval, Bundle, Release, Rollout
-from releases.queueing import needed_approvals
 from releases.states import LIVE, Phase
 
 ROLES: Mapping[str, Role | None] = {
@@ -74,7 +74,7 @@ class World:
     def bundle(self, files: Mapping[str, str] | None = None, *, by: Actor = SYSTEM) -> Bundle:
         """A bundle of the application, made its current one."""
         content = archive(files or {"base/web.yaml": WEB})
-        bundle = intake.store_bundle(by, self.application, content, "shop.tar.gz")
+        bundle = ingest.store_bundle(by, self.application, content, "shop.tar.gz")
         self.application = actions.make_current(SYSTEM.granted(self.environments, [Verb.MAKE_CURRENT]), bundle)
         return bundle
 
@@ -82,7 +82,7 @@ class World:
         """A release of the application, with a bundle of its own where `files` are given."""
         bundle = self.bundle(files)
         images = more.pop("images", {"web": f"registry.example/shop/web:{version}"})
-        return intake.create_release(SYSTEM, self.application, version, images, bundle=bundle, **more)[0]
+        return ingest.create_release(SYSTEM, self.application, version, images, bundle=bundle, **more)[0]
 
     def rollout(
         self,

@@ -12,10 +12,10 @@ from django.core.management.base import BaseCommand, CommandError
 from environments.manifests.errors import BundleError
 from environments.models import Environment
 from portal.actors import Actor
-from releases import actions, intake, resolve, terminal
+from releases import actions, cli, image_digests, ingest
 from releases.errors import PlanPostponed, PlanRefused, Unacceptable
 from releases.models import Application, Release, Rollout
-from releases.plan import load_plan, plan_now
+from releases.planning.planner import load_plan, plan_now
 from releases.states import ENDED, InvalidTransition, Phase
 
 REFUSALS = (PermissionDenied, InvalidTransition, Unacceptable, BundleError, PlanRefused, PlanPostponed)
@@ -60,13 +60,13 @@ class Command(BaseCommand):
             "--approve", action="store_true", help="Approve the plan of a rollout that somebody else has asked for."
         )
         parser.add_argument("--comment", default="", help="What is said with it; needed with --approve.")
-        terminal.add_actor(parser)
-        terminal.add_wait(parser)
+        cli.add_actor(parser)
+        cli.add_wait(parser)
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        actor = terminal.actor_of(options["user"])
-        application = terminal.application_of(options["application"])
-        environment = terminal.environment_of(options["environment"])
+        actor = cli.actor_of(options["user"])
+        application = cli.application_of(options["application"])
+        environment = cli.environment_of(options["environment"])
         try:
             release = self._release(actor, application, options)
             if options["make_current"]:
@@ -77,28 +77,28 @@ class Command(BaseCommand):
         except REFUSALS as refusal:
             raise CommandError(str(refusal)) from None
         if options["wait"]:
-            sys.exit(terminal.follow(rollout, self.stdout, options["timeout"]))
+            sys.exit(cli.follow(rollout, self.stdout, options["timeout"]))
 
     def _release(self, actor: Actor, application: Application, options: dict[str, Any]) -> Release:
         if not (options["image"] or options["bundle"]):
             return self._known_or_next(actor, application, options["version"])
         path: Path | None = options["bundle"]
-        bundle = intake.store_bundle(actor, application, _read(path), path.name) if path else None
+        bundle = ingest.store_bundle(actor, application, _read(path), path.name) if path else None
         images = dict(_pair(text) for text in options["image"])
         version = options["version"]
-        return intake.create_release(actor, application, version, images, bundle=bundle, source="cli")[0]
+        return ingest.create_release(actor, application, version, images, bundle=bundle, source="cli")[0]
 
     def _known_or_next(self, actor: Actor, application: Application, version: str) -> Release:
         """The release of that version; one that is not there yet follows from the newest, its images at the new tag."""
         newest = application.releases.first()
         if newest is None or application.releases.filter(version=version).exists():
-            return terminal.release_of(application, version)
+            return cli.release_of(application, version)
         images = retagged(newest.images, newest.version, version)
         if images == newest.images:
-            return terminal.release_of(application, version)
+            return cli.release_of(application, version)
         # A release stays for good: one of a mistyped version must not come to be.
-        resolve.pin(images)
-        release, _created = intake.create_release(actor, application, version, images, source="cli")
+        image_digests.pin(images)
+        release, _created = ingest.create_release(actor, application, version, images, source="cli")
         self.stdout.write(f"{release} is new: the images of {newest.version} at the tag {version}.")
         return release
 
@@ -117,7 +117,7 @@ class Command(BaseCommand):
             plan_now(rollout)
         self.stdout.write(f"Rollout {rollout.pk}: {rollout} is {rollout.phase}. {rollout.why}".strip())
         if rollout.phase == Phase.FAILED:
-            sys.exit(terminal.STATUS[Phase.FAILED])
+            sys.exit(cli.STATUS[Phase.FAILED])
         self._show_plan(rollout)
         return rollout
 

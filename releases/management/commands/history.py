@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from environments.access import require
 from portal.roles import Verb
-from releases import terminal
+from releases import cli
 from releases.pages.changes import ChangeRow, change_rows
 from releases.revisions import Revision, between, revisions
 
@@ -19,12 +19,12 @@ class Command(BaseCommand):
         parser.add_argument("application")
         parser.add_argument("environment")
         parser.add_argument("--compare", nargs=2, type=int, metavar=("FROM", "TO"))
-        terminal.add_actor(parser)
+        cli.add_actor(parser)
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        environment = terminal.environment_of(options["environment"])
-        require(terminal.actor_of(options["user"]), Verb.VIEW, environment)
-        found = revisions(terminal.application_of(options["application"]), environment)
+        environment = cli.environment_of(options["environment"])
+        require(cli.actor_of(options["user"]), Verb.VIEW, environment)
+        found = revisions(cli.application_of(options["application"]), environment)
         lines = _compared(found, *options["compare"]) if options["compare"] else [_line(each) for each in found]
         for line in lines or ["Nothing has succeeded there yet."]:
             self.stdout.write(line)

@@ -18,9 +18,9 @@ from django.db import Error, close_old_connections, connection
 from environments.workload_sync import Watching
 from portal import audit
 from portal.health import beat
-from portal.queue import QueueCluster
-from portal.queue.cluster import WEDGED_AFTER
-from releases.rollout.loop import Loop, idle, objects_changed
+from portal.orchestration.queue import QueueCluster
+from portal.orchestration.queue.cluster import WEDGED_AFTER
+from releases.orchestrator.loop import Loop, idle, objects_changed
 from releases.wake import on_wake
 
 log = structlog.get_logger(__name__)

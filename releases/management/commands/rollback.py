@@ -9,10 +9,10 @@ from django.core.management.base import BaseCommand, CommandError
 
 from environments.models import Environment
 from portal.actors import Actor
-from releases import actions, terminal
+from releases import actions, cli
 from releases.errors import Unacceptable
 from releases.models import Application, Rollout
-from releases.plan import plan_now
+from releases.planning.planner import plan_now
 from releases.revisions import revision, revisions
 from releases.states import InvalidTransition, Phase
 
@@ -31,13 +31,13 @@ class Command(BaseCommand):
         parser.add_argument("--to", default="", metavar="VERSION", help="A version that succeeded there before.")
         parser.add_argument("--to-revision", type=int, metavar="NUMBER", help="A revision, as `history` counts them.")
         parser.add_argument("--comment", default="", help="Why; kept in the history.")
-        terminal.add_actor(parser)
-        terminal.add_wait(parser)
+        cli.add_actor(parser)
+        cli.add_wait(parser)
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        actor = terminal.actor_of(options["user"])
-        application = terminal.application_of(options["application"])
-        environment = terminal.environment_of(options["environment"])
+        actor = cli.actor_of(options["user"])
+        application = cli.application_of(options["application"])
+        environment = cli.environment_of(options["environment"])
         try:
             if options["to"] or options["to_revision"] is not None:
                 rollout = _undo(actor, application, environment, options)
@@ -47,7 +47,7 @@ class Command(BaseCommand):
             raise CommandError(str(refusal)) from None
         self.stdout.write(_told(rollout))
         if options["wait"]:
-            status = terminal.follow(rollout, self.stdout, options["timeout"])
+            status = cli.follow(rollout, self.stdout, options["timeout"])
             sys.exit(0 if rollout.phase == Phase.ROLLED_BACK else status)
 
 

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.http import Http404
 
 from portal.actors import Actor
-from releases import actions, terminal
+from releases import actions, cli
 from releases.actions.verbs import STEERING
 from releases.errors import Unacceptable
 from releases.models import Rollout
@@ -30,11 +30,11 @@ class Command(BaseCommand):
         parser.add_argument("verb", choices=[SHOW, *STEERING])
         parser.add_argument("rollout", type=int, help="Its number, as `status` and the screens give it.")
         parser.add_argument("--comment", default="", help="What is said with it; promote-fully needs it.")
-        terminal.add_actor(parser)
-        terminal.add_wait(parser)
+        cli.add_actor(parser)
+        cli.add_wait(parser)
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        actor = terminal.actor_of(options["user"])
+        actor = cli.actor_of(options["user"])
         try:
             rollout = visible_rollout(actor, options["rollout"])
             told = _lines(actor, rollout) if options["verb"] == SHOW else [_do(actor, rollout, options)]
@@ -43,7 +43,7 @@ class Command(BaseCommand):
         for line in told:
             self.stdout.write(line)
         if options["wait"]:
-            sys.exit(terminal.follow(rollout, self.stdout, options["timeout"]))
+            sys.exit(cli.follow(rollout, self.stdout, options["timeout"]))
 
 
 def _do(actor: Actor, rollout: Rollout, options: dict[str, Any]) -> str:

@@ -6,8 +6,8 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from environments.access import visible
-from releases import terminal
-from releases.summary import Cell, matrix
+from releases import cli
+from releases.queries import Cell, matrix
 
 
 class Command(BaseCommand):
@@ -15,11 +15,11 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("application", nargs="?", default="")
-        terminal.add_actor(parser)
+        cli.add_actor(parser)
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        wanted = terminal.application_of(options["application"]) if options["application"] else None
-        actor = terminal.actor_of(options["user"])
+        wanted = cli.application_of(options["application"]) if options["application"] else None
+        actor = cli.actor_of(options["user"])
         for row in matrix(visible(actor)).rows:
             if wanted in (None, row.application):
                 latest = f" (newest: {row.latest.version})" if row.latest else ""

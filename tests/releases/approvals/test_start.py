@@ -15,11 +15,11 @@ from portal.roles import Role
 from releases import actions
 from releases.approvals.standing import standing
 from releases.approvals.told import row_of
-from releases.chronicle import entry
+from releases.audit_entries import entry
 from releases.makers import named
 from releases.models import Rollout
-from releases.plan import plan_now
-from releases.rollout import preparing, reconciler
+from releases.orchestrator import prestart, reconciler
+from releases.planning.planner import plan_now
 from releases.states import InvalidTransition, Phase
 from tests.releases.fakes import FakeCluster, FakeRegistry
 from tests.releases.rollout.test_claims import claim
@@ -149,13 +149,13 @@ def test_what_changes_while_the_cluster_is_asked_counts_too(
     world: World, monkeypatch: pytest.MonkeyPatch, lose: Callable[[World], None]
 ) -> None:
     rollout = approved(world)
-    confirm = preparing.confirm
+    confirm = prestart.confirm
 
     def meanwhile(each: Rollout) -> object:
         lose(world)
         return confirm(each)
 
-    monkeypatch.setattr(preparing, "confirm", meanwhile)
+    monkeypatch.setattr(prestart, "confirm", meanwhile)
     assert one_pass(rollout).phase == Phase.AWAITING_APPROVAL
 
 

@@ -13,11 +13,11 @@ from environments.kube.traffic import Route
 from environments.models import Workload
 from portal import blobs
 from releases.models import Rollout, Step
-from releases.pages.effects import effect
-from releases.pages.shares import share_words, shares_by_deployment, shares_of
-from releases.planning.colours import Naming
-from releases.rollout.colours.entries import Coloured, Switch
+from releases.pages.traffic_shares import share_words, shares_by_deployment, shares_of
+from releases.pages.verb_help import effect
 from releases.states import Phase
+from releases.strategies.blue_green.colours import Naming
+from releases.strategies.blue_green.workloads import Coloured, Switch
 from tests.releases.world import World
 
 pytestmark = pytest.mark.django_db

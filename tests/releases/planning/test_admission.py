@@ -8,7 +8,7 @@ from django.apps import apps
 from environments.models import Environment
 from releases import actions
 from releases.models import Rollout
-from releases.plan import confirm, load_plan, plan_now
+from releases.planning.planner import confirm, load_plan, plan_now
 from releases.states import Phase
 from tests.releases.fakes import FakeCluster, FakeRegistry
 from tests.releases.telling import tell

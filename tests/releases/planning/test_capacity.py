@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from releases.planning.capacity import Need, lacking, may_run, over_quota, requests_of
+from releases.strategies.shared.capacity import Need, lacking, may_run, over_quota, requests_of
 
 IN_PIECES = "none of the 3 nodes that it may run on has room for 1 of the 2 pods of green (800m CPU, 256Mi memory each)"
 NOWHERE = "no node that is up is one that green may run on (labels, affinity, taints)"

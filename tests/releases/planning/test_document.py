@@ -13,11 +13,11 @@ from environments.kube.apply.ownership import ForeignFields
 from environments.kube.objects import Ref
 from environments.manifests.render import tracking_of
 from portal.blobs import canonical
-from releases.planning.back import back_plan
-from releases.planning.compose import Header, WayBack, compose
-from releases.planning.objects import Plan, Sighting, Wanted
-from releases.planning.risks import Circumstances
-from releases.sealing import Masks, seal, unseal
+from releases.plan.compose import Header, WayBack, compose
+from releases.plan.objects import Plan, Sighting, Wanted
+from releases.plan.risks import Circumstances
+from releases.plan.rollback_plan import back_plan
+from releases.plan.secret_values import Masks, seal, unseal
 
 MASKS = Masks(1)
 

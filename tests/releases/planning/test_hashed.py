@@ -9,8 +9,8 @@ from environments.kube.names import TRACKING
 from environments.kube.objects import Ref, ref_of
 from portal.blobs import canonical
 from portal.encryption import keyed_hash
-from releases.planning.hashed import CONTENT, hash_names, hashed_name, uses
-from releases.planning.objects import Wanted
+from releases.plan.objects import Wanted
+from releases.strategies.shared.config_hash import CONTENT, hash_names, hashed_name, uses
 
 DEV, PROD = 1, 2  # environments, by their primary keys
 MOVED = Ref("apps/v1", "Deployment", "shop", "web")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from releases.planning.layers import layer_of, place_of
+from releases.plan.provenance import layer_of, place_of
 
 MANIFEST = {
     "data": {"app.json": "{}", "app": {"json": "nested"}},

@@ -4,7 +4,7 @@ import pytest
 
 from portal import blobs
 from releases.models import Application, Rollout
-from releases.planning.arranging import _moved_hosts
+from releases.planning.arrange import _moved_hosts
 from releases.states import Phase
 from tests.releases.world import World
 

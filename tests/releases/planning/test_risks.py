@@ -6,7 +6,7 @@ import pytest
 
 from environments.kube.apply.diff import Change
 from environments.kube.objects import Ref
-from releases.planning.risks import Circumstances, quantity, risk_of_creation, risk_of_field, risks
+from releases.plan.risks import Circumstances, quantity, risk_of_creation, risk_of_field, risks
 
 POD = 'spec.template.spec.containers[name="web"]'
 

@@ -6,8 +6,8 @@ import pytest
 
 from environments.kube.names import STABLE, TRACK
 from environments.kube.objects import Ref
-from releases.planning.objects import Wanted
-from releases.planning.selectors import apart
+from releases.plan.objects import Wanted
+from releases.strategies.shared.selectors import apart
 
 WEB = Ref("apps/v1", "Deployment", "shop", "web")
 PLAIN, TRACKED = {"app": "web"}, {"app": "web", TRACK: STABLE}

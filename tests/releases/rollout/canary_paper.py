@@ -8,15 +8,22 @@ from typing import Any
 from environments.kube.names import STABLE, TRACK, TRAFFIC
 from environments.kube.objects import Manifest, Ref, ref_of
 from environments.manifests.order import stage_of
-from releases.planning.back import back_plan
-from releases.planning.objects import Wanted
-from releases.rollout.engine import Decision
-from releases.rollout.facts import Look, Work
-from releases.rollout.policing import ReadPolicies
-from releases.rollout.strategies import Arranging, find
-from releases.rollout.wants import Action, Apply, Outcome, Prune, Read, Scale
-from releases.rollout.wants_traffic import ClearRoute, HoldFloor, Measure, ReadWeight, ReleaseFloor, SetWeight
+from releases.engine.decide import Decision
+from releases.engine.facts import Look, Work
+from releases.engine.operations import Apply, Operation, Outcome, Prune, Read, Scale
+from releases.plan.objects import Wanted
+from releases.plan.rollback_plan import back_plan
 from releases.states import ENDED
+from releases.strategies import Arranging, find
+from releases.strategies.shared.policy_step import ReadPolicies
+from releases.strategies.shared.traffic_operations import (
+    ClearRoute,
+    HoldFloor,
+    Measure,
+    ReadWeight,
+    ReleaseFloor,
+    SetWeight,
+)
 from tests.environments.kube.traffic import documents
 from tests.releases.rollout.paper import Paper
 
@@ -139,8 +146,8 @@ def healthy(_action: Measure) -> Mapping[str, Any]:
     return {"canary": 100.0 if _action.metric.name == "success-rate" else 120.0, "requests": 100.0}
 
 
-def failing(action: Measure) -> Mapping[str, Any]:
-    return {**healthy(action), "canary": 62.0} if action.metric.name == "success-rate" else healthy(action)
+def failing(operation: Measure) -> Mapping[str, Any]:
+    return {**healthy(operation), "canary": 62.0} if operation.metric.name == "success-rate" else healthy(operation)
 
 
 class CanaryPaper(Paper):
@@ -211,78 +218,78 @@ class CanaryPaper(Paper):
         """Somebody else sets the weight."""
         self.weights["agent-service"], self.managers["agent-service"] = weight, manager
 
-    def _do(self, action: Action) -> Outcome:
-        if action.key in self.broken:
-            return super()._do(action)
-        result = self._routed(action)
+    def _do(self, operation: Operation) -> Outcome:
+        if operation.key in self.broken:
+            return super()._do(operation)
+        result = self._routed(operation)
         if result is not None:
-            self.done.append(action)
-            return Outcome(action, result)
-        match action:
-            case Apply() if action.ref.kind == "Deployment":
-                return self._written(action, self._wanted_replicas(action))
+            self.done.append(operation)
+            return Outcome(operation, result)
+        match operation:
+            case Apply() if operation.ref.kind == "Deployment":
+                return self._written(operation, self._wanted_replicas(operation))
             case Scale():
-                return self._written(action, action.replicas)
+                return self._written(operation, operation.replicas)
             case Prune():
-                self.log.append(f"remove {action.ref.kind} {action.ref.name}")
-        return super()._do(action)
+                self.log.append(f"remove {operation.ref.kind} {operation.ref.name}")
+        return super()._do(operation)
 
-    def _routed(self, action: Action) -> Mapping[str, Any] | None:
-        """What comes of an action on requests, None for any other."""
-        match action:
+    def _routed(self, operation: Operation) -> Mapping[str, Any] | None:
+        """What comes of an operation on requests, None for any other."""
+        match operation:
             case SetWeight():
-                self.log.append(f"{action.key} {action.weight} %")
-                again = self.asked.get(action.key) == (action.weight, action.testers)
-                self.asked[action.key] = (action.weight, action.testers)
-                self.weights[action.key], self.managers[action.key] = action.weight, TRAFFIC
+                self.log.append(f"{operation.key} {operation.weight} %")
+                again = self.asked.get(operation.key) == (operation.weight, operation.testers)
+                self.asked[operation.key] = (operation.weight, operation.testers)
+                self.weights[operation.key], self.managers[operation.key] = operation.weight, TRAFFIC
                 self.pending = self.pending - 1 if again else self.late
-                return {**self._seen(action), "wanted": action.weight}
+                return {**self._seen(operation), "wanted": operation.weight}
             case ReadWeight():
                 self.pending -= 1
-                return self._seen(action)
+                return self._seen(operation)
             case ClearRoute():
-                self.log.append(f"{action.key} at rest")
-                self.weights[action.key] = 0
-                return self._seen(action)
+                self.log.append(f"{operation.key} at rest")
+                self.weights[operation.key] = 0
+                return self._seen(operation)
             case Measure():
-                sample = {"metric": action.metric.name, "workload": action.route.workload, "at": action.at}
-                return {**sample, **self.sampled(action)}
-        return self._looked_at(action)
+                sample = {"metric": operation.metric.name, "workload": operation.route.workload, "at": operation.at}
+                return {**sample, **self.sampled(operation)}
+        return self._looked_at(operation)
 
-    def _looked_at(self, action: Action) -> Mapping[str, Any] | None:
-        match action:
+    def _looked_at(self, operation: Operation) -> Mapping[str, Any] | None:
+        match operation:
             case HoldFloor():
-                self.log.append(f"floor {action.minimum}")
-                self.minimum = action.minimum
-                return {"asked": action.minimum, "before": 2, "there": True}
+                self.log.append(f"floor {operation.minimum}")
+                self.minimum = operation.minimum
+                return {"asked": operation.minimum, "before": 2, "there": True}
             case ReleaseFloor():
                 self.log.append("floor given back")
                 self.minimum = None
                 return {"minimum": 2}
             case ReadPolicies():
                 return {"policies": []}
-            case Read() if action.key in self.world:
-                return {"object": self.world[action.key].object}
+            case Read() if operation.key in self.world:
+                return {"object": self.world[operation.key].object}
         return None
 
-    def _written(self, action: Apply | Scale, replicas: int) -> Outcome:
-        self.size(action.ref, replicas)
-        did = "apply" if isinstance(action, Apply) else "scale"
-        self.log.append(f"{did} {action.ref.name} {replicas}")
-        self.done.append(action)
-        generation = self.generations[action.ref.key]
-        return Outcome(action, {"uid": f"uid-{action.ref.name}", "generation": generation, "replicas": replicas})
+    def _written(self, operation: Apply | Scale, replicas: int) -> Outcome:
+        self.size(operation.ref, replicas)
+        did = "apply" if isinstance(operation, Apply) else "scale"
+        self.log.append(f"{did} {operation.ref.name} {replicas}")
+        self.done.append(operation)
+        generation = self.generations[operation.ref.key]
+        return Outcome(operation, {"uid": f"uid-{operation.ref.name}", "generation": generation, "replicas": replicas})
 
-    def _wanted_replicas(self, action: Apply) -> int:
-        target = self.tracks[self.state.track].targets[action.index]
-        held = self.minimum if self.minimum and action.ref == AGENT else 0
+    def _wanted_replicas(self, operation: Apply) -> int:
+        target = self.tracks[self.state.track].targets[operation.index]
+        held = self.minimum if self.minimum and operation.ref == AGENT else 0
         return max(int(target.manifest["spec"].get("replicas", 1)), held)
 
-    def _seen(self, action: Any) -> dict[str, Any]:
-        manager = self.managers.get(action.key, TRAFFIC)
+    def _seen(self, operation: Any) -> dict[str, Any]:
+        manager = self.managers.get(operation.key, TRAFFIC)
         heard = self.pending <= 0
         return {
-            "weight": self.weights.get(action.key, 0), "accepted": heard, "why": "" if heard else "not taken up yet",
+            "weight": self.weights.get(operation.key, 0), "accepted": heard, "why": "" if heard else "not taken up yet",
             "manager": manager,
-            "ours": manager == TRAFFIC, "at": action.at,
+            "ours": manager == TRAFFIC, "at": operation.at,
         }  # fmt: skip

@@ -6,13 +6,13 @@ from typing import Any
 
 from environments.kube.names import STABLE, TRACK
 from environments.kube.objects import Manifest, Ref, ref_of
-from releases.planning.back import back_plan
-from releases.planning.objects import Wanted
-from releases.rollout.colours.wants import CountEndpoints, CountPods, Lead, LookLed, Probe
-from releases.rollout.facts import Look, Work
-from releases.rollout.strategies import Arrangement, Arranging, find
-from releases.rollout.wants import Action, Apply, CountRestarts, Outcome, Prune, Read, Scale
+from releases.engine.facts import Look, Work
+from releases.engine.operations import Apply, CountRestarts, Operation, Outcome, Prune, Read, Scale
+from releases.plan.objects import Wanted
+from releases.plan.rollback_plan import back_plan
 from releases.states import Phase
+from releases.strategies import Arrangement, Arranging, find
+from releases.strategies.blue_green.operations import CountEndpoints, CountPods, Lead, LookLed, Probe
 from tests.releases.rollout.paper import Paper, workload
 
 PROBE = {"httpGet": {"path": "/healthz", "port": 8080}}
@@ -134,7 +134,7 @@ class Cluster(Paper):
         self.state = replace(self.state, index=0)
 
     def applied_kinds(self) -> list[str]:
-        return [f"{action.ref.kind} {action.ref.name}" for action in self.done if isinstance(action, Apply)]
+        return [f"{operation.ref.kind} {operation.ref.name}" for operation in self.done if isinstance(operation, Apply)]
 
     def tracks_of(self, name: str) -> str:
         return name.rpartition("-")[2] if name.endswith(("-blue", "-green")) else STABLE
@@ -156,35 +156,35 @@ class Cluster(Paper):
         size, ready = self.sizes[ref.name], self.ready.get(ref.name, 0)
         return workload(ref, ready, size, generation=self.generations.get(ref.name, 1))
 
-    def _do(self, action: Action) -> Outcome:
-        if self.broken.get(action.key):
-            return super()._do(action)
-        if isinstance(action, Apply) and action.ref.kind == "Deployment":
-            self.done.append(action)
-            return self._applied(action)
-        result = self._looked(action) or self._written(action)
+    def _do(self, operation: Operation) -> Outcome:
+        if self.broken.get(operation.key):
+            return super()._do(operation)
+        if isinstance(operation, Apply) and operation.ref.kind == "Deployment":
+            self.done.append(operation)
+            return self._applied(operation)
+        result = self._looked(operation) or self._written(operation)
         if result is None:
-            return super()._do(action)
-        self.done.append(action)
-        return Outcome(action, result)
+            return super()._do(operation)
+        self.done.append(operation)
+        return Outcome(operation, result)
 
-    def _looked(self, action: Action) -> dict[str, Any] | None:
-        match action:
+    def _looked(self, operation: Operation) -> dict[str, Any] | None:
+        match operation:
             case Read(ref=ref) if ref.kind == "Deployment":
                 return {"object": self._object(ref)}
             case CountEndpoints():
-                return {"ready": self._endpoints(action.ref), "at": action.at}
+                return {"ready": self._endpoints(operation.ref), "at": operation.at}
             case CountPods():
-                return {"count": self.sizes.get(action.ref.name, 0), "at": action.at}
+                return {"count": self.sizes.get(operation.ref.name, 0), "at": operation.at}
             case Probe():
-                why = next((why for part, why in self.answers.items() if part in action.key), "")
-                self.history.append(("probe", action.key))
-                return {"ok": not why, "why": why, "at": action.at, "said": self.said if why else ""}
+                why = next((why for part, why in self.answers.items() if part in operation.key), "")
+                self.history.append(("probe", operation.key))
+                return {"ok": not why, "why": why, "at": operation.at, "said": self.said if why else ""}
             case CountRestarts():
                 return {"count": self.restarts}
             case LookLed():
                 self.late -= 1
-                return {**self._led(action.route.text), "at": action.at}
+                return {**self._led(operation.route.text), "at": operation.at}
         return None
 
     def _led(self, route: str) -> dict[str, Any]:
@@ -193,30 +193,32 @@ class Cluster(Paper):
             "target": self.serving[route], "accepted": not why, "why": why, "there": True, "manager": self.manager,
         }  # fmt: skip
 
-    def _written(self, action: Action) -> dict[str, Any] | None:
-        match action:
+    def _written(self, operation: Operation) -> dict[str, Any] | None:
+        match operation:
             case Scale():
-                self._sized(action.ref.name, action.replicas)
-                self.history.append(("scale", f"{action.ref.name} {action.replicas}"))
-                return {"replicas": action.replicas, "generation": self.generations[action.ref.name]}
+                self._sized(operation.ref.name, operation.replicas)
+                self.history.append(("scale", f"{operation.ref.name} {operation.replicas}"))
+                return {"replicas": operation.replicas, "generation": self.generations[operation.ref.name]}
             case Lead():
-                self.serving[action.route.text] = action.to
-                self.history.append(("lead", f"{action.route.object.kind if action.route.object else ''} {action.to}"))
-                return self._led(action.route.text)
+                self.serving[operation.route.text] = operation.to
+                self.history.append(
+                    ("lead", f"{operation.route.object.kind if operation.route.object else ''} {operation.to}")
+                )
+                return self._led(operation.route.text)
             case Prune():
-                self._pruned(action.ref)
+                self._pruned(operation.ref)
                 return {"deleted": True}
         return None
 
-    def _applied(self, action: Apply) -> Outcome:
-        target = self.tracks[self.state.track].targets[action.index]
-        if action.ref.name not in self.sizes:
-            self.generations[action.ref.name] = 0
-            self._sized(action.ref.name, int(target.manifest["spec"].get("replicas", 1)))
-        self._tell(action.ref.name)
-        self.history.append(("apply", action.ref.name))
-        generation = self.generations.setdefault(action.ref.name, 1)
-        return Outcome(action, {"uid": f"uid-{action.ref.name}", "generation": generation})
+    def _applied(self, operation: Apply) -> Outcome:
+        target = self.tracks[self.state.track].targets[operation.index]
+        if operation.ref.name not in self.sizes:
+            self.generations[operation.ref.name] = 0
+            self._sized(operation.ref.name, int(target.manifest["spec"].get("replicas", 1)))
+        self._tell(operation.ref.name)
+        self.history.append(("apply", operation.ref.name))
+        generation = self.generations.setdefault(operation.ref.name, 1)
+        return Outcome(operation, {"uid": f"uid-{operation.ref.name}", "generation": generation})
 
     def _pruned(self, ref: Ref) -> None:
         self.history.append(("prune", f"{ref.kind} {ref.name}"))

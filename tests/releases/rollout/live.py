@@ -26,10 +26,10 @@ from environments.models import Cluster
 from environments.workload_sync import Watching
 from portal.actors import SYSTEM, Actor
 from portal.roles import Role
-from releases import actions, intake
+from releases import actions, ingest
 from releases.models import Application, Rollout
-from releases.rollout.loop import ADVANCE, Loop, objects_changed
-from releases.rollout.reconciler import advance
+from releases.orchestrator.loop import ADVANCE, Loop, objects_changed
+from releases.orchestrator.reconciler import advance
 from releases.states import ENDED, Phase
 from releases.wake import on_wake
 from sandbox import Sandbox
@@ -123,9 +123,9 @@ class Portal:
     def ask(self, version: str, files: Mapping[str, str], images: Mapping[str, str], **more: Any) -> Rollout:
         """A release and the request to roll it out; `images` as {name: "repository:tag"} at the place's registry."""
         own = {path: self.at_own_hosts(text) for path, text in files.items()}
-        bundle = intake.store_bundle(SYSTEM, self.application, packed(own), "bundle.tar.gz")
+        bundle = ingest.store_bundle(SYSTEM, self.application, packed(own), "bundle.tar.gz")
         named = {name: f"{self.place.registry}/{self.namespace}/{image}" for name, image in images.items()}
-        release, _ = intake.create_release(SYSTEM, self.application, version, named, bundle=bundle)
+        release, _ = ingest.create_release(SYSTEM, self.application, version, named, bundle=bundle)
         actor = SYSTEM.granted([self.environment.name], ["request"])
         return actions.request(actor, release, self.environment, **more)
 

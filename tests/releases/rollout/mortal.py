@@ -1,9 +1,9 @@
 """A process that is killed once, with all that it has not saved: for rollouts on paper."""
 
-from releases.rollout.engine import Decision
-from releases.rollout.facts import Facts
-from releases.rollout.state import State
-from releases.rollout.wants import Action, Outcome
+from releases.engine.decide import Decision
+from releases.engine.facts import Facts
+from releases.engine.operations import Operation, Outcome
+from releases.engine.state import State
 from tests.releases.rollout.paper import Paper
 
 
@@ -17,9 +17,9 @@ class Mortal(Paper):
     _left = 0
     _saved: tuple[State, Facts]
 
-    def kill_after(self, actions: int) -> None:
-        """It dies after so many actions from here, before any of what they brought is saved."""
-        self._left = actions
+    def kill_after(self, operations: int) -> None:
+        """It dies after so many operations from here, before any of what they brought is saved."""
+        self._left = operations
         self._saved = (self.state, self.facts)
 
     @property
@@ -35,11 +35,11 @@ class Mortal(Paper):
 
     def _note(self, decision: Decision) -> None:
         super()._note(decision)
-        if decision.records or decision.moves or decision.again or not decision.actions:
+        if decision.records or decision.moves or decision.again or not decision.operations:
             self._saved = (self.state, self.facts)
 
-    def _do(self, action: Action) -> Outcome:
-        outcome = super()._do(action)
+    def _do(self, operation: Operation) -> Outcome:
+        outcome = super()._do(operation)
         self._left -= 1
         if self._left == 0:
             raise Killed

@@ -4,12 +4,12 @@ from dataclasses import replace
 from typing import Any
 
 from environments.kube.objects import Ref
-from releases.rollout.engine import Decision, absorb, decide
-from releases.rollout.facts import Facts, Look, Work
-from releases.rollout.state import Record, State
-from releases.rollout.strategies import find
-from releases.rollout.wants import Action, Apply, CountRestarts, Diagnose, Halt, Outcome, Read, Trouble
+from releases.engine.decide import Decision, absorb, decide
+from releases.engine.facts import Facts, Look, Work
+from releases.engine.operations import Apply, CountRestarts, Diagnose, Halt, Operation, Outcome, Read, Trouble
+from releases.engine.state import Record, State
 from releases.states import Phase, check_move
+from releases.strategies import find
 
 WEB = Ref("apps/v1", "Deployment", "shop", "web")
 API = Ref("apps/v1", "Deployment", "shop", "api")
@@ -83,7 +83,7 @@ class Paper:
         self.pods: dict[str, dict[str, Any]] = {}
         self.read: dict[str, dict[str, Any] | None] = {}
         self.restarts = 0
-        self.done: list[Action] = []
+        self.done: list[Operation] = []
         self.phases = [Phase.PROGRESSING]
         self.steps: list[tuple[str, int, str]] = []
         self.records: list[Record] = []
@@ -109,9 +109,11 @@ class Paper:
             facts = replace(self.facts, looks=self.world)
             decision = decide(State.from_json(self.state.to_json()), self.tracks[self.state.track], facts)
             self._note(decision)
-            if not decision.actions and not decision.again:
+            if not decision.operations and not decision.again:
                 return decision
-            self.state = absorb(decision.state, [self._do(action) for action in decision.actions], self.facts.now)
+            self.state = absorb(
+                decision.state, [self._do(operation) for operation in decision.operations], self.facts.now
+            )
         raise AssertionError("it goes round in circles")
 
     def _note(self, decision: Decision) -> None:
@@ -123,23 +125,23 @@ class Paper:
         self.state = decision.state
         self.facts = replace(self.facts, phase=decision.phase, intent="")
 
-    def _do(self, action: Action) -> Outcome:
-        self.done.append(action)
-        if trouble := self.broken.get(action.key):
-            return Outcome(action, trouble=trouble)
-        match action:
+    def _do(self, operation: Operation) -> Outcome:
+        self.done.append(operation)
+        if trouble := self.broken.get(operation.key):
+            return Outcome(operation, trouble=trouble)
+        match operation:
             case Apply() | Halt():
-                return Outcome(action, {"uid": f"uid-{action.ref.name}", "generation": 2})
+                return Outcome(operation, {"uid": f"uid-{operation.ref.name}", "generation": 2})
             case Read():
-                return Outcome(action, {"object": self.read.get(action.key)})
+                return Outcome(operation, {"object": self.read.get(operation.key)})
             case CountRestarts():
-                return Outcome(action, {"count": self.restarts})
+                return Outcome(operation, {"count": self.restarts})
             case Diagnose():
-                return Outcome(action, self.pods.get(action.key, {"problems": [], "summary": "", "freed": []}))
-        return Outcome(action, {"managers": ["kubectl-edit"], "deleted": True})
+                return Outcome(operation, self.pods.get(operation.key, {"problems": [], "summary": "", "freed": []}))
+        return Outcome(operation, {"managers": ["kubectl-edit"], "deleted": True})
 
     def applied(self) -> list[str]:
-        return [action.ref.name for action in self.done if isinstance(action, Apply)]
+        return [operation.ref.name for operation in self.done if isinstance(operation, Apply)]
 
     def looked(self) -> int:
-        return sum(isinstance(action, Diagnose) for action in self.done)
+        return sum(isinstance(operation, Diagnose) for operation in self.done)

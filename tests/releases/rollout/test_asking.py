@@ -3,11 +3,11 @@
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from releases.rollout.facts import Memory, View
-from releases.rollout.steps import Ask, Done, Fail, Judgement, Step, Wait
-from releases.rollout.verify import VerifyStep
-from releases.rollout.wants import Action, Read
+from releases.engine.facts import Memory, View
+from releases.engine.operations import Operation, Read
+from releases.engine.steps import Ask, Done, Fail, Judgement, Step, Wait
 from releases.states import Phase
+from releases.strategies.shared.verify import VerifyStep
 from tests.releases.rollout.paper import WEB, Paper, plan_of
 
 
@@ -27,7 +27,7 @@ class GaugeStep(Step):
         point = {"at": view.facts.now, "canary": level}
         return {**view.memory, "read": {}, "level": level, "seen": True, "points": [point], "keep": {"level": level}}
 
-    def actions(self, view: View) -> tuple[Action, ...]:
+    def operations(self, view: View) -> tuple[Operation, ...]:
         return () if view.memory.get("seen") and not self._due(view) else (Read(WEB),)
 
     def verdict(self, view: View) -> Judgement:
@@ -38,7 +38,7 @@ class GaugeStep(Step):
             return Done("promoted")
         return Ask("no request was measured") if level is None else Wait("measuring", 5.0)
 
-    def guard(self, view: View) -> tuple[Action, ...]:
+    def guard(self, view: View) -> tuple[Operation, ...]:
         return (Read(WEB),) if self._due(view) else ()
 
     def standing(self, view: View) -> str:

@@ -6,11 +6,11 @@ import pytest
 
 from environments.kube.names import TRACK
 from environments.manifests.settings import Route
+from releases.engine.operations import OnObject
 from releases.errors import PlanRefused
-from releases.planning.colours import plain
-from releases.rollout.strategies import Arrangement
-from releases.rollout.wants import OnObject
 from releases.states import Phase
+from releases.strategies import Arrangement
+from releases.strategies.blue_green.colours import plain
 from tests.releases.rollout.coloured import (
     BUNDLE,
     Wanted,
@@ -275,14 +275,16 @@ def test_the_way_back_leads_requests_first_and_removes_last() -> None:
     paper = cluster()
     paper.until("of the soak are left")
     paper.history.clear()
-    taken_back = sum(isinstance(action, OnObject) for action in paper.done)
+    taken_back = sum(isinstance(operation, OnObject) for operation in paper.done)
     paper.say("roll back")
     assert paper.history[0] == ("lead", " stable")
     paper.run()
     assert paper.phases[-1] is Phase.ROLLED_BACK
     order = [what for kind, what in paper.history if kind in ("lead", "apply", "prune")]
     assert order == [" stable", "web", "Deployment web-green", "Service web-preview"]
-    done = [(type(action).__name__, action.ref.text) for action in paper.done if isinstance(action, OnObject)]
+    done = [
+        (type(operation).__name__, operation.ref.text) for operation in paper.done if isinstance(operation, OnObject)
+    ]
     gone = done.index(("CountPods", "Deployment shop/web-green"))
     assert ("Apply", "Service shop/web") not in done[taken_back:gone]
     assert ("Apply", "Service shop/web") in done[gone:]

@@ -1,12 +1,12 @@
-"""A process killed after any one action of a blue-green rollout: whoever takes over brings it to the same end."""
+"""A process killed after any one operation of a blue-green rollout: whoever takes over brings it to the same end."""
 
 from typing import Any
 
 import pytest
 
-from releases.rollout.colours.wants import Lead
-from releases.rollout.wants import Action, Outcome
+from releases.engine.operations import Operation, Outcome
 from releases.states import Phase
+from releases.strategies.blue_green.operations import Lead
 from tests.releases.rollout.coloured import Cluster, arranged, plan_of
 from tests.releases.rollout.mortal import Mortal
 
@@ -16,10 +16,10 @@ SOAK: dict[str, Any] = {"soakSeconds": 4, "drainSeconds": 8}
 class MortalCluster(Mortal, Cluster):
     """Whose requests must never be led to fewer pods than the ready ones of the plain Deployment were."""
 
-    def _do(self, action: Action) -> Outcome:
-        if isinstance(action, Lead):
-            assert self.ready.get("web-green" if action.to == "green" else "web", 0) >= 3, action
-        return super()._do(action)
+    def _do(self, operation: Operation) -> Outcome:
+        if isinstance(operation, Lead):
+            assert self.ready.get("web-green" if operation.to == "green" else "web", 0) >= 3, operation
+        return super()._do(operation)
 
 
 def cluster() -> MortalCluster:
@@ -33,8 +33,8 @@ def test_killed_after_any_action_it_still_comes_to_its_end() -> None:
         paper.kill_after(kill_after)
         words = paper.run(1.0)
         reached = paper.was_killed
-        assert paper.phases[-1] is Phase.SUCCEEDED, f"killed after action {kill_after}: {words[-1]}"
-        assert paper.sizes == {"web-green": 3}, f"killed after action {kill_after}"
+        assert paper.phases[-1] is Phase.SUCCEEDED, f"killed after operation {kill_after}: {words[-1]}"
+        assert paper.sizes == {"web-green": 3}, f"killed after operation {kill_after}"
         assert set(paper.serving.values()) == {"green"}
         assert ("prune", "Service web-preview") in paper.history
         kill_after += 1
@@ -51,8 +51,8 @@ def test_aborted_and_killed_on_the_way_back_nothing_is_left(where: str) -> None:
         paper.say("abort")
         words = paper.run(1.0)
         reached = paper.was_killed
-        assert paper.phases[-1] is Phase.ABORTED, f"killed after action {kill_after}: {words[-1]}"
-        assert paper.sizes == {"web": 3}, f"killed after action {kill_after}"
+        assert paper.phases[-1] is Phase.ABORTED, f"killed after operation {kill_after}: {words[-1]}"
+        assert paper.sizes == {"web": 3}, f"killed after operation {kill_after}"
         assert set(paper.serving.values()) == {"stable"}
         assert ("prune", "Service web-preview") in paper.history
         kill_after += 1

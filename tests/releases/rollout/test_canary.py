@@ -9,10 +9,10 @@ from environments.kube.names import CANARY as CANARY_TRACK
 from environments.kube.names import STABLE, TRACK
 from environments.kube.traffic import Route
 from releases.errors import PlanRefused
-from releases.rollout.moves import Moved
-from releases.rollout.strategies import ParameterError, find
-from releases.rollout.strategies.canary import metrics_of, weights_of
 from releases.states import Phase
+from releases.strategies import ParameterError, find
+from releases.strategies.canary.strategy import metrics_of, weights_of
+from releases.strategies.canary.workloads import Moved
 from tests.environments.kube.traffic import documents
 from tests.releases.rollout.canary_paper import (
     AGENT,

@@ -1,4 +1,4 @@
-"""A process killed after any one action of a canary: whoever takes over brings it to the same end."""
+"""A process killed after any one operation of a canary: whoever takes over brings it to the same end."""
 
 import pytest
 
@@ -24,7 +24,7 @@ def run_to(paper: CanaryPaper, where: str) -> None:
 
 
 def removed(paper: CanaryPaper) -> set[str]:
-    return {action.key for action in paper.done if type(action).__name__ == "Prune"}
+    return {operation.key for operation in paper.done if type(operation).__name__ == "Prune"}
 
 
 def is_clean(paper: CanaryPaper) -> bool:
@@ -39,8 +39,8 @@ def test_killed_after_any_action_it_still_comes_to_its_end() -> None:
         paper.kill_after(kill_after)
         end = paper.run(60)
         reached = paper.was_killed
-        assert end.phase is Phase.SUCCEEDED, f"killed after action {kill_after}: {end.why}"
-        assert is_clean(paper), f"killed after action {kill_after}: {paper.log}"
+        assert end.phase is Phase.SUCCEEDED, f"killed after operation {kill_after}: {end.why}"
+        assert is_clean(paper), f"killed after operation {kill_after}: {paper.log}"
         kill_after += 1
     assert kill_after > 20
 
@@ -57,8 +57,8 @@ def test_aborted_and_killed_on_the_way_back_nothing_is_left(where: str, stuck: s
         paper.say("abort")
         end = paper.run(60)
         reached = paper.was_killed
-        assert end.phase is Phase.ABORTED, f"killed after action {kill_after}: {end.why}"
-        assert is_clean(paper), f"killed after action {kill_after}: {paper.log}"
+        assert end.phase is Phase.ABORTED, f"killed after operation {kill_after}: {end.why}"
+        assert is_clean(paper), f"killed after operation {kill_after}: {paper.log}"
         assert paper.replicas(AGENT) == 4
         kill_after += 1
     assert kill_after > 5

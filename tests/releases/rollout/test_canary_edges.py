@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from releases.rollout.wants import Trouble
+from releases.engine.operations import Trouble
 from releases.states import Phase
 from tests.releases.rollout.canary_paper import AGENT, CANARY, CanaryPaper, bundle
 
@@ -29,7 +29,7 @@ def test_a_workload_that_wants_no_pods_does_not_wait_for_them_before_its_request
 
 def test_requests_do_not_come_back_to_pods_that_somebody_took_away(monkeypatch: pytest.MonkeyPatch) -> None:
     paper = CanaryPaper()
-    monkeypatch.setattr(paper, "_wanted_replicas", lambda action: 0 if action.ref == AGENT else 4)
+    monkeypatch.setattr(paper, "_wanted_replicas", lambda operation: 0 if operation.ref == AGENT else 4)
     decision = paper.run(40)
     assert decision.phase is Phase.PROGRESSING
     assert decision.why == "agent-service: 0 of 4 stable pods can take requests, 100 % still on the canary"

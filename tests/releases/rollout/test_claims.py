@@ -9,16 +9,16 @@ from django.db import transaction
 from django.utils import timezone
 
 from portal.models import AuditEntry
-from releases import wake
+from releases import events, wake
+from releases.engine.decide import Decision, give_up
+from releases.engine.facts import Work
+from releases.engine.state import Record, State
 from releases.models import Rollout, Step
-from releases.rollout import claims, outcomes, reconciler, recording
-from releases.rollout.claims import Claim, Lost
-from releases.rollout.engine import Decision, give_up
-from releases.rollout.facts import Work
-from releases.rollout.observing import observe
-from releases.rollout.state import Record, State
-from releases.rollout.tracks import Loaded
-from releases.sealing import Masks
+from releases.orchestrator import claims, reconciler, recording
+from releases.orchestrator.claims import Claim, Lost
+from releases.orchestrator.observe import observe
+from releases.orchestrator.plan_cache import Loaded
+from releases.plan.secret_values import Masks
 from releases.states import Phase
 from tests.releases.rollout.paper import WEB, plan_of
 from tests.releases.telling import tell
@@ -130,7 +130,7 @@ def test_nobodys_row_is_written_once_the_history_is_locked(
     later = timezone.now() + timedelta(minutes=1)
     waiting = world.rollout(Phase.WAITING, due_at=later)
     done: list[str] = []
-    monkeypatch.setattr(outcomes, "tell", lambda _: done.append("told"))
+    monkeypatch.setattr(events, "tell", lambda _: done.append("told"))
     monkeypatch.setattr(recording, "entry", lambda *_: done.append("entered"))
     mine = claim(rollout)
     ended = give_up(State(), observe(mine.rollout, LOADED.work, 0), "KeyError: 'spec'")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from environments.kube.objects import Ref
-from releases.rollout.wants import Apply, Diagnose, Halt, Prune, Read, Trouble
+from releases.engine.operations import Apply, Diagnose, Halt, Prune, Read, Trouble
 from releases.states import Phase
 from tests.releases.rollout.paper import API, DB, SCALER, SETTINGS, WEB, Paper, containers_of, plan_of, workload
 

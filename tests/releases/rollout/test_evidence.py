@@ -7,9 +7,9 @@ import pytest
 from environments.kube.traffic import Route
 from releases.analysis.metrics import Metric
 from releases.analysis.samples import Sample
-from releases.rollout.evidence import Evidence
-from releases.rollout.facts import Facts, View, Work
+from releases.engine.facts import Facts, View, Work
 from releases.states import Phase
+from releases.strategies.shared.evidence import Evidence
 
 WEB = Route("istio", "shop", "web", "web", canary="web-canary", stable="web")
 RATE = Metric.from_json({"template": "success-rate", "interval": 10, "count": 2})

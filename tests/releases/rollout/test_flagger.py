@@ -8,19 +8,19 @@ import pytest
 from environments.kube.objects import Manifest, Ref, ref_of
 from environments.manifests.order import STAGES, stage_of
 from environments.manifests.settings import Route as Wish
+from releases.engine.decide import absorb, decide
+from releases.engine.facts import Facts, Work
+from releases.engine.operations import Apply, Operation, Outcome, Prune, Scale
+from releases.engine.state import Record, State
 from releases.errors import PlanRefused
-from releases.planning.objects import Wanted
-from releases.rollout.engine import absorb, decide
-from releases.rollout.facts import Facts, Work
-from releases.rollout.flagger.held import Held, given_over
-from releases.rollout.flagger.leaving import contested, refuse_while_held
-from releases.rollout.flagger.reading import Sight, measured, outcome, returned, sight_of, told
-from releases.rollout.flagger.resource import duration, patience, seconds_of, steps_of
-from releases.rollout.flagger.wants import ApplyTemplate, Follow, HandBack, Tune
-from releases.rollout.state import Record, State
-from releases.rollout.strategies import Arrangement, Arranging, ParameterError, find
-from releases.rollout.wants import Action, Apply, Outcome, Prune, Scale
+from releases.plan.objects import Wanted
 from releases.states import Phase
+from releases.strategies import Arrangement, Arranging, ParameterError, find
+from releases.strategies.flagger.conflicts import contested, refuse_while_held
+from releases.strategies.flagger.operations import ApplyTemplate, Follow, HandBack, Tune
+from releases.strategies.flagger.resource import duration, patience, seconds_of, steps_of
+from releases.strategies.flagger.status import Sight, measured, outcome, returned, sight_of, told
+from releases.strategies.flagger.workloads import Held, given_over
 
 FLAGGER = find("flagger")
 SHOP = "shop"
@@ -538,7 +538,7 @@ def test_waves_stay_in_their_order():
 
 
 def back_of(plan: dict[str, Any], previous: dict[str, Any] | None) -> dict[str, Any]:
-    """The way back from a plan, as releases.planning.back makes it."""
+    """The way back from a plan, as releases.plan.rollback_plan makes it."""
     before = {tuple(row["ref"]) for row in (previous or {}).get("objects", ())}
     gone = [{"ref": row["ref"], "uid": ""} for row in plan["objects"] if tuple(row["ref"]) not in before]
     back = {"objects": (previous or {}).get("objects", []), "prune": gone, "traffic": plan["traffic"]}
@@ -619,7 +619,7 @@ class Story:
         phase = Phase.PROGRESSING if track == "forward" else Phase.ROLLING_BACK
         self.facts = Facts(now=1000.0, phase=phase)
         self.flagger = QUIET
-        self.done: list[Action] = []
+        self.done: list[Operation] = []
         self.records: list[Record] = []
         self.why = ""
         self.generation = 4
@@ -632,33 +632,35 @@ class Story:
             self.state, self.why = decision.state, decision.why or self.why
             self.records += decision.records
             self.facts = replace(self.facts, phase=decision.phase, intent="")
-            if decision.again or not decision.actions:
+            if decision.again or not decision.operations:
                 return self
-            self.done += [action for action in decision.actions if not isinstance(action, Follow)]
-            self.state = absorb(self.state, [self._outcome(action) for action in decision.actions], self.facts.now)
+            self.done += [operation for operation in decision.operations if not isinstance(operation, Follow)]
+            self.state = absorb(
+                self.state, [self._outcome(operation) for operation in decision.operations], self.facts.now
+            )
         raise AssertionError(f"It never rests: {self.why}")
 
-    def _outcome(self, action: Action) -> Outcome:
-        match action:
+    def _outcome(self, operation: Operation) -> Outcome:
+        match operation:
             case Follow():
-                return Outcome(action, self.flagger.to_json())
+                return Outcome(operation, self.flagger.to_json())
             case Apply():
-                return Outcome(action, {"uid": "1", "generation": self.generation})
+                return Outcome(operation, {"uid": "1", "generation": self.generation})
             case Tune():
-                return Outcome(action, {"override": dict(action.override)})
+                return Outcome(operation, {"override": dict(operation.override)})
             case Scale():
-                return Outcome(action, {"replicas": action.replicas, "generation": self.generation})
+                return Outcome(operation, {"replicas": operation.replicas, "generation": self.generation})
             case HandBack():
-                why = "it is being deleted" if action.delete else "it is ready to go"
-                return Outcome(action, {"ready": self.flagger.settled, "gone": False, "why": why})
-        return Outcome(action, {"deleted": True})
+                why = "it is being deleted" if operation.delete else "it is ready to go"
+                return Outcome(operation, {"ready": self.flagger.settled, "gone": False, "why": why})
+        return Outcome(operation, {"deleted": True})
 
     @property
     def step(self) -> str:
         return str(self.work.steps[self.state.index]["kind"]) if self.state.index < len(self.work.steps) else "end"
 
     def tuned(self) -> list[dict[str, Any]]:
-        return [dict(action.override) for action in self.done if isinstance(action, Tune)]
+        return [dict(operation.override) for operation in self.done if isinstance(operation, Tune)]
 
 
 def forward(**parameters: Any) -> Story:
@@ -671,7 +673,7 @@ def test_the_canary_is_waited_for_until_flagger_holds_the_workload():
     story = Story(plan, "flagger-canary")
     story.flagger = Sight()
     assert story.go().why == "web: Flagger has not looked at the Canary yet; is its controller running?"
-    kinds_applied = [action.ref.kind for action in story.done if isinstance(action, Apply)]
+    kinds_applied = [operation.ref.kind for operation in story.done if isinstance(operation, Apply)]
     assert kinds_applied == ["HorizontalPodAutoscaler", "Canary"]
     story.flagger = Sight(phase="Initializing", primary="wait", primary_why="1 of 3 pods updated")
     assert story.go().why == "web: Initializing: 1 of 3 pods updated"
@@ -681,7 +683,7 @@ def test_the_canary_is_waited_for_until_flagger_holds_the_workload():
 
 def test_a_good_release_is_followed_to_its_end():
     story = forward().go()
-    assert [type(action) for action in story.done] == [ApplyTemplate]
+    assert [type(operation) for operation in story.done] == [ApplyTemplate]
     assert story.why == "web: Flagger looks at it every 10 s; it has not noticed the new version yet"
     story.flagger = replace(NEW, phase="Progressing", weight=20, failed=1, threshold=5, size=3)
     assert story.go().why == "web: Progressing: 20 % to the new version, 1 of 5 failed checks"
@@ -689,7 +691,7 @@ def test_a_good_release_is_followed_to_its_end():
     assert story.go().why == "web: Promoting: the primary gets the new version"
     story.flagger = replace(QUIET, applied="new", promoted="new")
     assert story.go().step in ("verify", "end")
-    assert [action for action in story.done if isinstance(action, Tune | Scale)] == []
+    assert [operation for operation in story.done if isinstance(operation, Tune | Scale)] == []
 
 
 def test_a_failed_analysis_really_stops():
@@ -705,10 +707,10 @@ def test_a_failed_analysis_really_stops():
 def test_flaggers_target_gets_the_bundles_number_of_pods_once_it_is_up():
     story = forward().go()
     story.flagger = replace(NEW, phase="Progressing", size=0)
-    assert not any(isinstance(action, Scale) for action in story.go().done)
+    assert not any(isinstance(operation, Scale) for operation in story.go().done)
     story.flagger = replace(story.flagger, size=2)
     story.go().go()
-    assert [action.replicas for action in story.done if isinstance(action, Scale)] == [3]
+    assert [operation.replicas for operation in story.done if isinstance(operation, Scale)] == [3]
 
 
 def test_a_template_that_changes_nothing_is_not_waited_for():
@@ -756,7 +758,7 @@ def test_the_old_template_is_there_before_the_analysis_is_skipped():
     story = backward()
     story.flagger = replace(NEW, phase="Progressing", weight=40)
     story.go()
-    assert [type(action) for action in story.done] == [ApplyTemplate, Tune]
+    assert [type(operation) for operation in story.done] == [ApplyTemplate, Tune]
     assert story.tuned() == [{"skipAnalysis": True}]
 
 
@@ -787,14 +789,14 @@ def test_an_abort_before_flagger_noticed_scales_and_moves_nothing():
     story = backward()
     story.go().go(4)
     assert story.step in ("verify", "end")
-    assert not any(isinstance(action, Scale | Prune) for action in story.done)
+    assert not any(isinstance(operation, Scale | Prune) for operation in story.done)
 
 
 def test_a_canary_is_taken_away_one_look_at_a_time():
     plan = plan_of(arranged(DEPLOYMENT, SERVICE, ROUTE))
     story = Story(back_of(plan, None), "flagger-hand-back", "back")
     story.go(0.1).go(0.1)
-    assert [(type(action), action.delete) for action in story.done] == [(HandBack, False), (HandBack, True)]
+    assert [(type(operation), operation.delete) for operation in story.done] == [(HandBack, False), (HandBack, True)]
     assert story.go(2).why == "web: it is being deleted"
     assert len(story.done) == 3
 
@@ -804,10 +806,10 @@ def test_routes_are_put_back_after_flagger_stopped_to_write_them_and_before_what
     story = Story(back_of(plan, ROLLED), "flagger-hand-back", "back")
     story.flagger = Sight()  # its finalizer is not there yet
     story.go(0.1)
-    assert [type(action) for action in story.done] == [HandBack]
+    assert [type(operation) for operation in story.done] == [HandBack]
     story.flagger = QUIET
     story.go(2)
-    assert [type(action) for action in story.done[1:]] == [HandBack, Apply, HandBack]
-    assert [action.ref.kind for action in story.done if isinstance(action, Apply)] == ["VirtualService"]
-    assert [action.delete for action in story.done if isinstance(action, HandBack)] == [False, False, True]
+    assert [type(operation) for operation in story.done[1:]] == [HandBack, Apply, HandBack]
+    assert [operation.ref.kind for operation in story.done if isinstance(operation, Apply)] == ["VirtualService"]
+    assert [operation.delete for operation in story.done if isinstance(operation, HandBack)] == [False, False, True]
     assert story.done[-1].routes == (ref_of(ROUTE),)

@@ -3,10 +3,10 @@
 import pytest
 
 from environments.kube.traffic import Route
-from releases.rollout.engine import absorb
-from releases.rollout.state import State
-from releases.rollout.wants import Action, Outcome
-from releases.rollout.wants_traffic import ClearRoute, ReadWeight, SetWeight
+from releases.engine.decide import absorb
+from releases.engine.operations import Operation, Outcome
+from releases.engine.state import State
+from releases.strategies.shared.traffic_operations import ClearRoute, ReadWeight, SetWeight
 
 WEB = Route(router="istio", namespace="shop", workload="web", service="web", stable="web", canary="web-canary")
 READ = {"accepted": True, "why": "", "manager": "slipway-traffic", "ours": True, "at": 10.0}
@@ -16,9 +16,9 @@ def shares(state: State) -> object:
     return state.next().memory.get("keep", {}).get("weights")
 
 
-@pytest.mark.parametrize("action", [SetWeight(WEB, 10.0, 25), ReadWeight(WEB, 10.0), ClearRoute(WEB, 10.0)])
-def test_the_share_that_was_read_back_outlives_the_step(action: Action) -> None:
-    state = absorb(State(), [Outcome(action, {**READ, "weight": 25})], 10.0)
+@pytest.mark.parametrize("operation", [SetWeight(WEB, 10.0, 25), ReadWeight(WEB, 10.0), ClearRoute(WEB, 10.0)])
+def test_the_share_that_was_read_back_outlives_the_step(operation: Operation) -> None:
+    state = absorb(State(), [Outcome(operation, {**READ, "weight": 25})], 10.0)
     assert shares(state) == {"web": 25}
 
 

@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 import pytest
 from django.utils import timezone
 
-from portal.queue import sweeps
+from portal.orchestration.queue import sweeps
+from releases.engine.state import State
 from releases.models import Rollout
-from releases.rollout.loop import FAR, ROW, Loop
-from releases.rollout.state import State
+from releases.orchestrator.loop import FAR, ROW, Loop
 from releases.states import Phase
 from tests.releases.world import World
 

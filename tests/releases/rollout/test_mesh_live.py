@@ -10,8 +10,8 @@ from environments.kube.autoscaling.reading import AutoscalerReader
 from environments.kube.objects import Manifest
 from environments.models import Workload
 from releases.models import Rollout, Step
-from releases.rollout import policing
 from releases.states import Phase
+from releases.strategies.shared import policy_step
 from tests.releases.rollout.bundles import config, deployment
 from tests.releases.rollout.live import Place, Portal, portal
 
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.django_db(transaction=True)]
 
 @pytest.fixture
 def live(place: Place, transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Portal]:
-    monkeypatch.setitem(policing.LONGEST, "refused", 3.0)
+    monkeypatch.setitem(policy_step.LONGEST, "refused", 3.0)
     monkeypatch.setattr(AutoscalerReader.__init__, "__defaults__", (0.5,))
     with portal(place) as running:
         running.push("shop/web", "1")

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from environments.kube.names import TRAFFIC
+from releases.engine.facts import Look
+from releases.engine.operations import Apply, Scale
 from releases.errors import PlanRefused
-from releases.rollout.facts import Look
-from releases.rollout.strategies import find
-from releases.rollout.wants import Apply, Scale
-from releases.rollout.wants_traffic import Measure
 from releases.states import Phase
+from releases.strategies import find
+from releases.strategies.shared.traffic_operations import Measure
 from tests.environments.kube.traffic import documents
 from tests.releases.rollout.canary_paper import (
     AGENT,
@@ -39,7 +39,7 @@ def at(label: str, paper: CanaryPaper | None = None, **parameters: Any) -> Canar
 
 def touched(paper: CanaryPaper, *kinds: type) -> list[Any]:
     """What was done to the stable Deployment."""
-    return [action for action in paper.done if isinstance(action, kinds) and action.key == AGENT.key]
+    return [operation for operation in paper.done if isinstance(operation, kinds) and operation.key == AGENT.key]
 
 
 def test_a_new_version_arrives_in_the_middle_of_a_canary() -> None:
@@ -97,16 +97,16 @@ def test_stable_is_bad_and_a_person_lets_the_fix_go_on_at_once() -> None:
     assert paper.log.index("scale agent-service-canary 4") < paper.log.index("agent-service 100 %")
 
 
-def few(action: Measure) -> Mapping[str, Any]:
-    return {**healthy(action), "requests": 2.0}
+def few(operation: Measure) -> Mapping[str, Any]:
+    return {**healthy(operation), "requests": 2.0}
 
 
-def not_a_number(action: Measure) -> Mapping[str, Any]:
-    return {**healthy(action), "canary": "nan"}
+def not_a_number(operation: Measure) -> Mapping[str, Any]:
+    return {**healthy(operation), "canary": "nan"}
 
 
-def nothing(action: Measure) -> Mapping[str, Any]:
-    return {**healthy(action), "canary": None}
+def nothing(operation: Measure) -> Mapping[str, Any]:
+    return {**healthy(operation), "canary": None}
 
 
 @pytest.mark.parametrize("doubt", [few, not_a_number, nothing])

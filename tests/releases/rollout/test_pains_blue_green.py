@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from releases.rollout.state import State
-from releases.rollout.wants import Trouble
+from releases.engine.operations import Trouble
+from releases.engine.state import State
 from releases.states import Phase
 from tests.releases.rollout.coloured import arranged, cluster, deployment, scaler, service
 

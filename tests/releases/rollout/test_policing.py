@@ -6,11 +6,11 @@ import pytest
 
 from environments.kube.objects import Ref
 from environments.kube.policies import Policy
-from releases.rollout.facts import Work
-from releases.rollout.policing import GRACE, SILENCE, ReadPolicies, policing
-from releases.rollout.strategies import find
-from releases.rollout.wants import Action, Apply, Outcome
+from releases.engine.facts import Work
+from releases.engine.operations import Apply, Operation, Outcome
 from releases.states import Phase
+from releases.strategies import find
+from releases.strategies.shared.policy_step import GRACE, SILENCE, ReadPolicies, policing
 from tests.releases.rollout.paper import WEB, Paper, plan_of, workload
 
 PEERS = Ref("security.istio.io/v1", "PeerAuthentication", "shop", "default")
@@ -41,14 +41,14 @@ class Policed(Paper):
 
     found: tuple[Policy, ...] = ()
 
-    def _do(self, action: Action) -> Outcome:
-        if isinstance(action, ReadPolicies) and action.key not in self.broken:
-            self.done.append(action)
-            return Outcome(action, {"policies": [policy.to_json() for policy in self.found]})
-        return super()._do(action)
+    def _do(self, operation: Operation) -> Outcome:
+        if isinstance(operation, ReadPolicies) and operation.key not in self.broken:
+            self.done.append(operation)
+            return Outcome(operation, {"policies": [policy.to_json() for policy in self.found]})
+        return super()._do(operation)
 
     def reads(self) -> int:
-        return sum(isinstance(action, ReadPolicies) for action in self.done)
+        return sum(isinstance(operation, ReadPolicies) for operation in self.done)
 
 
 def policy(state: str, note: str = "", ref: Ref = PEERS) -> Policy:
@@ -159,5 +159,5 @@ def test_a_rule_with_subsets_is_applied_before_the_routes_to_them():
     after = [{**row(ref, host="web"), "stage": "after"} for ref in (INGRESS, routes, rule)]
     paper = policed(policy("accepted"), plan=plan_with(*after))
     paper.go()
-    kinds = [action.ref.kind for action in paper.done if isinstance(action, Apply)]
+    kinds = [operation.ref.kind for operation in paper.done if isinstance(operation, Apply)]
     assert kinds == ["Deployment", "DestinationRule", "Ingress", "VirtualService"]

@@ -11,8 +11,8 @@ from environments.kube.api.errors import Denied, KubeError, Unauthorized
 from portal.models import AuditEntry
 from releases import actions
 from releases.models import Rollout
-from releases.plan import plan_now
-from releases.rollout import preparing, reconciler
+from releases.orchestrator import prestart, reconciler
+from releases.planning.planner import plan_now
 from releases.states import Phase
 from tests.releases.fakes import FakeCluster, FakeRegistry
 from tests.releases.rollout.test_claims import claim, expire
@@ -55,8 +55,8 @@ def deadly(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     def die(*_: object) -> None:
         raise Killed
 
-    monkeypatch.setattr(preparing, "plan_rollout", die)
-    monkeypatch.setattr(preparing, "confirm", die)
+    monkeypatch.setattr(prestart, "plan_rollout", die)
+    monkeypatch.setattr(prestart, "confirm", die)
     return monkeypatch
 
 
@@ -67,7 +67,7 @@ def test_tries_that_are_broken_off_are_told_and_given_up(
     asked: Rollout, deadly: pytest.MonkeyPatch, prepare: Callable[[Rollout], Rollout], what: str
 ) -> None:
     rollout = prepare(asked)
-    for _ in range(preparing.TRIES):
+    for _ in range(prestart.TRIES):
         rollout = break_off(rollout)
     assert f"It is being {what}, try 10 of 10: the last was broken off" in rollout.why
     rollout = one_pass(rollout)
@@ -77,23 +77,23 @@ def test_tries_that_are_broken_off_are_told_and_given_up(
 
 
 def test_a_try_that_ends_begins_the_count_anew(asked: Rollout, deadly: pytest.MonkeyPatch) -> None:
-    for _ in range(preparing.TRIES - 1):
+    for _ in range(prestart.TRIES - 1):
         break_off(asked)
     with deadly.context() as once:
-        once.setattr(preparing, "plan_rollout", lambda _: None)
+        once.setattr(prestart, "plan_rollout", lambda _: None)
         one_pass(asked)
     assert break_off(asked).phase == Phase.PLANNING
     assert break_off(asked).phase == Phase.PLANNING
 
 
 def test_the_first_try_to_start_comes_after_no_other(asked: Rollout, monkeypatch: pytest.MonkeyPatch) -> None:
-    said, note = [], preparing._note_try
+    said, note = [], prestart._note_try
 
     def noted(rollout: Rollout) -> None:
         note(rollout)
         said.append((rollout.phase, rollout.why))
 
-    monkeypatch.setattr(preparing, "_note_try", noted)
+    monkeypatch.setattr(prestart, "_note_try", noted)
     one_pass(asked)
     assert said == [(Phase.PLANNING, ""), (Phase.WAITING, "")]
 
@@ -137,6 +137,6 @@ def test_a_cluster_without_a_credential_is_waited_for(asked: Rollout, monkeypatc
     def without(_: object) -> None:
         raise ConnectError("The cluster one has no credential: connect it again.")
 
-    monkeypatch.setattr("releases.plan.gateway_for", without)
+    monkeypatch.setattr("releases.planning.planner.gateway_for", without)
     rollout = one_pass(asked)
     assert (rollout.phase, "connect it again" in rollout.why) == (Phase.PLANNING, True)

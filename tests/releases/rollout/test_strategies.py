@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from environments.kube.objects import Ref
-from releases.rollout.facts import Work
-from releases.rollout.loop import batches
-from releases.rollout.strategies import ParameterError, find, names, step_of
+from releases.engine.facts import Work
+from releases.orchestrator.loop import batches
+from releases.strategies import ParameterError, find, names, step_of
 from tests.releases.rollout.paper import API, DB, SCALER, SETTINGS, WEB, plan_of
 
 ROLLING = find("rolling")

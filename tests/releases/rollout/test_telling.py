@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from releases.analysis.metrics import Metric
-from releases.rollout.telling import Newest, listed, told
+from releases.strategies.shared.measurement_summary import Newest, listed, told
 
 RATE, P99 = Metric.from_json({"template": "success-rate"}), Metric.from_json({"template": "latency"})
 FEW = "0 of 20 requests within 30 s"

@@ -24,7 +24,7 @@ QUERY = "X-Amz-Signature=hush"
 @pytest.fixture
 def server(settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     settings.OUTBOUND_NETWORKS = ["127.0.0.0/8"]
-    monkeypatch.setattr("portal.queue.enqueue", lambda *_task: None)
+    monkeypatch.setattr("portal.orchestration.queue.enqueue", lambda *_task: None)
     with serve() as running:
         yield running
 

@@ -11,7 +11,7 @@ from standardwebhooks.webhooks import Webhook
 from portal.actors import Actor
 from portal.models import AuditEntry
 from releases import actions
-from releases.intake import create_release, store_bundle
+from releases.ingest import create_release, store_bundle
 from releases.models import Delivery, Release, Rollout, WebhookSource
 from releases.states import Phase
 from tests.releases.webhooks.signing import (

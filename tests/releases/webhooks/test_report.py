@@ -15,13 +15,12 @@ from pytest_django import Settings
 from standardwebhooks.webhooks import Webhook
 
 from portal.models import OutgoingCall
+from portal.orchestration.queue import sweeps
 from portal.outbound import calls
-from portal.queue import sweeps
-from releases import actions
+from releases import actions, events
+from releases.lifecycle import expire
 from releases.models import Bundle, Delivery, Rollout, WebhookSource
-from releases.plan import plan_now
-from releases.queueing import expire
-from releases.rollout import outcomes
+from releases.planning.planner import plan_now
 from releases.states import Phase
 from releases.webhooks import fetching, process, report
 from tests.portal.http_server import Server, answer, serve
@@ -39,7 +38,7 @@ Tasks = list[tuple[str, tuple[Any, ...]]]
 def queued(monkeypatch: pytest.MonkeyPatch) -> Tasks:
     """What was queued for workers."""
     tasks: Tasks = []
-    monkeypatch.setattr("portal.queue.enqueue", lambda path, *args: tasks.append((path, args)))
+    monkeypatch.setattr("portal.orchestration.queue.enqueue", lambda path, *args: tasks.append((path, args)))
     return tasks
 
 
@@ -92,7 +91,7 @@ def run(queued: Tasks) -> None:
 def end(rollout: Rollout, phase: Phase, why: str = "") -> None:
     rollout.phase, rollout.why = phase, why
     rollout.save()
-    outcomes.tell(rollout)
+    events.tell(rollout)
 
 
 def test_github_is_told_by_commit_statuses_when_a_rollout_is_asked_for_and_when_it_ends(

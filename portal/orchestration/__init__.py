@@ -1,0 +1,1 @@
+"""What moves work: the queue, and the processes that take from it."""

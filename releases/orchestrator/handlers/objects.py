@@ -1,0 +1,56 @@
+"""Objects applied, adopted, read and deleted."""
+
+from environments.kube.apply.ownership import adopt
+from environments.kube.apply.prune import prune_object
+from environments.kube.apply.server_side_apply import apply_object, set_replicas
+from environments.kube.objects import Manifest
+from environments.kube.watch.projection import relevant
+from environments.manifests.render import tracking_of
+from releases.engine.operations import Adopt, Apply, Halt, Prune, Read, Scale
+from releases.strategies.shared.handling import Execution, Result, handles
+
+
+@handles(Apply)
+def apply(execution: Execution, operation: Apply) -> Result:
+    return _apply(execution, execution.manifests(operation.index), operation.index)
+
+
+@handles(Halt)
+def halt(execution: Execution, operation: Halt) -> Result:
+    manifest = execution.manifests(operation.index)
+    return _apply(execution, {**manifest, "spec": {**manifest["spec"], "paused": True}}, operation.index)
+
+
+@handles(Scale)
+def scale(execution: Execution, operation: Scale) -> Result:
+    ref = operation.ref
+    manifest: Manifest = {
+        "apiVersion": ref.api_version,
+        "kind": ref.kind,
+        "metadata": {"name": ref.name, "namespace": ref.namespace},
+    }
+    scaled = set_replicas(execution.gateway, manifest, operation.replicas, sequence=execution.sequence)
+    return {"replicas": operation.replicas, "generation": int(scaled.object["metadata"].get("generation") or 0)}
+
+
+@handles(Adopt)
+def take_over(execution: Execution, operation: Adopt) -> Result:
+    return {"managers": list(adopt(execution.gateway, operation.ref))}
+
+
+@handles(Prune)
+def prune(execution: Execution, operation: Prune) -> Result:
+    tracking = tracking_of(execution.application, operation.ref)
+    return {"deleted": prune_object(execution.gateway, operation.ref, operation.uid, tracking=tracking)}
+
+
+@handles(Read)
+def read(execution: Execution, operation: Read) -> Result:
+    found = execution.gateway.get(operation.ref)
+    return {"object": relevant(found) if found else None}
+
+
+def _apply(execution: Execution, manifest: Manifest, index: int) -> Result:
+    applied = apply_object(execution.gateway, manifest, sequence=execution.sequence, scaler=index in execution.scalers)
+    metadata = applied.object["metadata"]
+    return {"uid": metadata["uid"], "generation": int(metadata.get("generation") or 0)}

@@ -1,0 +1,66 @@
+"""The plan of a rollout's track, read once a process: plans are stored by their digest and never change."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from typing import Any
+
+from environments.kube.objects import Manifest
+from portal import blobs
+from releases import strategies
+from releases.engine.facts import Work
+from releases.engine.state import Track
+from releases.models import Rollout
+from releases.plan.rollback_plan import back_plan
+from releases.plan.secret_values import Masks, load_sealed, masks_of, unseal
+
+KEPT = 512
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A track's work, where the values of its Secrets are, and what stands for them in its plan."""
+
+    work: Work
+    sealed_digest: str
+    scalers: frozenset[int]
+    masks: Masks
+
+    @cached_property
+    def manifests(self) -> Mapping[int, Manifest]:
+        """What is applied, by index, with the values of Secrets."""
+        sealed = load_sealed(self.sealed_digest)
+        return {t.index: unseal(t.ref, dict(t.manifest), sealed, self.masks) for t in self.work.targets}
+
+
+def load(rollout: Rollout, track: Track) -> Loaded:
+    """The forward track is the approved plan; the way back follows from it and from the plan before it."""
+    if track == "forward":
+        return _loaded(rollout.plan_digest, rollout.sealed_digest)
+    return _way_back(rollout.plan_digest, rollout.strategy)
+
+
+@lru_cache(KEPT)
+def _loaded(digest: str, sealed_digest: str) -> Loaded:
+    return _of(blobs.load_json(digest), sealed_digest)
+
+
+@lru_cache(KEPT)
+def _way_back(digest: str, strategy: str) -> Loaded:
+    plan = blobs.load_json(digest)
+    before = plan["back"]["plan"]
+    loaded = _of(back_plan(plan, blobs.load_json(before) if before else None), _sealed_of(before))
+    steps = tuple(step.to_json() for step in strategies.find(strategy).back(loaded.work))
+    return replace(loaded, work=replace(loaded.work, steps=steps))
+
+
+def _of(plan: Mapping[str, Any], sealed_digest: str) -> Loaded:
+    scalers = frozenset(index for index, row in enumerate(plan["objects"]) if row["scaler"])
+    return Loaded(Work.of(plan), sealed_digest, scalers, masks_of(plan))
+
+
+def _sealed_of(plan_digest: str) -> str:
+    if not plan_digest:
+        return ""
+    rows = Rollout.objects.filter(plan_digest=plan_digest).values_list("sealed_digest", flat=True)
+    return str(rows.first() or "")

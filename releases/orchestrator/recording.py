@@ -1,0 +1,89 @@
+"""Puts a decision on record: steps, phases and their audit entries, in the caller's transaction."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django.utils import timezone
+
+from releases import events
+from releases.audit_entries import entry
+from releases.engine.decide import Decision
+from releases.engine.facts import Work
+from releases.engine.state import Move, Record
+from releases.lifecycle import wake_next
+from releases.models import Rollout, Step
+from releases.orchestrator import measurements
+from releases.orchestrator.measurements import without_points
+from releases.states import ENDED, Phase, check_move
+
+
+def fields_of(rollout: Rollout, decision: Decision) -> dict[str, Any]:
+    """What the decision changes in the rollout's row."""
+    fields: dict[str, Any] = {"cursor": without_points(decision.state).to_json(), "attempts": 0}
+    if policies := decision.state.memory.get("policies"):
+        fields["policies"] = policies
+    why = _why(decision)
+    if why is not None:
+        fields["why"] = why
+    if rollout.intent and (decision.again or decision.phase in ENDED):
+        fields |= {"intent": "", "intent_by": ""}
+    if decision.state.track == "back" and rollout.cursor.get("track", "forward") == "forward":
+        fields["sequence"] = rollout.sequence + 1
+    if decision.moves:
+        fields["phase"] = decision.phase
+        fields["finished_at"] = timezone.now() if decision.phase in ENDED else None
+    return fields
+
+
+def _why(decision: Decision) -> str | None:
+    """What the rollout's row is to say; None where the next decision of this pass will."""
+    if decision.operations or decision.again:
+        return decision.moves[-1].why if decision.moves else None
+    return decision.why
+
+
+def record(rollout: Rollout, work: Work, decision: Decision, before: Phase) -> None:
+    """Steps and phases of a decision whose fields are saved already; `before` is the phase that it left.
+
+    The history comes last: whoever waits for its lock may hold rows that the others want.
+    """
+    if decision.moves and decision.phase in ENDED:
+        events.tell(rollout)
+        wake_next(rollout)
+    measurements.store(rollout, decision.state)
+    for each in decision.records:
+        _record_step(rollout, work, each)
+    for move in decision.moves:
+        check_move(before, move.phase)
+        _record_move(rollout, move, before)
+        before = move.phase
+
+
+def lay_out(rollout: Rollout, work: Work, track: str) -> None:
+    """The rows of all steps of a track, pending; those that are there stay as they are."""
+    Step.objects.bulk_create(
+        [Step(rollout=rollout, track=track, index=i, label=step["label"]) for i, step in enumerate(work.steps)],
+        ignore_conflicts=True,
+    )
+
+
+def _record_step(rollout: Rollout, work: Work, each: Record) -> None:
+    Step.objects.filter(rollout=rollout, track=each.track, index=each.index).update(
+        state=each.state,
+        why=each.why,
+        said=each.said,
+        started_at=_time(each.started),
+        finished_at=_time(each.finished),
+    )
+    if each.state not in ("done", "failed"):
+        return
+    data = {"track": each.track, "index": each.index, "label": work.steps[each.index]["label"], "try": each.tries}
+    entry(rollout, f"rollout.step-{each.state}", {**data, "seconds": each.seconds, "why": each.why})
+
+
+def _record_move(rollout: Rollout, move: Move, before: Phase) -> None:
+    entry(rollout, f"rollout.{move.phase.replace(' ', '-')}", {"from": before, "why": move.why})
+
+
+def _time(at: float | None) -> datetime | None:
+    return None if at is None else datetime.fromtimestamp(at, UTC)

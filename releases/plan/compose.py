@@ -1,0 +1,143 @@
+"""Puts a plan together: one JSON document whose canonical form is what people approve."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from environments.kube.apply.server_side_apply import has_replicas
+from environments.kube.names import MANAGED, TRACKING
+from environments.kube.objects import Ref
+from environments.manifests.order import stage_of
+from environments.manifests.render import tracking_of
+from releases.plan.changes import change_row
+from releases.plan.objects import Plan, Row, Sighting, Wanted, lasting_by_key
+from releases.plan.risks import Circumstances, risks
+
+FORMAT = 2
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a plan is of. `images` are pinned references by name, `references` what the release called them."""
+
+    application: str
+    environment: str
+    namespace: str
+    version: str
+    kind: str
+    strategy: str
+    parameters: Mapping[str, Any]
+    images: Mapping[str, str]
+    references: Mapping[str, str]
+    smoke_tests: Sequence[Mapping[str, Any]] = ()
+    traffic: Sequence[Mapping[str, Any]] = ()
+    masks: int = 0
+    """The environment whose masks stand for values of Secrets, see releases.plan.secret_values.Masks."""
+
+
+@dataclass(frozen=True)
+class WayBack:
+    """The rollout whose plan comes back if this one has to be taken back; all empty for a first release."""
+
+    rollout: int | None = None
+    version: str = ""
+    digest: str = ""
+    plan: Row | None = field(default=None, repr=False)
+
+
+def compose(
+    header: Header,
+    sightings: Sequence[Sighting],
+    public: Sequence[Mapping[str, Any]],
+    prune: Sequence[Mapping[str, Any]],
+    back: WayBack,
+    known: Circumstances,
+) -> Plan:
+    """The plan without its steps, which the strategy makes of it.
+
+    `public` are the manifests as the plan may show them, in the order of `sightings`.
+    """
+    rows = [change_row(sighting) for sighting in sightings]
+    return {
+        "format": FORMAT,
+        "masks": header.masks,
+        "application": header.application,
+        "environment": header.environment,
+        "namespace": header.namespace,
+        "version": header.version,
+        "kind": header.kind,
+        "strategy": {"name": header.strategy, "parameters": dict(header.parameters)},
+        "images": dict(header.images),
+        "references": dict(header.references),
+        "smoke_tests": list(header.smoke_tests),
+        "traffic": list(header.traffic),
+        "objects": [_object_row(*pair) for pair in zip(sightings, public, strict=True)],
+        "changes": rows,
+        "prune": [*_temporary(sightings), *prune],
+        "adopt": [list(each.ref) for each in sightings if _to_adopt(each, header)],
+        "added": _added(sightings, header.application, back.plan),
+        "namespaces": [each.ref.name for each in sightings if each.ref.kind == "Namespace" and each.action == "create"],
+        "replicas": _replicas(sightings),
+        "risks": risks(rows, prune, known),
+        "back": {"rollout": back.rollout, "version": back.version, "plan": back.digest},
+    }
+
+
+def _temporary(sightings: Sequence[Sighting]) -> list[dict[str, Any]]:
+    """What goes again before the rollout ends: last applied first, by the uid that it gets on the way."""
+    return [{"ref": list(each.ref), "uid": ""} for each in reversed(sightings) if each.wanted.temporary]
+
+
+def _object_row(sighting: Sighting, public: Mapping[str, Any]) -> dict[str, Any]:
+    wanted = sighting.wanted
+    return {
+        "ref": list(wanted.ref),
+        "stage": wanted.stage,
+        "wave": wanted.wave,
+        "manifest": public,
+        "scaler": sighting.scaled,
+        **({"temporary": True} if wanted.temporary else {}),
+    }
+
+
+def _to_adopt(sighting: Sighting, header: Header) -> bool:
+    """What is taken in for the first time, and, on a way back, everything that others have a hand in."""
+    if sighting.preview.live is None or not sighting.preview.foreign:
+        return False
+    return header.kind == "undo" or not sighting.is_ours(header.application)
+
+
+def _added(sightings: Sequence[Sighting], application: str, previous: Row | None) -> list[str]:
+    """What this release brings: going back removes it. What others had put there before is not among it."""
+    before = lasting_by_key(previous)
+    return [
+        each.ref.key
+        for each in sightings
+        if each.ref.key not in before and (each.preview.live is None or each.is_ours(application))
+    ]
+
+
+def _replicas(sightings: Sequence[Sighting]) -> dict[str, int]:
+    return {
+        each.ref.key: each.wanted.manifest["spec"]["replicas"]
+        for each in sightings
+        if not each.scaled and _wants_replicas(each.wanted.manifest)
+    }
+
+
+def _wants_replicas(manifest: Mapping[str, Any]) -> bool:
+    return has_replicas(manifest) and manifest.get("spec", {}).get("replicas") is not None
+
+
+def namespaces_to_create(names: Iterable[str], application: str, have: Iterable[Ref]) -> tuple[Wanted, ...]:
+    """The Namespaces that a plan brings itself, as the bundle has none of the kind."""
+    known = {ref.name for ref in have if ref.kind == "Namespace"}
+    return tuple(_namespace(name, application) for name in sorted(set(names) - known))
+
+
+def _namespace(name: str, application: str) -> Wanted:
+    ref = Ref("v1", "Namespace", "", name)
+    labels = {"app.kubernetes.io/managed-by": "slipway", "app.kubernetes.io/part-of": application, MANAGED: "true"}
+    metadata = {"name": name, "labels": labels, "annotations": {TRACKING: tracking_of(application, ref)}}
+    manifest = {"apiVersion": ref.api_version, "kind": ref.kind, "metadata": metadata}
+    return Wanted(manifest, ref, stage_of(manifest), 0)

@@ -1,0 +1,39 @@
+"""Which objects a release no longer has."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from environments.kube.names import TRACKING
+from environments.kube.objects import Manifest, Ref
+from environments.manifests.render import tracking_of
+from releases.plan.objects import Row, objects_by_key, ref_in
+
+# Deleting one of these would take data, or objects that are not ours, with it.
+NEVER_PRUNED = frozenset({"Namespace", "CustomResourceDefinition", "PersistentVolumeClaim", "PersistentVolume"})
+
+
+def dropped(wanted: Iterable[Ref], earlier: Iterable[Row | None]) -> tuple[Ref, ...]:
+    """What earlier plans have and this one has not, in the order in which it is removed: last applied first."""
+    keys = {ref.key for ref in wanted}
+    found = {key: ref_in(row) for plan in earlier for key, row in objects_by_key(plan).items() if key not in keys}
+    return tuple(reversed([ref for ref in found.values() if ref.kind not in NEVER_PRUNED]))
+
+
+def kept(wanted: Iterable[Ref], earlier: Iterable[Row | None]) -> tuple[Ref, ...]:
+    """What is dropped and yet stays, since with it data would go."""
+    keys = {ref.key for ref in wanted}
+    found = {key: ref_in(row) for plan in earlier for key, row in objects_by_key(plan).items() if key not in keys}
+    return tuple(ref for ref in found.values() if ref.kind in NEVER_PRUNED)
+
+
+def prune_rows(application: str, gone: Sequence[Ref], live: Mapping[str, Manifest | None]) -> list[dict[str, Any]]:
+    """[{"ref", "uid"}] of what is there and is ours; `live` by Ref.key."""
+    return [
+        {"ref": list(ref), "uid": found["metadata"]["uid"]}
+        for ref in gone
+        if (found := live.get(ref.key)) and _tracking(found) == tracking_of(application, ref)
+    ]
+
+
+def _tracking(obj: Manifest) -> str:
+    return str((obj["metadata"].get("annotations") or {}).get(TRACKING, ""))

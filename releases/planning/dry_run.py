@@ -1,0 +1,197 @@
+"""What a cluster says to a plan: dry runs of every object, side by side, and what is there of what will go."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from django.db import connections
+
+from environments.kube.api.client import Gateway
+from environments.kube.api.errors import (
+    Denied,
+    Forbidden,
+    KindMissing,
+    KubeError,
+    NotFound,
+    Terminating,
+    Unauthorized,
+)
+from environments.kube.apply.diff import Preview, pod_template, preview, preview_pod_template
+from environments.kube.apply.ownership import SCALED_KINDS, autoscaled
+from environments.kube.objects import Manifest, Ref
+from releases.errors import PlanPostponed, PlanRefused
+from releases.plan.objects import Sighting, Wanted
+from releases.plan.secret_values import Masks
+
+SIDE_BY_SIDE = 4
+SCRATCH = "default"
+AUTOSCALERS = (("autoscaling/v2", "HorizontalPodAutoscaler"), ("keda.sh/v1alpha1", "ScaledObject"))
+SCALERS = frozenset(kind for _, kind in AUTOSCALERS)
+NOT_TRIED = "Its pods could not be tried: Slipway has no right to create pods there."
+
+KIND_TO_COME = "Its kind comes with this release, so it could not be tried."
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What stands around the objects. `missing`: namespaces that are not there; `defined`: kinds to come."""
+
+    autoscalers: tuple[Manifest, ...] = ()
+    missing: frozenset[str] = frozenset()
+    defined: frozenset[tuple[str, str]] = frozenset()
+
+
+def survey(gateway: Gateway, objects: Sequence[Wanted], going: Iterable[Ref]) -> Surroundings:
+    """The namespaces and autoscalers around the objects; an autoscaler that is about to go does not count.
+
+    Raises KubeError, and PlanPostponed where a namespace is being deleted.
+    """
+    namespaces = sorted({each.ref.namespace for each in objects if each.ref.namespace})
+    states = dict(zip(namespaces, side_by_side(lambda name: _namespace(gateway, name), namespaces), strict=True))
+    there = [name for name in namespaces if states[name] != "missing"]
+    scaled = {each.ref.namespace for each in objects if each.ref.kind in SCALED_KINDS}
+    found = side_by_side(lambda name: _autoscalers(gateway, name), [name for name in there if name in scaled])
+    gone = {ref.key for ref in going}
+    live = [each for several in found for each in several if _key(each) not in gone]
+    return Surroundings(
+        autoscalers=(*live, *(each.manifest for each in objects if each.ref.kind in SCALERS)),
+        missing=frozenset(namespaces) - frozenset(there),
+        defined=frozenset(_definitions(objects)),
+    )
+
+
+def sight(gateway: Gateway, objects: Sequence[Wanted], around: Surroundings, masks: Masks) -> list[Sighting]:
+    """Every object beside what the cluster has, by dry runs; `masks` are those of the environment.
+
+    PlanRefused has the words of every object that the cluster refuses; PlanPostponed where it cannot be told yet.
+    """
+    answers = side_by_side(lambda wanted: _try(gateway, wanted, around, masks), objects)
+    errors = [answer for answer in answers if isinstance(answer, KubeError)]
+    refused = [error.words for error in errors if is_refusal(error)]
+    if refused:
+        raise PlanRefused("\n".join(dict.fromkeys(refused)))
+    if errors:
+        raise postponed(errors[0])
+    return [answer for answer in answers if isinstance(answer, Sighting)]
+
+
+def is_refusal(error: KubeError) -> bool:
+    """Whether the release itself has to change; else somebody may mend the cluster, and the plan waits for that."""
+    return error.fault == "user" or isinstance(error, NotFound)
+
+
+def verdict(error: KubeError) -> PlanRefused | PlanPostponed:
+    """What an error of the cluster means for the plan."""
+    return PlanRefused(error.words) if is_refusal(error) else postponed(error)
+
+
+def postponed(error: KubeError) -> PlanPostponed:
+    """The words of a fault that passes, and who is to mend it where it does not pass by itself."""
+    return PlanPostponed(f"{error.words}{_remedy(error)}", error.retry_after)
+
+
+def _remedy(error: KubeError) -> str:
+    if isinstance(error, Unauthorized):
+        return " An administrator has to renew the credential: connect the cluster again."
+    if isinstance(error, Denied):
+        return " An administrator has to give the credential that right, or connect the cluster with another one."
+    if error.fault == "transient" or isinstance(error, Terminating):
+        return ""
+    return " An administrator has to look at the cluster."
+
+
+def read_all(gateway: Gateway, refs: Sequence[Ref]) -> dict[str, Manifest | None]:
+    """The live objects by Ref.key. Raises KubeError."""
+    return {ref.key: found for ref, found in zip(refs, side_by_side(gateway.get, refs), strict=True)}
+
+
+def side_by_side(work: Callable[[In], Out], items: Sequence[In]) -> list[Out]:
+    """The results in order; the threads give back whatever database connections they opened."""
+
+    def closing(item: In) -> Out:
+        try:
+            return work(item)
+        finally:
+            for connection in connections.all(initialized_only=True):
+                connection.close()
+
+    if len(items) < 2:
+        return [work(item) for item in items]
+    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        return list(pool.map(closing, items))
+
+
+def _namespace(gateway: Gateway, name: str) -> str:
+    """missing or there. Who may not look is taken to have it."""
+    try:
+        found = gateway.get(Ref("v1", "Namespace", "", name))
+    except Denied:
+        return "there"
+    if found is None:
+        return "missing"
+    if found.get("status", {}).get("phase") == "Terminating":
+        raise PlanPostponed(f"The namespace {name} is being deleted; it can be planned once that is over.")
+    return "there"
+
+
+def _autoscalers(gateway: Gateway, namespace: str) -> list[Manifest]:
+    found: list[Manifest] = []
+    for api_version, kind in AUTOSCALERS:
+        try:
+            found += gateway.list(api_version, kind, namespace)
+        except (KindMissing, Denied):
+            continue
+    return found
+
+
+def _key(obj: Mapping[str, Any]) -> str:
+    metadata = obj["metadata"]
+    return Ref(obj["apiVersion"], obj["kind"], metadata.get("namespace", ""), metadata["name"]).key
+
+
+def _definitions(objects: Iterable[Wanted]) -> Iterable[tuple[str, str]]:
+    """(group, kind) of what the bundle itself defines."""
+    for each in objects:
+        if each.ref.kind == "CustomResourceDefinition":
+            spec = each.manifest["spec"]
+            yield spec["group"], spec["names"]["kind"]
+
+
+def _try(gateway: Gateway, wanted: Wanted, around: Surroundings, masks: Masks) -> Sighting | KubeError:
+    scaled = autoscaled(list(around.autoscalers), wanted.ref)
+    new = wanted.ref.namespace in around.missing
+    scratch = SCRATCH if new else ""
+    try:
+        seen = preview(gateway, wanted.manifest, scaler=scaled, mask=masks.of(wanted.ref), scratch=scratch)
+        sighting = Sighting(wanted, seen, scaled)
+        return replace(sighting, warnings=_pods(gateway, sighting)) if not new else sighting
+    except KindMissing as error:
+        known = (wanted.ref.group, wanted.ref.kind) in around.defined
+        return Sighting(wanted, _unseen(wanted), scaled) if known else error
+    except KubeError as error:
+        return error
+
+
+def _pods(gateway: Gateway, sighting: Sighting) -> tuple[str, ...]:
+    """The warnings for new pods: quota, limits and pod security speak only of these."""
+    template = pod_template(sighting.wanted.manifest)
+    changes = any(change.path.startswith(("spec.template", "spec.jobTemplate")) for change in sighting.changes)
+    if template is None or not (changes or sighting.action == "create"):
+        return ()
+    try:
+        return preview_pod_template(gateway, sighting.wanted.manifest)
+    except Denied:
+        return (NOT_TRIED,)
+    except Forbidden as error:
+        # A full quota may have room once old pods go; the rollout tells if it does not.
+        if "exceeded quota" in error.words:
+            return (error.words,)
+        raise
+
+
+def _unseen(wanted: Wanted) -> Preview:
+    return Preview(wanted.ref, None, wanted.manifest, (), (), (), (KIND_TO_COME,))

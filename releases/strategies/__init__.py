@@ -1,0 +1,39 @@
+"""Strategies: a file or a folder each, found by being here. Its STRATEGY is an instance of Strategy."""
+
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any
+
+from releases.engine.steps import Step, read_step
+from releases.strategies.base import Arrangement, Arranging, Parameter, ParameterError, Strategy
+
+__all__ = ["Arrangement", "Arranging", "Parameter", "ParameterError", "Strategy", "find", "names", "step_of"]
+NO_STRATEGIES = frozenset({"base", "parameters", "shared"})
+
+
+@cache
+def _all() -> dict[str, Strategy]:
+    found = (info for info in iter_modules(__path__) if info.name not in NO_STRATEGIES)
+    paths = (f"{__name__}.{info.name}.strategy" if info.ispkg else f"{__name__}.{info.name}" for info in found)
+    strategies = [import_module(path).STRATEGY for path in sorted(paths)]
+    return {strategy.name: strategy for strategy in strategies}
+
+
+def names() -> tuple[str, ...]:
+    """The names of all strategies."""
+    return tuple(_all())
+
+
+def step_of(data: Mapping[str, Any]) -> Step:
+    """A step of a plan; every strategy is loaded first, since each may bring kinds of its own."""
+    _all()
+    return read_step(data)
+
+
+def find(name: str) -> Strategy:
+    """The strategy of that name. ParameterError (a ValueError) names those that there are."""
+    if name not in _all():
+        raise ParameterError(f"There is no strategy {name!r}; there are: {', '.join(names())}.")
+    return _all()[name]

@@ -1,0 +1,123 @@
+"""The first step of the way back: the colour that served before is up, and requests are led to it at once. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from releases.engine.facts import Memory, View
+from releases.engine.operations import Apply, Operation, Scale
+from releases.engine.steps import Done, Fail, Judgement, Wait, undone
+from releases.strategies.blue_green.deploy import READY_SECONDS, ColourStep, read_now
+from releases.strategies.blue_green.preview_checks import count_now, endpoints
+from releases.strategies.blue_green.switch import leads, moved
+from releases.strategies.blue_green.workloads import Coloured, ready_pods, seen, spec_size, target_of
+from releases.strategies.shared.waves import parameter
+
+PAUSE = 0.5
+LED_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class ReturnStep(ColourStep):
+    """Requests back to the colour that served before; where it is gone or too small it is brought up first.
+
+    `objects`: what its pods need, in case that it is gone: definitions, configuration and Services of others.
+    """
+
+    kind: ClassVar[str] = "colour-return"
+
+    def remember(self, view: View) -> Memory:
+        memory = view.memory
+        for entry in self.coloured(view):
+            if self._is_led(view, entry) and entry.name not in (memory.get("moved") or {}):
+                kept = moved(view, memory.get("keep") or {}, entry, "returned", 0)
+                memory = {**memory, "keep": kept, "moved": {**(memory.get("moved") or {}), entry.name: True}}
+        return memory
+
+    def operations(self, view: View) -> tuple[Operation, ...]:
+        entries = self.coloured(view)
+        looks = read_now(view, tuple(entry.live for entry in entries), PAUSE)
+        unseen = [operation for operation in looks if view.read(operation.key) is None]
+        if unseen:
+            return tuple(unseen)
+        led = [lead for entry in entries if self._may_lead(view, entry) for lead in leads(entry, back=True)]
+        if left := undone(view, led):
+            return left
+        return (*self._brought_up(view), *(each for each in looks if self._is_awaited(view, each)), *self._counts(view))
+
+    def verdict(self, view: View) -> Judgement:
+        waiting = [entry for entry in self.coloured(view) if not self._is_led(view, entry)]
+        if waiting:
+            return self._waits(view, waiting)
+        mixed = [entry for entry in self.coloured(view) if not self._is_alone(view, entry)]
+        if mixed and view.spent < LED_SECONDS:
+            names = ", ".join(entry.name for entry in mixed)
+            return Wait(f"requests of {names} are led back; endpoints still change", 0.2)
+        return Done("; ".join(f"{entry.name}: {entry.live.name} serves" for entry in self.coloured(view)))
+
+    def _waits(self, view: View, waiting: Sequence[Coloured]) -> Judgement:
+        words = "; ".join(
+            f"{entry.live.name}: {ready_pods(seen(view, entry.live))} of {self._needed(view, entry)} pods ready"
+            for entry in waiting
+        )
+        seconds = parameter(view, "readySeconds", READY_SECONDS)
+        if view.spent >= seconds:
+            return Fail(f"what ran before is not up again after {seconds:.0f} s, so requests stay: {words}")
+        return Wait(words, PAUSE)
+
+    def _may_lead(self, view: View, entry: Coloured) -> bool:
+        """Whether what served before can take all requests. Where they were never moved it has them anyway."""
+        if self._serves_still(view, entry) or view.fully:
+            return seen(view, entry.live) is not None
+        return seen(view, entry.live) is not None and ready_pods(seen(view, entry.live)) >= self._needed(view, entry)
+
+    def _serves_still(self, view: View, entry: Coloured) -> bool:
+        return not view.kept.get("weights", {}).get(entry.name)
+
+    def _needed(self, view: View, entry: Coloured) -> int:
+        kept = int(view.kept.get("sizes", {}).get(entry.name, 1))
+        serving = spec_size(seen(view, entry.idle)) if self._is_gone(view, entry) else 0
+        return max(1, kept, serving)
+
+    def _is_gone(self, view: View, entry: Coloured) -> bool:
+        return seen(view, entry.live) is None or entry.live.key in view.slot("applied")
+
+    def _is_led(self, view: View, entry: Coloured) -> bool:
+        return not undone(view, leads(entry, back=True))
+
+    def _is_alone(self, view: View, entry: Coloured) -> bool:
+        ready = endpoints(view, entry.service)
+        return bool(ready) and entry.naming.colour not in ready
+
+    def _is_awaited(self, view: View, operation: Operation) -> bool:
+        return any(operation.key == e.live.key and not self._is_led(view, e) for e in self.coloured(view))
+
+    def _counts(self, view: View) -> tuple[Operation, ...]:
+        led = [entry for entry in self.coloured(view) if self._is_led(view, entry)]
+        mixed = [entry for entry in led if not self._is_alone(view, entry)]
+        return tuple(operation for entry in mixed for operation in count_now(view, entry.service, 0.2))
+
+    def _brought_up(self, view: View) -> tuple[Operation, ...]:
+        low = [e for e in self.coloured(view) if not self._is_led(view, e) and not self._may_lead(view, e)]
+        gone = [target for e in low if self._is_gone(view, e) and (target := target_of(view.work, e.live))]
+        if gone and (first := self._needs(view, [entry for entry in low if self._is_gone(view, entry)])):
+            return first
+        applied = undone(view, [Apply(target.ref, target.index) for target in gone])
+        return applied or tuple(operation for entry in low for operation in self._grown(view, entry))
+
+    def _needs(self, view: View, entries: Sequence[Coloured]) -> tuple[Operation, ...]:
+        """What has to be there first: the objects of each stage together, and how large the other colour is."""
+        sizes = read_now(view, tuple(entry.idle for entry in entries), 1e9)
+        stages = [[t for t in self.targets(view) if t.stage == stage] for stage in ("definitions", "configuration")]
+        stages.append([t for t in self.targets(view) if t.stage == "services"])
+        for stage in stages:
+            if left := undone(view, [Apply(target.ref, target.index) for target in stage]):
+                return (*sizes, *left)
+        return sizes
+
+    def _grown(self, view: View, entry: Coloured) -> tuple[Operation, ...]:
+        found, size = seen(view, entry.live), self._needed(view, entry)
+        if found is None or spec_size(found) >= size:
+            return ()
+        scaled = view.slot("scaled").get(entry.live.key)
+        return () if scaled and scaled["replicas"] >= size else (Scale(entry.live, size),)

@@ -1,0 +1,273 @@
+"""Which workloads of a release are canaried, by what, and why the others are not. Pure but for what it may ask."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from environments.kube.api.errors import Denied
+from environments.kube.names import STABLE, TRACK
+from environments.kube.objects import Manifest, Ref
+from environments.kube.traffic import Route, Router, Testers, choose, find
+from releases.errors import PlanRefused
+from releases.plan.objects import Wanted, objects_by_key
+from releases.strategies.base import Arrangement, Arranging
+from releases.strategies.canary.manifests import beside, canary_of, scaler_of, scales
+from releases.strategies.canary.workloads import LARGEST_SHARE, Moved
+from releases.strategies.shared import capacity
+from releases.strategies.shared.config_hash import hash_names
+
+KIND = "canary"
+"""What marks an entry of a plan's `traffic` as a canary's."""
+LONGEST_NAME = 63
+WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
+INGRESSES = ("networking.k8s.io/v1", "Ingress")
+AUTOSCALERS = (("autoscaling/v2", "HorizontalPodAutoscaler"), ("keda.sh/v1alpha1", "ScaledObject"))
+
+
+class Found(NamedTuple):
+    """A workload with the route that moves its requests."""
+
+    wanted: Wanted
+    route: Route
+    live: Manifest
+
+
+@dataclass(frozen=True)
+class Chooser:
+    """`weights`: those of the plan; `testers`: who is let in before them."""
+
+    given: Arranging
+    weights: tuple[int, ...]
+    testers: Testers
+
+    def arrangement(self) -> Arrangement:
+        """Raises PlanRefused where a canary cannot go as asked."""
+        self._check_names()
+        looked = {each.ref.key: self._look(each) for each in self._workloads}
+        found = [each for each in looked.values() if isinstance(each, Found)]
+        rolled = {each.ref.name: why for each in self._workloads if isinstance(why := looked[each.ref.key], str)}
+        for each in found:
+            self._refuse(each)
+        entries = tuple(self._entry(each) for each in found)
+        return Arrangement(self._objects(found, entries), entries, self._notes(found, entries, rolled))
+
+    @cached_property
+    def _workloads(self) -> tuple[Wanted, ...]:
+        return tuple(each for each in self.given.objects if each.ref.kind in WORKLOADS)
+
+    @cached_property
+    def _manifests(self) -> list[Manifest]:
+        return [each.manifest for each in self.given.objects]
+
+    @property
+    def _parameters(self) -> Mapping[str, Any]:
+        return self.given.parameters
+
+    def _check_names(self) -> None:
+        known = {each.ref.name for each in self._workloads}
+        if unknown := [name for name in self._parameters.get("workloads", ()) if name not in known]:
+            raise PlanRefused(
+                f"The bundle has no workload {unknown[0]}, which `workloads` names; it has {', '.join(sorted(known))}."
+            )
+
+    def _look(self, wanted: Wanted) -> Found | str:
+        """The workload with its route, or why it is rolled."""
+        ref, chosen = wanted.ref, self._parameters.get("workloads")
+        if ref.kind != "Deployment":
+            return ref.kind
+        if chosen and ref.name not in chosen:
+            return "not chosen"
+        route = self._route(wanted)
+        if route is None:
+            return f"no route by {find(name).title}" if (name := self._parameters.get("router")) else "no route"
+        live = self.given.live(ref)
+        if live is None or ref.key not in objects_by_key(self.given.previous):
+            return "first release here"
+        return self._not_yet(wanted, route, live) or Found(wanted, route, live)
+
+    def _route(self, wanted: Wanted) -> Route | None:
+        for entry in self.given.again:
+            if entry.get("kind") == KIND and entry["key"] == wanted.ref.key:
+                return Route.from_json(entry["route"])
+        ref = wanted.ref
+        return choose(self._manifests, self.given.routes, ref.namespace, ref.name, self._parameters.get("router", ""))
+
+    def _not_yet(self, wanted: Wanted, route: Route, live: Manifest) -> str:
+        """Why what is live there cannot have a canary beside it; "" where it can."""
+        labels = (live["spec"]["template"].get("metadata") or {}).get("labels") or {}
+        if labels.get(TRACK) != STABLE:
+            return "its live pods carry no track label yet: this release rolls it, the next can be a canary"
+        if route.object and self._knows(route.object) and self.given.live(route.object) is None:
+            return f"{_text(route)} comes with this release"
+        if any(each.ref.name == wanted.ref.name and each.ref != wanted.ref for each in self._deployments):
+            return "another Deployment of its name is in this release"
+        return ""
+
+    @property
+    def _deployments(self) -> list[Wanted]:
+        return [each for each in self._workloads if each.ref.kind == "Deployment"]
+
+    def _knows(self, ref: Ref) -> bool:
+        return self.given.knows(ref.api_version, ref.kind)
+
+    def _refuse(self, found: Found) -> None:
+        self._refuse_unknown_kinds(found.route)
+        self._refuse_names(found)
+        self._refuse_second_canary(found)
+
+    def _refuse_unknown_kinds(self, route: Route) -> None:
+        router = find(route.router)
+        for ref in filter(None, (route.object, route.rule)):
+            if not self._knows(ref):
+                raise PlanRefused(
+                    f"{router.title} cannot move the requests of {route.workload}: the cluster does not know "
+                    f"{ref.kind} of {ref.api_version}. Install the definitions (CRDs) of {router.title}, or choose "
+                    "another router or strategy."
+                )
+
+    def _refuse_names(self, found: Found) -> None:
+        taken = {each.ref.key for each in self.given.objects}
+        service = Ref("v1", "Service", found.route.namespace, found.route.canary)
+        for ref in (canary_of(found.wanted.ref), service):
+            if len(ref.name) > LONGEST_NAME:
+                raise PlanRefused(
+                    f"{ref.kind} {ref.name} would have {len(ref.name)} characters in its name, {LONGEST_NAME} are "
+                    f"allowed: give {found.wanted.ref.name} a shorter name, or roll it."
+                )
+            if ref.key in taken:
+                raise PlanRefused(f"The bundle has {ref.text} itself, where the canary would stand. Rename it.")
+
+    def _refuse_second_canary(self, found: Found) -> None:
+        router = find(found.route.router)
+        for host in self._hosts(found.route, router):
+            if who := self.given.taken(host):
+                raise PlanRefused(
+                    f"{who} moves the requests of {host} at the moment: two canaries on one host would each see the "
+                    "other's requests. Wait until it has ended."
+                )
+        for manifest in self._manifests:
+            if words := router.clashes(manifest, found.route, self._others(found.route)):
+                raise PlanRefused(" ".join(dict.fromkeys(words)))
+
+    def _others(self, route: Route) -> list[Manifest]:
+        """The cluster's Ingresses: they share hosts across namespaces. Those of one where more may not be seen."""
+        if route.router != "nginx":
+            return []
+        try:
+            return list(self.given.listed(*INGRESSES, ""))
+        except Denied:
+            return list(self.given.listed(*INGRESSES, route.namespace))
+
+    def _hosts(self, route: Route, router: Router) -> tuple[str, ...]:
+        found = (host for manifest in self._manifests for host in router.hosts(manifest, route))
+        return tuple(dict.fromkeys(found))
+
+    def _entry(self, found: Found) -> dict[str, Any]:
+        ref, route = found.wanted.ref, found.route
+        scaler = self._scaler(ref)
+        return {
+            "kind": KIND,
+            "workload": ref.name,
+            "key": ref.key,
+            "canary": canary_of(ref).key,
+            "service": route.service,
+            "route": route.to_json(),
+            "hosts": list(self._hosts(route, find(route.router))),
+            "replicas": _size(found),
+            "scaler": list(scaler) if scaler else None,
+        }
+
+    def _scaler(self, workload: Ref) -> Ref | None:
+        """The autoscaler of the bundle, else one that stands there under the workload's name."""
+        if scaler := scaler_of(self.given.objects, workload):
+            return scaler
+        for api_version, kind in AUTOSCALERS:
+            ref = Ref(api_version, kind, workload.namespace, workload.name)
+            if (live := self._visible(ref)) and scales(live, workload):
+                return ref
+        return None
+
+    def _visible(self, ref: Ref) -> Manifest | None:
+        """What is there, as far as it may be looked at: an autoscaler out of sight holds nothing up."""
+        try:
+            return self.given.live(ref)
+        except Denied:
+            return None
+
+    def _objects(self, found: list[Found], entries: tuple[dict[str, Any], ...]) -> tuple[Wanted, ...]:
+        first = self.weights[0]
+        routes = {
+            entry["key"]: (each.route, Moved.of(entry).needs(first, entry["replicas"]))
+            for each, entry in zip(found, entries, strict=True)
+        }
+        moved = [each.wanted.ref for each in found]
+        objects = beside(self.given.objects, routes)
+        return hash_names(objects, [*moved, *map(canary_of, moved)], self.given.environment)
+
+    def _notes(
+        self, found: list[Found], entries: tuple[dict[str, Any], ...], rolled: Mapping[str, str]
+    ) -> tuple[tuple[str, str], ...]:
+        weights = ", ".join(map(str, self.weights))
+        canaried = [f"{each.wanted.ref.name} by {_text(each.route)}: {weights} %" for each in found]
+        metrics = self._parameters.get("metrics")
+        analysed = found and metrics != []
+        return (
+            ("Canaried", "; ".join(canaried)),
+            ("Rolled", "; ".join(f"{name}: {why}" for name, why in rolled.items())),
+            ("Shares are coarse", "; ".join(_coarse(Moved.of(entry)) for entry in entries if Moved.of(entry).coarse)),
+            ("There may be no room for the canary", self._lacking(found, entries)),
+            ("Requests that do not follow the weights", " ".join(self._unsupported(found))),
+            ("Nothing is measured", "" if analysed or not found else "The weights only hold their time."),
+            ("No Prometheus", "" if self.given.measured or not analysed else NO_PROMETHEUS),
+        )
+
+    def _lacking(self, found: list[Found], entries: tuple[dict[str, Any], ...]) -> str:
+        """What nodes and quotas have no room for, as far as they may be looked at: nodes may come by themselves."""
+        needs = [self._need(each, Moved.of(entry)) for each, entry in zip(found, entries, strict=True)]
+        namespaces = sorted({each.wanted.ref.namespace for each in found})
+        try:
+            quotas = [each for namespace in namespaces for each in self.given.listed("v1", "ResourceQuota", namespace)]
+            words = [*capacity.over_quota(needs, quotas)] if needs else []
+            if any(capacity.requests_of(need.spec) for need in needs):
+                words += capacity.lacking(
+                    needs, self.given.listed("v1", "Node", ""), self.given.listed("v1", "Pod", "")
+                )
+        except Denied:
+            return ""
+        return "; ".join(words)
+
+    def _need(self, found: Found, each: Moved) -> capacity.Need:
+        spec = found.wanted.manifest["spec"]["template"]["spec"]
+        return capacity.Need(canary_of(found.wanted.ref).name, spec, each.needs(self.weights[-1], each.replicas))
+
+    def _unsupported(self, found: list[Found]) -> list[str]:
+        words = (
+            words
+            for each in found
+            for manifest in self._manifests
+            for words in find(each.route.router).unsupported(manifest, each.route, self.testers)
+            if each.route.router != "service" or "testers" in words
+        )
+        return list(dict.fromkeys(words))
+
+
+NO_PROMETHEUS = "The environment has no Prometheus, so the canary stops at its first weight and asks."
+
+
+def _size(found: Found) -> int:
+    return int(found.live["spec"].get("replicas", 1))
+
+
+def _text(route: Route) -> str:
+    title = find(route.router).title
+    return f"{title} {route.object.kind} {route.object.name}" if route.object else f"{title} {route.service}"
+
+
+def _coarse(each: Moved) -> str:
+    first = each.needs(1, each.replicas)
+    share = round(100 * first / (first + each.replicas)) if each.replicas else 100
+    return (
+        f"{each.workload}: with {each.replicas} pods the smallest step is {share} %; up to {LARGEST_SHARE} % the "
+        "canary grows, at 100 % its pods alone are chosen"
+    )

@@ -1,0 +1,112 @@
+"""A workload and its canary: the second Deployment and Service that are there only while a rollout runs. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import replace
+from typing import Any
+
+from environments.kube.apply.ownership import autoscaled
+from environments.kube.names import CANARY, MANAGED, STABLE, TRACK, TRACKING, WAVE
+from environments.kube.objects import Manifest, Ref
+from environments.kube.traffic import Route, find
+from environments.manifests.render import tracking_of
+from releases.plan.objects import Wanted
+
+OWN_LABELS = frozenset({MANAGED, "app.kubernetes.io/part-of", "app.kubernetes.io/managed-by"})
+SCALERS = frozenset({"HorizontalPodAutoscaler", "ScaledObject"})
+PINNED = frozenset({"nginx", "gateway"})
+"""Routers for which the Service of a workload is its stable side alone."""
+
+
+def canary_of(workload: Ref) -> Ref:
+    """The Deployment beside it."""
+    return workload._replace(name=f"{workload.name}-{CANARY}")
+
+
+def beside(objects: Iterable[Wanted], routes: Mapping[str, tuple[Route, int]]) -> tuple[Wanted, ...]:
+    """The objects with a canary beside each workload that has a route, and every route at rest.
+
+    `routes`: (route, pods to begin with) by the Ref.key of the workload.
+    """
+    found: list[Wanted] = []
+    for each in objects:
+        at_rest = replace(each, manifest=_at_rest(each, [route for route, _ in routes.values()]))
+        if each.ref.key in routes:
+            found += [at_rest, _deployment(each, routes[each.ref.key][1])]
+        else:
+            found.append(at_rest)
+            found += [_service(each, route) for route, _ in routes.values() if _is_service(each, route)]
+    return tuple(found)
+
+
+def scaler_of(objects: Sequence[Wanted], workload: Ref) -> Ref | None:
+    """The autoscaler of the bundle that scales it."""
+    return next((each.ref for each in objects if each.ref.kind in SCALERS and scales(each.manifest, workload)), None)
+
+
+def scales(autoscaler: Manifest, workload: Ref) -> bool:
+    """Whether an autoscaler holds the replicas of the workload."""
+    return autoscaled([autoscaler], workload)
+
+
+def _at_rest(wanted: Wanted, routes: Iterable[Route]) -> Manifest:
+    manifest = wanted.manifest
+    for route in routes:
+        manifest = find(route.router).at_rest(manifest, route)
+        if route.router in PINNED and _is_service(wanted, route):
+            manifest = _with_selector(manifest, STABLE)
+    return manifest
+
+
+def _is_service(wanted: Wanted, route: Route) -> bool:
+    return wanted.ref.key == Ref("v1", "Service", route.namespace, route.service).key
+
+
+def _with_selector(manifest: Manifest, track: str) -> Manifest:
+    spec = manifest["spec"]
+    return {**manifest, "spec": {**spec, "selector": {**(spec.get("selector") or {}), TRACK: track}}}
+
+
+def _deployment(wanted: Wanted, replicas: int) -> Wanted:
+    ref, manifest = canary_of(wanted.ref), deepcopy(wanted.manifest)
+    spec = manifest["spec"]
+    spec["replicas"] = replicas
+    spec["selector"] = {**spec["selector"], "matchLabels": {**spec["selector"].get("matchLabels", {}), TRACK: CANARY}}
+    metadata = spec["template"].setdefault("metadata", {})
+    metadata["labels"] = {**(metadata.get("labels") or {}), TRACK: CANARY}
+    annotations = {name: text for name, text in _annotations(manifest).items() if name != WAVE}
+    manifest["metadata"] = {**manifest["metadata"], "name": ref.name, "annotations": _tracked(annotations, ref)}
+    return replace(wanted, manifest=manifest, ref=ref, temporary=True)
+
+
+def _service(wanted: Wanted, route: Route) -> Wanted:
+    """A Service inside the cluster with the same ports, for the canary's pods alone."""
+    ref, given = wanted.ref._replace(name=route.canary), wanted.manifest["spec"]
+    ports = [{key: value for key, value in port.items() if key != "nodePort"} for port in given.get("ports") or ()]
+    spec: dict[str, Any] = {"selector": {**(given.get("selector") or {}), TRACK: CANARY}, "ports": ports}
+    if given.get("clusterIP") == "None":
+        spec["clusterIP"] = "None"
+    # Without the bundle's own labels and annotations: monitors would count its pods twice, and clouds act on them.
+    labels = wanted.manifest["metadata"].get("labels") or {}
+    own = {key: value for key, value in labels.items() if key in OWN_LABELS}
+    tracking = {name: text for name, text in _annotations(wanted.manifest).items() if name == TRACKING}
+    metadata = {
+        "name": ref.name,
+        "namespace": ref.namespace,
+        "labels": own,
+        "annotations": _tracked(tracking, ref),
+    }
+    manifest: Manifest = {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
+    return Wanted(manifest, ref, wanted.stage, wanted.wave, temporary=True)
+
+
+def _annotations(manifest: Mapping[str, Any]) -> dict[str, str]:
+    return dict(manifest["metadata"].get("annotations") or {})
+
+
+def _tracked(annotations: dict[str, str], ref: Ref) -> dict[str, str]:
+    """The annotations with the tracking one for the object's own name."""
+    if TRACKING not in annotations:
+        return annotations
+    application = annotations[TRACKING].partition(":")[0]
+    return {**annotations, TRACKING: tracking_of(application, ref)}

@@ -1,0 +1,1 @@
+"""What several strategies are made of: steps, operations, and what they need of a plan."""

@@ -1,0 +1,85 @@
+"""What a step may want done to requests: weights written and read, sides measured, autoscalers held. Data only."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from environments.kube.traffic import Route, Testers
+from releases.analysis.metrics import Metric
+from releases.engine.operations import OnObject, Operation
+
+NO_TESTERS = Testers()
+
+
+@dataclass(frozen=True)
+class OnRoute(Operation):
+    """An operation on the requests to one workload. `at`: when it was decided, in seconds since the epoch."""
+
+    route: Route
+    at: float
+
+    @property
+    def key(self) -> str:
+        return self.route.workload
+
+    def keeps(self, result: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+        """The share as it was read back, for the screens; none where it cannot be told."""
+        weight = result.get("weight", -1)
+        return {"weights": {self.route.workload: weight}} if weight >= 0 else {}
+
+
+@dataclass(frozen=True)
+class SetWeight(OnRoute):
+    """Send `weight` % to the canary and read back.
+
+    Result: {"weight", "accepted", "why", "manager", "ours", "at", "wanted"}; `wanted` is what was written.
+    """
+
+    weight: int
+    testers: Testers = NO_TESTERS
+    slot: ClassVar[str] = "weighed"
+
+
+@dataclass(frozen=True)
+class ReadWeight(OnRoute):
+    """Read the weight back. Result as SetWeight's, without "wanted"."""
+
+    slot: ClassVar[str] = "seen"
+    writes: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
+class ClearRoute(OnRoute):
+    """Put the route at rest and remove what was only there for the canary. Result as ReadWeight's."""
+
+    slot: ClassVar[str] = "cleared"
+
+
+@dataclass(frozen=True)
+class Measure(OnRoute):
+    """Ask Prometheus for one metric over the last `window` seconds. Result: a Sample as JSON."""
+
+    metric: Metric
+    window: float
+    alone: bool = False
+    slot: ClassVar[str] = "measured"
+    writes: ClassVar[bool] = False
+
+    @property
+    def key(self) -> str:
+        return f"{self.route.workload} {self.metric.name}"
+
+
+@dataclass(frozen=True)
+class HoldFloor(OnObject):
+    """Have an autoscaler keep at least `minimum` pods. Result: {"asked", "before", "there"}."""
+
+    minimum: int
+    slot: ClassVar[str] = "held"
+
+
+@dataclass(frozen=True)
+class ReleaseFloor(OnObject):
+    """Give an autoscaler the minimum back that it had before. Result: {"minimum"}; None where it was not held."""
+
+    slot: ClassVar[str] = "released"

@@ -1,0 +1,223 @@
+"""Waiting for workloads: how far they are, when to look closer, and the step of a wave. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+from environments.kube.status.verdict import Verdict
+from environments.kube.status.workload import workload_status
+from releases.engine.facts import WATCHED, Memory, Target, View
+from releases.engine.operations import Diagnose, Operation, Read
+from releases.engine.steps import HEARTBEAT, ApplyStep, Done, Fail, Judgement, Wait, read_due
+
+LOOK_PAUSES = (3.0, 6.0, 12.0, 30.0, 120.0, 300.0)  # seconds without progress before each look at a workload's pods
+FIRST_LOOK_AT_MEMBERS = 1.0  # a StatefulSet may stand on a pod that was broken before
+WITHOUT_WATCH = (2.0,)
+UNSEEN_SECONDS = 2.0  # after which an applied object that no watch told of is read
+FATAL_GRACE = 30.0
+
+
+class Judged(NamedTuple):
+    target: Target
+    verdict: Verdict
+
+
+def parameter(view: View, name: str, default: float) -> float:
+    """A number of the strategy's parameters."""
+    value = view.work.parameters.get(name)
+    return default if value is None else float(value)
+
+
+def is_workload(target: Target) -> bool:
+    return target.ref.kind in WATCHED and target.ref.group in ("apps", "batch")
+
+
+def judge(view: View, target: Target) -> Verdict:
+    """How far a workload is since this rollout wrote it."""
+    written, look = view.written.get(target.key, {}), view.look(target.key)
+    if look is None:
+        return Verdict("wait", "the cluster has not told of it yet")
+    if look.object is None:
+        return _gone(view, target)
+    if written.get("uid", look.uid) != look.uid:
+        return Verdict("wait", "the last look was at an object that has been replaced")
+    return workload_status(look.object, generation=int(written.get("generation", 0)))
+
+
+def _gone(view: View, target: Target) -> Verdict:
+    # A watch says "deleted" of an object that only lost our label: believe a read alone.
+    read = view.read(target.key)
+    if read is not None and read["object"] is None:
+        return Verdict("fail", "somebody has deleted it")
+    return Verdict("wait", "the watch says that it was deleted; reading it")
+
+
+def judge_all(view: View, targets: Sequence[Target]) -> list[Judged]:
+    return [Judged(target, judge(view, target)) for target in targets if is_workload(target)]
+
+
+def mark_progress(view: View, judged: Sequence[Judged]) -> Memory:
+    """The memory with the time at which each workload last came on; a workload that came on is a new case.
+
+    Only what is more than ever before is progress: a container that starts and crashes, over and over, has none.
+    """
+    progress, looked = dict(view.slot("progress")), dict(view.slot("looked"))
+    for target, verdict in judged:
+        before = progress.get(target.key, {})
+        aim, best = _aim(view, target, verdict), _best(verdict)
+        if before.get("aim") == aim and all(now <= most for now, most in zip(best, before["best"], strict=True)):
+            continue
+        if before.get("aim") == aim:
+            best = [max(pair) for pair in zip(best, before["best"], strict=True)]
+        progress[target.key] = {"aim": aim, "best": best, "at": view.facts.now}
+        looked.pop(target.key, None)
+    return {**view.memory, "progress": progress, "looked": looked}
+
+
+def _aim(view: View, target: Target, verdict: Verdict) -> list[int]:
+    return [verdict.wanted, int(view.written.get(target.key, {}).get("generation", 0))]
+
+
+def _best(verdict: Verdict) -> list[int]:
+    return [int(verdict.state == "done"), verdict.ready, verdict.updated]
+
+
+def next_look(view: View, target: Target) -> float:
+    """When the pods of a workload that stands still are to be looked at, in seconds since the epoch."""
+    looked = view.slot("looked").get(target.key)
+    if looked is None:
+        first = FIRST_LOOK_AT_MEMBERS if target.ref.kind == "StatefulSet" else LOOK_PAUSES[0]
+        return float(view.slot("progress")[target.key]["at"]) + first
+    regular = looked["at"] + LOOK_PAUSES[min(looked["count"], len(LOOK_PAUSES) - 1)]
+    if not looked["fatal"]:
+        return float(regular)
+    grace = parameter(view, "fatalGraceSeconds", FATAL_GRACE)
+    return float(min(regular, max(looked["fatal_since"] + grace, looked["at"] + 0.5)))
+
+
+def looks(view: View, judged: Sequence[Judged]) -> tuple[Operation, ...]:
+    """The pods to be looked at now: of what stands still, and of what has failed, once, to say why."""
+    return tuple(Diagnose(target.ref) for target, verdict in judged if _look_now(view, target, verdict))
+
+
+def _look_now(view: View, target: Target, verdict: Verdict) -> bool:
+    if target.key not in view.written:
+        return False
+    if verdict.state == "fail":
+        return target.key not in view.slot("looked") and _present(view, target)
+    return verdict.state == "wait" and (view.facts.now >= next_look(view, target) or _last_look(view, target))
+
+
+def _last_look(view: View, target: Target) -> bool:
+    """Before a step fails for its time, the reason is looked for once more."""
+    looked = view.slot("looked").get(target.key)
+    over = view.spent >= view.facts.progress_seconds
+    return over and (looked is None or looked["at"] < view.facts.now - LOOK_PAUSES[0])
+
+
+def _present(view: View, target: Target) -> bool:
+    look = view.look(target.key)
+    return look is not None and look.object is not None
+
+
+def reads(view: View, judged: Sequence[Judged]) -> tuple[Operation, ...]:
+    """What has to be read since no watch tells of it."""
+    waiting = [target for target, verdict in judged if verdict.state == "wait" and target.key in view.written]
+    return tuple(Read(target.ref) for target in waiting if _unwatched(view, target) and _read_now(view, target))
+
+
+def _read_now(view: View, target: Target) -> bool:
+    return read_due(view, target, WITHOUT_WATCH)
+
+
+def _unwatched(view: View, target: Target) -> bool:
+    if not view.facts.watching:
+        return True
+    row, written = view.facts.looks.get(target.key), view.written.get(target.key)
+    if row and row.object is None:
+        return True
+    known = row is not None and (written is None or row.uid == written["uid"])
+    since = written["at"] if written else view.facts.now
+    return not known and bool(view.facts.now >= since + UNSEEN_SECONDS)
+
+
+def failure(view: View, judged: Sequence[Judged]) -> str:
+    """Why the step has failed, in the words of every workload that has; "" while it has not."""
+    return "; ".join(f"{t.ref.name}: {words}" for t, v in judged if (words := _failure(view, t, v)))
+
+
+def _failure(view: View, target: Target, verdict: Verdict) -> str:
+    looked = view.slot("looked").get(target.key) or {}
+    if verdict.state == "fail":
+        return _with_reason(verdict.why, looked)
+    grace = parameter(view, "fatalGraceSeconds", FATAL_GRACE)
+    confirmed = looked.get("fatal") and looked["at"] >= looked["fatal_since"] + grace
+    return _with_reason(verdict.why, looked) if confirmed and verdict.state == "wait" else ""
+
+
+def _with_reason(why: str, looked: Mapping[str, Any]) -> str:
+    return f"{looked['summary']} ({why})" if looked.get("summary") else why
+
+
+def waiting(view: View, judged: Sequence[Judged]) -> str:
+    """ "3 of 5 ready: agent-service: 2 of 5 pods updated; …"."""
+    done = sum(verdict.state == "done" for _, verdict in judged)
+    parts = [
+        f"{t.ref.name}: {_with_reason(v.why, view.slot('looked').get(t.key) or {})}{_person(t, v)}"
+        for t, v in judged
+        if v.state != "done"
+    ]
+    return f"{done} of {len(judged)} ready: {'; '.join(parts)}"
+
+
+def _person(target: Target, verdict: Verdict) -> str:
+    if verdict.state != "suspended":
+        return ""
+    if target.ref.kind == "Deployment":
+        return f". It waits for a person: kubectl rollout resume deployment/{target.ref.name} -n {target.ref.namespace}"
+    return ". It waits for a person"
+
+
+def due_in(view: View, judged: Sequence[Judged]) -> float:
+    """Seconds until the next thing that time alone brings."""
+    times = [next_look(view, t) for t, v in judged if v.state == "wait" and t.key in view.written]
+    if any(v.state == "wait" and _soon_read(view, t) for t, v in judged):
+        times.append(view.facts.now + WITHOUT_WATCH[0])
+    left = view.facts.progress_seconds - view.spent
+    return max(0.05, min([HEARTBEAT, left + 0.05, *(time - view.facts.now for time in times)]))
+
+
+def _soon_read(view: View, target: Target) -> bool:
+    row, written = view.facts.looks.get(target.key), view.written.get(target.key)
+    known = row is not None and row.object is not None and (written is None or row.uid == written["uid"])
+    return not view.facts.watching or not known
+
+
+@dataclass(frozen=True)
+class WaveStep(ApplyStep):
+    """Apply workloads side by side, then wait until every one of them is up."""
+
+    kind: ClassVar[str] = "wave"
+
+    def remember(self, view: View) -> Memory:
+        return mark_progress(view, judge_all(view, self.targets(view)))
+
+    def operations(self, view: View) -> tuple[Operation, ...]:
+        judged = judge_all(view, self.targets(view))
+        return (*super().operations(view), *reads(view, judged), *looks(view, judged))
+
+    def verdict(self, view: View) -> Judgement:
+        judged = judge_all(view, self.targets(view))
+        applied = super().verdict(view)
+        if not isinstance(applied, Done):
+            return applied
+        if all(verdict.state == "done" for _, verdict in judged):
+            return Done(self._done(judged))
+        if words := failure(view, judged):
+            return Fail(words)
+        if view.spent >= view.facts.progress_seconds:
+            return Fail(f"not ready after {view.facts.progress_seconds:.0f} s; {waiting(view, judged)}")
+        return Wait(waiting(view, judged), due_in(view, judged))
+
+    def _done(self, judged: Sequence[Judged]) -> str:
+        return "; ".join(f"{target.ref.name}: {verdict.why}" for target, verdict in judged)
