@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.figures import Figures, percentile, seconds, spread
-from benchmarks.moved import Run, ask_all, by_router, plain, release_all, rounds, table_of
 from benchmarks.report import Goal, Report, Table
-from benchmarks.routed import ROUTES, Routed, Site, Version, asked, site
+from benchmarks.routed_apps import ROUTES, Routed, Site, Version, asked, site
+from benchmarks.side_by_side import Run, ask_all, by_router, plain, release_all, rounds, table_of
 from benchmarks.traffic import Answer, by, failed
 
 MOST_SECONDS = 1.0

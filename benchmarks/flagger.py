@@ -9,7 +9,7 @@ from typing import Any
 
 from benchmarks.figures import Figures, ratio_spread, ratios, seconds, spread
 from benchmarks.report import Goal, Report, Table
-from benchmarks.routed import Routed, Site, Version, asked, site
+from benchmarks.routed_apps import Routed, Site, Version, asked, site
 from benchmarks.traffic import by, failed
 from environments.kube.api.access import Access
 from environments.kube.api.client import Gateway

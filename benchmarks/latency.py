@@ -10,8 +10,8 @@ import urllib3
 from benchmarks import machine
 from benchmarks.cluster import RealCluster
 from benchmarks.figures import Figures, ratio_spread, ratios, seconds, spread
+from benchmarks.harness import Stage, stage
 from benchmarks.report import Goal, Report, Table
-from benchmarks.stage import Stage, stage
 from demo import images
 
 MOST_RATIO, MOST_P95 = 1.1, 0.5
@@ -83,7 +83,7 @@ def _change(cluster: RealCluster, stage_: Stage, application: Any, where: Any, n
 def _turn(cluster: RealCluster, stage_: Stage, release: Any, where: Any) -> Turn:
     """The rollout with kubectl and a raw watch beside it, all on the same change."""
     from benchmarks import portal
-    from benchmarks.beside import Beside
+    from benchmarks.kubectl_comparison import Beside
 
     beside = Beside(cluster, where.namespace_for(NAME), "web")
     beside.start()

@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 
-from benchmarks.stage import Stage, free_port
+from benchmarks.harness import Stage, free_port
 
 EVERY = {"scrape_interval": "1s", "scrape_timeout": "1s"}
 

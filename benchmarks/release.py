@@ -13,9 +13,9 @@ import yaml
 from benchmarks import machine
 from benchmarks.cluster import RealCluster
 from benchmarks.figures import Figures, ratio_spread, ratios, seconds, spread
+from benchmarks.harness import Stage, stage
 from benchmarks.platform_bundle import PLATFORM, SERVICES, bundle
 from benchmarks.report import Goal, Report, Table
-from benchmarks.stage import Stage, stage
 from demo import images
 
 TO_SCRIPT, TO_LIMIT = 0.2, 1.15

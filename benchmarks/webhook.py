@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 from benchmarks import machine
 from benchmarks.figures import Figures, seconds
+from benchmarks.harness import stage
 from benchmarks.report import Report, Table
-from benchmarks.stage import stage
 from sandbox import Sandbox
 
 SENDERS = (1, 8, 32)

@@ -224,7 +224,7 @@ def _lay(running: Portal) -> None:
         "shops": running.shops,
     }
     done = subprocess.run(
-        [sys.executable, "-m", "tests.acceptance.lay"],
+        [sys.executable, "-m", "tests.acceptance.portal_setup"],
         cwd=ROOT,
         env={**os.environ, **running.variables},
         input=json.dumps(wanted),

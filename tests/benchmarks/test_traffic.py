@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.moved import by_router, rounds
-from benchmarks.routed import ROUTES
+from benchmarks.routed_apps import ROUTES
+from benchmarks.side_by_side import by_router, rounds
 from benchmarks.traffic import Client, by, failed
 
 HOST = "web.example.test"

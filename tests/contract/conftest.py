@@ -12,7 +12,7 @@ from environments.kube.api.access import Access
 from environments.kube.api.client import Gateway
 from sandbox import Sandbox
 from tests import lanes
-from tests.contract.space import Space
+from tests.contract.namespace import ContractNamespace
 from tests.contract.traffic import ROUTERS, Caller, Router
 
 REAL = pytest.param("real", marks=pytest.mark.lane("kubeconfig"))
@@ -71,9 +71,9 @@ def exposition(request: pytest.FixtureRequest, access: Access) -> Callable[[], s
 
 
 @pytest.fixture
-def space(access: Access) -> Iterator[Space]:
+def ns(access: Access) -> Iterator[ContractNamespace]:
     """A fresh namespace of the cluster under test."""
-    space = Space(Gateway(access, read=10), f"contract-{uuid.uuid4().hex[:8]}")
-    space.open()
-    yield space
-    space.close()
+    ns = ContractNamespace(Gateway(access, read=10), f"contract-{uuid.uuid4().hex[:8]}")
+    ns.open()
+    yield ns
+    ns.close()

@@ -1,4 +1,4 @@
-"""Manifests that the suite writes. All are as a bundle has them: no namespace, which Space adds."""
+"""Manifests that the suite writes. All are as a bundle has them: no namespace, which ContractNamespace adds."""
 
 from typing import Any
 

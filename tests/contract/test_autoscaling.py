@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from tests.contract.namespace import ContractNamespace
 from tests.contract.objects import IMAGE, Manifest
-from tests.contract.space import Space
 
 KEDA, VPA = "keda.sh/v1alpha1", "autoscaling.k8s.io/v1"
 ORDERS = {"type": "azure-servicebus", "metadata": {"queueName": "orders", "messageCount": "5"}}
@@ -32,23 +32,23 @@ def measures(value: str) -> dict[str, str]:
     return {"test.slipway/metric": value}
 
 
-def status(space: Space, kind: str, api_version: str) -> Manifest:
-    return space.found(space.ref(kind, "web", api_version)).get("status") or {}
+def status(ns: ContractNamespace, kind: str, api_version: str) -> Manifest:
+    return ns.found(ns.ref(kind, "web", api_version)).get("status") or {}
 
 
-def conditions(space: Space) -> dict[str, tuple[str, ...]]:
-    found = status(space, "ScaledObject", KEDA).get("conditions") or ()
+def conditions(ns: ContractNamespace) -> dict[str, tuple[str, ...]]:
+    found = status(ns, "ScaledObject", KEDA).get("conditions") or ()
     return {item["type"]: (item["status"], item.get("reason", "")) for item in found}
 
 
-def hpa(space: Space) -> Manifest | None:
-    return space.live(space.ref("HorizontalPodAutoscaler", "keda-hpa-web", "autoscaling/v2"))
+def hpa(ns: ContractNamespace) -> Manifest | None:
+    return ns.live(ns.ref("HorizontalPodAutoscaler", "keda-hpa-web", "autoscaling/v2"))
 
 
-def test_a_scaled_object_gets_its_autoscaler(space: Space) -> None:
-    space.apply(workload())
-    space.apply(scaled_object(ORDERS, CPU, minReplicaCount=2, maxReplicaCount=9, annotations=measures("25")))
-    found = space.until(lambda: hpa(space))
+def test_a_scaled_object_gets_its_autoscaler(ns: ContractNamespace) -> None:
+    ns.apply(workload())
+    ns.apply(scaled_object(ORDERS, CPU, minReplicaCount=2, maxReplicaCount=9, annotations=measures("25")))
+    found = ns.until(lambda: hpa(ns))
     selector = {"matchLabels": {"scaledobject.keda.sh/name": "web"}}
     cpu = {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 60}}
     outer = {"metric": {"name": "s0-azure-servicebus-orders", "selector": selector}}
@@ -63,14 +63,14 @@ def test_a_scaled_object_gets_its_autoscaler(space: Space) -> None:
     }
     assert found["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "keda-operator"
     assert found["metadata"]["ownerReferences"][0]["kind"] == "ScaledObject"
-    space.until(lambda: conditions(space).get("Active") == ("True", "ScalerActive"))
-    assert conditions(space) == {
+    ns.until(lambda: conditions(ns).get("Active") == ("True", "ScalerActive"))
+    assert conditions(ns) == {
         "Ready": ("True", "ScaledObjectReady"),
         "Active": ("True", "ScalerActive"),
         "Fallback": ("False", "NoFallbackFound"),
         "Paused": ("False", ""),
     }
-    said = status(space, "ScaledObject", KEDA)
+    said = status(ns, "ScaledObject", KEDA)
     assert (said["hpaName"], said["triggersTypes"], said["scaleTargetKind"]) == (
         "keda-hpa-web",
         "azure-servicebus,cpu",
@@ -78,41 +78,41 @@ def test_a_scaled_object_gets_its_autoscaler(space: Space) -> None:
     )
 
 
-def test_an_outer_metric_scales_through_the_autoscaler(space: Space) -> None:
-    space.apply(workload())
-    space.apply(scaled_object(ORDERS, minReplicaCount=2, annotations=measures("25")))
-    space.until(lambda: space.replicas() == 5, 60)
+def test_an_outer_metric_scales_through_the_autoscaler(ns: ContractNamespace) -> None:
+    ns.apply(workload())
+    ns.apply(scaled_object(ORDERS, minReplicaCount=2, annotations=measures("25")))
+    ns.until(lambda: ns.replicas() == 5, 60)
 
 
-def test_a_target_without_triggers_sleeps_and_wakes(space: Space) -> None:
-    space.apply(workload(2))
-    space.apply(scaled_object(ORDERS))
-    space.until(lambda: space.replicas() == 0)
-    assert conditions(space)["Active"] == ("False", "ScalerNotActive")
-    space.apply(scaled_object(ORDERS, annotations=measures("1")))
-    space.until(lambda: space.replicas() == 1)
+def test_a_target_without_triggers_sleeps_and_wakes(ns: ContractNamespace) -> None:
+    ns.apply(workload(2))
+    ns.apply(scaled_object(ORDERS))
+    ns.until(lambda: ns.replicas() == 0)
+    assert conditions(ns)["Active"] == ("False", "ScalerNotActive")
+    ns.apply(scaled_object(ORDERS, annotations=measures("1")))
+    ns.until(lambda: ns.replicas() == 1)
 
 
-def test_a_scaled_object_without_a_target_says_so(space: Space) -> None:
-    space.apply(scaled_object(CPU, target="nobody"))
-    space.until(lambda: conditions(space).get("Ready") == ("False", "ScaledObjectCheckFailed"))
-    assert conditions(space)["Active"] == ("Unknown", "UnknownState")
-    words = {item["type"]: item.get("message") for item in status(space, "ScaledObject", KEDA)["conditions"]}
+def test_a_scaled_object_without_a_target_says_so(ns: ContractNamespace) -> None:
+    ns.apply(scaled_object(CPU, target="nobody"))
+    ns.until(lambda: conditions(ns).get("Ready") == ("False", "ScaledObjectCheckFailed"))
+    assert conditions(ns)["Active"] == ("Unknown", "UnknownState")
+    words = {item["type"]: item.get("message") for item in status(ns, "ScaledObject", KEDA)["conditions"]}
     assert words["Ready"] == (
         'ScaledObject doesn\'t have correct scaleTargetRef specification: deployments.apps "nobody" not found'
     )
 
 
-def test_a_paused_scaled_object_has_no_autoscaler(space: Space) -> None:
-    space.apply(workload())
-    space.apply(scaled_object(CPU, minReplicaCount=2))
-    space.until(lambda: hpa(space))
-    space.apply(scaled_object(CPU, minReplicaCount=2, annotations={"autoscaling.keda.sh/paused-replicas": "3"}))
-    space.until(lambda: hpa(space) is None and space.replicas() == 3)
-    space.until(lambda: conditions(space)["Paused"] == ("True", "ScaledObjectPaused"))
-    space.apply(scaled_object(CPU, minReplicaCount=2))
-    space.until(lambda: hpa(space))
-    space.until(lambda: conditions(space)["Paused"] == ("False", "ScaledObjectUnpaused"))
+def test_a_paused_scaled_object_has_no_autoscaler(ns: ContractNamespace) -> None:
+    ns.apply(workload())
+    ns.apply(scaled_object(CPU, minReplicaCount=2))
+    ns.until(lambda: hpa(ns))
+    ns.apply(scaled_object(CPU, minReplicaCount=2, annotations={"autoscaling.keda.sh/paused-replicas": "3"}))
+    ns.until(lambda: hpa(ns) is None and ns.replicas() == 3)
+    ns.until(lambda: conditions(ns)["Paused"] == ("True", "ScaledObjectPaused"))
+    ns.apply(scaled_object(CPU, minReplicaCount=2))
+    ns.until(lambda: hpa(ns))
+    ns.until(lambda: conditions(ns)["Paused"] == ("False", "ScaledObjectUnpaused"))
 
 
 def vertical(target: str = "web", **policy: Any) -> Manifest:
@@ -123,24 +123,22 @@ def vertical(target: str = "web", **policy: Any) -> Manifest:
     return {**head, "spec": {**spec, "updatePolicy": {"updateMode": "Off"}}}
 
 
-def recommended(space: Space) -> list[Manifest]:
-    return (status(space, "VerticalPodAutoscaler", VPA).get("recommendation") or {}).get(
-        "containerRecommendations"
-    ) or []
+def recommended(ns: ContractNamespace) -> list[Manifest]:
+    return (status(ns, "VerticalPodAutoscaler", VPA).get("recommendation") or {}).get("containerRecommendations") or []
 
 
-def provided(space: Space) -> Callable[[], bool]:
+def provided(ns: ContractNamespace) -> Callable[[], bool]:
     return lambda: any(
         item["type"] == "RecommendationProvided" and item["status"] == "True"
-        for item in status(space, "VerticalPodAutoscaler", VPA).get("conditions") or ()
+        for item in status(ns, "VerticalPodAutoscaler", VPA).get("conditions") or ()
     )
 
 
-def test_a_vertical_autoscaler_recommends_from_what_the_pods_use(space: Space) -> None:
-    space.apply(workload())
-    space.apply(vertical())
-    space.until(provided(space), 60)
-    assert recommended(space) == [
+def test_a_vertical_autoscaler_recommends_from_what_the_pods_use(ns: ContractNamespace) -> None:
+    ns.apply(workload())
+    ns.apply(vertical())
+    ns.until(provided(ns), 60)
+    assert recommended(ns) == [
         {
             "containerName": "web",
             "lowerBound": {"cpu": "46m", "memory": "209715200"},
@@ -151,16 +149,16 @@ def test_a_vertical_autoscaler_recommends_from_what_the_pods_use(space: Space) -
     ]
 
 
-def test_a_policy_keeps_recommendations_within_bounds(space: Space) -> None:
-    space.apply(workload())
-    space.apply(vertical(minAllowed={"cpu": "80m"}, maxAllowed={"memory": "128Mi"}))
-    space.until(provided(space), 60)
-    assert recommended(space)[0]["target"] == {"cpu": "80m", "memory": "128Mi"}
+def test_a_policy_keeps_recommendations_within_bounds(ns: ContractNamespace) -> None:
+    ns.apply(workload())
+    ns.apply(vertical(minAllowed={"cpu": "80m"}, maxAllowed={"memory": "128Mi"}))
+    ns.until(provided(ns), 60)
+    assert recommended(ns)[0]["target"] == {"cpu": "80m", "memory": "128Mi"}
 
 
-def test_a_vertical_autoscaler_without_a_target_says_so(space: Space) -> None:
-    space.apply(vertical("nobody"))
-    found = space.until(lambda: status(space, "VerticalPodAutoscaler", VPA).get("conditions"))
+def test_a_vertical_autoscaler_without_a_target_says_so(ns: ContractNamespace) -> None:
+    ns.apply(vertical("nobody"))
+    found = ns.until(lambda: status(ns, "VerticalPodAutoscaler", VPA).get("conditions"))
     assert {(item["type"], item["status"], item.get("message", "")) for item in found} == {
         ("ConfigUnsupported", "True", 'Cannot read targetRef. Reason: deployments.apps "nobody" not found'),
         ("RecommendationProvided", "False", ""),

@@ -17,8 +17,8 @@ from environments.kube.api.access import Access
 from environments.kube.api.client import Answer, Gateway
 from environments.kube.objects import Ref
 from tests.contract.conftest import REAL
+from tests.contract.namespace import APPLY, JSON_PATCH, MERGE, STRATEGIC, ContractNamespace, encoded
 from tests.contract.objects import Manifest, config_map, deployment, job, quota, service, statefulset
-from tests.contract.space import APPLY, JSON_PATCH, MERGE, STRATEGIC, Space, encoded
 
 SHAPES = Path(__file__).parents[1] / "environments" / "kube" / "shapes"
 NAMESPACE = re.compile(r"\b(?:f\d+|contract-[0-9a-f]{8})\b")
@@ -45,22 +45,24 @@ def in_order(status: Manifest) -> Manifest:
     return {**status, "message": message, "details": details}
 
 
-def collection(space: Space, plural: str, api: str = "/api/v1") -> str:
-    return f"{api}/namespaces/{space.name}/{plural}"
+def collection(ns: ContractNamespace, plural: str, api: str = "/api/v1") -> str:
+    return f"{api}/namespaces/{ns.name}/{plural}"
 
 
 DEPLOYMENTS = "/apis/apps/v1"
 
 
-def post(space: Space, plural: str, body: Manifest, *query: tuple[str, str], api: str = "/api/v1") -> Answer:
-    return space.gateway.raw("POST", collection(space, plural, api), query=query, body=body)
+def post(ns: ContractNamespace, plural: str, body: Manifest, *query: tuple[str, str], api: str = "/api/v1") -> Answer:
+    return ns.gateway.raw("POST", collection(ns, plural, api), query=query, body=body)
 
 
-def raw_apply(space: Space, plural: str, body: Manifest, *query: tuple[str, str], api: str = "/api/v1") -> Answer:
+def raw_apply(
+    ns: ContractNamespace, plural: str, body: Manifest, *query: tuple[str, str], api: str = "/api/v1"
+) -> Answer:
     """An apply whose body names no namespace."""
-    path = f"{collection(space, plural, api)}/{body['metadata']['name']}"
+    path = f"{collection(ns, plural, api)}/{body['metadata']['name']}"
     given = [("fieldManager", "slipway"), *query]
-    return space.gateway.raw("PATCH", path, query=given, body=json.dumps(body), content_type=APPLY)
+    return ns.gateway.raw("PATCH", path, query=given, body=json.dumps(body), content_type=APPLY)
 
 
 def pod(name: str, **resources: dict[str, str]) -> Manifest:
@@ -68,186 +70,186 @@ def pod(name: str, **resources: dict[str, str]) -> Manifest:
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": {"containers": [container]}}
 
 
-def until_refused(space: Space, ask: Callable[[], Answer]) -> Answer:
+def until_refused(ns: ContractNamespace, ask: Callable[[], Answer]) -> Answer:
     """Rules are in force a moment after they are made."""
-    return space.until(lambda: (answer := ask()).status >= 300 and answer)
+    return ns.until(lambda: (answer := ask()).status >= 300 and answer)
 
 
-def create_with_an_unknown_field(space: Space) -> Answer:
+def create_with_an_unknown_field(ns: ContractNamespace) -> Answer:
     manifest = deployment("a")
     manifest["spec"]["replica"] = 3
-    return post(space, "deployments", manifest, STRICT, api=DEPLOYMENTS)
+    return post(ns, "deployments", manifest, STRICT, api=DEPLOYMENTS)
 
 
-def call_with_a_wrong_token(space: Space) -> Answer:
-    gateway = Gateway(replace(space.gateway.access, token="wrong", certificate_pem="", key_pem=""))
-    return gateway.raw("GET", collection(space, "configmaps"))
+def call_with_a_wrong_token(ns: ContractNamespace) -> Answer:
+    gateway = Gateway(replace(ns.gateway.access, token="wrong", certificate_pem="", key_pem=""))
+    return gateway.raw("GET", collection(ns, "configmaps"))
 
 
-def call_without_a_token(space: Space) -> Answer:
-    gateway = Gateway(replace(space.gateway.access, token="", certificate_pem="", key_pem=""))
-    return gateway.raw("GET", collection(space, "deployments", DEPLOYMENTS))
+def call_without_a_token(ns: ContractNamespace) -> Answer:
+    gateway = Gateway(replace(ns.gateway.access, token="", certificate_pem="", key_pem=""))
+    return gateway.raw("GET", collection(ns, "deployments", DEPLOYMENTS))
 
 
-def exceed_a_limit(space: Space) -> Answer:
+def exceed_a_limit(ns: ContractNamespace) -> Answer:
     spec = {"limits": [{"type": "Container", "max": {"memory": "1Gi"}}]}
-    space.apply({"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "l"}, "spec": spec})
-    return until_refused(space, lambda: post(space, "pods", pod("p", limits={"memory": "2Gi"}), DRY))
+    ns.apply({"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "l"}, "spec": spec})
+    return until_refused(ns, lambda: post(ns, "pods", pod("p", limits={"memory": "2Gi"}), DRY))
 
 
-def write_into_a_namespace_that_goes(space: Space) -> Answer:
+def write_into_a_namespace_that_goes(ns: ContractNamespace) -> Answer:
     held = config_map("held")
     held["metadata"]["finalizers"] = ["example.test/hold"]
-    space.apply(held)
-    space.gateway.delete(Ref("v1", "Namespace", "", space.name))
-    answer = until_refused(space, lambda: raw_apply(space, "configmaps", config_map("late")))
-    ref = space.ref("ConfigMap", "held", "v1")
-    space.done(space.patch(ref, {"metadata": {"finalizers": None}}, "slipway", form=MERGE))
+    ns.apply(held)
+    ns.gateway.delete(Ref("v1", "Namespace", "", ns.name))
+    answer = until_refused(ns, lambda: raw_apply(ns, "configmaps", config_map("late")))
+    ref = ns.ref("ConfigMap", "held", "v1")
+    ns.done(ns.patch(ref, {"metadata": {"finalizers": None}}, "slipway", form=MERGE))
     return answer
 
 
-def violate_pod_security(space: Space) -> Answer:
+def violate_pod_security(ns: ContractNamespace) -> Answer:
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
-    namespace = Ref("v1", "Namespace", "", space.name)
-    space.done(space.patch(namespace, {"metadata": {"labels": labels}}, "admin", form=MERGE))
-    return until_refused(space, lambda: post(space, "pods", pod("psa"), DRY))
+    namespace = Ref("v1", "Namespace", "", ns.name)
+    ns.done(ns.patch(namespace, {"metadata": {"labels": labels}}, "admin", form=MERGE))
+    return until_refused(ns, lambda: post(ns, "pods", pod("psa"), DRY))
 
 
-def in_quota(space: Space, **hard: str) -> None:
-    space.apply(quota(**hard))
-    ref = space.ref("ResourceQuota", "q", "v1")
-    space.until(lambda: space.found(ref).get("status", {}).get("used"))
+def in_quota(ns: ContractNamespace, **hard: str) -> None:
+    ns.apply(quota(**hard))
+    ref = ns.ref("ResourceQuota", "q", "v1")
+    ns.until(lambda: ns.found(ref).get("status", {}).get("used"))
 
 
-def exceed_a_quota_of_objects(space: Space) -> Answer:
-    space.until(lambda: space.live(space.ref("ConfigMap", "kube-root-ca.crt", "v1")))
-    space.apply(config_map("c1"))
-    in_quota(space, **{"count/configmaps": "2"})
-    ref = space.ref("ResourceQuota", "q", "v1")
-    space.until(lambda: space.found(ref)["status"]["used"]["count/configmaps"] == "2")
-    return until_refused(space, lambda: raw_apply(space, "configmaps", config_map("c2"), DRY))
+def exceed_a_quota_of_objects(ns: ContractNamespace) -> Answer:
+    ns.until(lambda: ns.live(ns.ref("ConfigMap", "kube-root-ca.crt", "v1")))
+    ns.apply(config_map("c1"))
+    in_quota(ns, **{"count/configmaps": "2"})
+    ref = ns.ref("ResourceQuota", "q", "v1")
+    ns.until(lambda: ns.found(ref)["status"]["used"]["count/configmaps"] == "2")
+    return until_refused(ns, lambda: raw_apply(ns, "configmaps", config_map("c2"), DRY))
 
 
-def exceed_a_quota_of_pods(space: Space) -> Answer:
-    in_quota(space, **{"requests.cpu": "1"})
-    return until_refused(space, lambda: post(space, "pods", pod("p", requests={"cpu": "2"}), DRY))
+def exceed_a_quota_of_pods(ns: ContractNamespace) -> Answer:
+    in_quota(ns, **{"requests.cpu": "1"})
+    return until_refused(ns, lambda: post(ns, "pods", pod("p", requests={"cpu": "2"}), DRY))
 
 
-def get_what_is_not_there(space: Space) -> Answer:
-    return space.gateway.raw("GET", f"{collection(space, 'deployments', DEPLOYMENTS)}/zz")
+def get_what_is_not_there(ns: ContractNamespace) -> Answer:
+    return ns.gateway.raw("GET", f"{collection(ns, 'deployments', DEPLOYMENTS)}/zz")
 
 
-def apply_without_a_namespace(space: Space) -> Answer:
+def apply_without_a_namespace(ns: ContractNamespace) -> Answer:
     path = "/api/v1/namespaces/nosuchns/configmaps/c"
     query = [("fieldManager", "slipway"), DRY]
-    return space.gateway.raw("PATCH", path, query=query, body=json.dumps(config_map("c")), content_type=APPLY)
+    return ns.gateway.raw("PATCH", path, query=query, body=json.dumps(config_map("c")), content_type=APPLY)
 
 
-def create_twice(space: Space) -> Answer:
-    space.apply(deployment("a"))
-    return post(space, "deployments", deployment("a"), api=DEPLOYMENTS)
+def create_twice(ns: ContractNamespace) -> Answer:
+    ns.apply(deployment("a"))
+    return post(ns, "deployments", deployment("a"), api=DEPLOYMENTS)
 
 
-def apply_over_two_people(space: Space) -> Answer:
+def apply_over_two_people(ns: ContractNamespace) -> Answer:
     ours = deployment("a", replicas=2)
-    space.apply(ours)
-    ref = space.ref(name="a")
-    space.done(space.patch(ref, {"spec": {"replicas": 5}}, "kubectl-edit", form=MERGE))
+    ns.apply(ours)
+    ref = ns.ref(name="a")
+    ns.done(ns.patch(ref, {"spec": {"replicas": 5}}, "kubectl-edit", form=MERGE))
     containers = {"containers": [{"name": "web", "image": "example.test/web:hotfix"}]}
-    space.done(space.patch(ref, {"spec": {"template": {"spec": containers}}}, "kubectl-set", form=STRATEGIC))
-    return raw_apply(space, "deployments", ours, api=DEPLOYMENTS)
+    ns.done(ns.patch(ref, {"spec": {"template": {"spec": containers}}}, "kubectl-set", form=STRATEGIC))
+    return raw_apply(ns, "deployments", ours, api=DEPLOYMENTS)
 
 
-def apply_an_old_version(space: Space) -> Answer:
-    old = space.apply(deployment("a", replicas=1)).object["metadata"]["resourceVersion"]
-    space.apply(deployment("a", replicas=0))
+def apply_an_old_version(ns: ContractNamespace) -> Answer:
+    old = ns.apply(deployment("a", replicas=1)).object["metadata"]["resourceVersion"]
+    ns.apply(deployment("a", replicas=0))
     stale = deployment("a", replicas=1)
     stale["metadata"]["resourceVersion"] = old
-    return raw_apply(space, "deployments", stale, api=DEPLOYMENTS)
+    return raw_apply(ns, "deployments", stale, api=DEPLOYMENTS)
 
 
-def delete_another_one(space: Space) -> Answer:
-    space.apply(config_map("y"))
+def delete_another_one(ns: ContractNamespace) -> Answer:
+    ns.apply(config_map("y"))
     body = {"kind": "DeleteOptions", "apiVersion": "v1"}
     body["preconditions"] = {"uid": "11111111-1111-1111-1111-111111111111"}
-    return space.gateway.raw("DELETE", f"{collection(space, 'configmaps')}/y", body=body)
+    return ns.gateway.raw("DELETE", f"{collection(ns, 'configmaps')}/y", body=body)
 
 
-def put_an_old_version(space: Space) -> Answer:
+def put_an_old_version(ns: ContractNamespace) -> Answer:
     lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "rollout-a"}}
-    old = space.apply({**lease, "spec": {"holderIdentity": "one"}}).object
-    space.apply({**lease, "spec": {"holderIdentity": "two"}})
-    path = f"{collection(space, 'leases', '/apis/coordination.k8s.io/v1')}/rollout-a"
-    return space.gateway.raw("PUT", path, body=old)
+    old = ns.apply({**lease, "spec": {"holderIdentity": "one"}}).object
+    ns.apply({**lease, "spec": {"holderIdentity": "two"}})
+    path = f"{collection(ns, 'leases', '/apis/coordination.k8s.io/v1')}/rollout-a"
+    return ns.gateway.raw("PUT", path, body=old)
 
 
-def apply_over_a_switched_selector(space: Space) -> Answer:
+def apply_over_a_switched_selector(ns: ContractNamespace) -> Answer:
     blue = service(selector={"app": "web", "colour": "blue"})
-    space.apply(blue)
+    ns.apply(blue)
     green = [{"op": "replace", "path": "/spec/selector", "value": {"app": "web", "colour": "green"}}]
-    ref = space.ref("Service", "web", "v1")
-    space.done(space.patch(ref, green, "slipway-traffic", form=JSON_PATCH))
-    return raw_apply(space, "services", blue)
+    ref = ns.ref("Service", "web", "v1")
+    ns.done(ns.patch(ref, green, "slipway-traffic", form=JSON_PATCH))
+    return raw_apply(ns, "services", blue)
 
 
-def send_too_much(space: Space) -> Answer:
-    return raw_apply(space, "configmaps", config_map("big", blob="x" * (3 * 1024 * 1024 + 1)))
+def send_too_much(ns: ContractNamespace) -> Answer:
+    return raw_apply(ns, "configmaps", config_map("big", blob="x" * (3 * 1024 * 1024 + 1)))
 
 
-def change_an_immutable_config_map(space: Space) -> Answer:
-    space.apply({**config_map("imm", a="1"), "immutable": True})
-    return raw_apply(space, "configmaps", {**config_map("imm", a="2"), "immutable": True})
+def change_an_immutable_config_map(ns: ContractNamespace) -> Answer:
+    ns.apply({**config_map("imm", a="1"), "immutable": True})
+    return raw_apply(ns, "configmaps", {**config_map("imm", a="2"), "immutable": True})
 
 
-def change_a_selector(space: Space) -> Answer:
-    space.apply(deployment("a"))
+def change_a_selector(ns: ContractNamespace) -> Answer:
+    ns.apply(deployment("a"))
     other = deployment("a")
     other["spec"]["selector"]["matchLabels"] = {"app": "other"}
     other["spec"]["template"]["metadata"]["labels"] = {"app": "other"}
-    return raw_apply(space, "deployments", other, ("force", "true"), api=DEPLOYMENTS)
+    return raw_apply(ns, "deployments", other, ("force", "true"), api=DEPLOYMENTS)
 
 
-def mistake_a_label(space: Space) -> Answer:
+def mistake_a_label(ns: ContractNamespace) -> Answer:
     other = deployment("a")
     other["spec"]["template"]["metadata"]["labels"] = {"app": "other"}
-    return raw_apply(space, "deployments", other, api=DEPLOYMENTS)
+    return raw_apply(ns, "deployments", other, api=DEPLOYMENTS)
 
 
-def use_a_bad_name(space: Space) -> Answer:
-    return raw_apply(space, "configmaps", config_map("Bad_Name"))
+def use_a_bad_name(ns: ContractNamespace) -> Answer:
+    return raw_apply(ns, "configmaps", config_map("Bad_Name"))
 
 
-def fail_a_test(space: Space) -> Answer:
-    space.apply(config_map("c"))
+def fail_a_test(ns: ContractNamespace) -> Answer:
+    ns.apply(config_map("c"))
     operations = [{"op": "test", "path": "/data/a", "value": "2"}]
-    return space.patch(space.ref("ConfigMap", "c", "v1"), operations, "slipway", form=JSON_PATCH)
+    return ns.patch(ns.ref("ConfigMap", "c", "v1"), operations, "slipway", form=JSON_PATCH)
 
 
-def change_a_secrets_type(space: Space) -> Answer:
+def change_a_secrets_type(ns: ContractNamespace) -> Answer:
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "sec2"}, "data": {"p": encoded("1")}}
-    space.apply({**secret, "type": "Opaque"})
-    return raw_apply(space, "secrets", {**secret, "type": "kubernetes.io/basic-auth"}, ("force", "true"))
+    ns.apply({**secret, "type": "Opaque"})
+    return raw_apply(ns, "secrets", {**secret, "type": "kubernetes.io/basic-auth"}, ("force", "true"))
 
 
-def change_what_a_statefulset_keeps(space: Space) -> Answer:
-    space.apply(statefulset("ss"))
+def change_what_a_statefulset_keeps(ns: ContractNamespace) -> Answer:
+    ns.apply(statefulset("ss"))
     other = statefulset("ss")
     other["spec"]["serviceName"] = "other"
-    return raw_apply(space, "statefulsets", other, ("force", "true"), api=DEPLOYMENTS)
+    return raw_apply(ns, "statefulsets", other, ("force", "true"), api=DEPLOYMENTS)
 
 
-def duplicate_a_variable(space: Space) -> Answer:
+def duplicate_a_variable(ns: ContractNamespace) -> Answer:
     manifest = deployment("a")
     twice = [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]
     manifest["spec"]["template"]["spec"]["containers"][0]["env"] = twice
-    return raw_apply(space, "deployments", manifest, api=DEPLOYMENTS)
+    return raw_apply(ns, "deployments", manifest, api=DEPLOYMENTS)
 
 
-def misspell_two_fields(space: Space) -> Answer:
+def misspell_two_fields(ns: ContractNamespace) -> Answer:
     manifest = deployment("a")
     manifest["spec"]["replica"] = 3
     manifest["spec"]["template"]["spec"]["containers"][0]["imagePullpolicy"] = "Always"
-    return space.until(lambda: tells_both(raw_apply(space, "deployments", manifest, api=DEPLOYMENTS)))
+    return ns.until(lambda: tells_both(raw_apply(ns, "deployments", manifest, api=DEPLOYMENTS)))
 
 
 def tells_both(answer: Answer) -> Answer | None:
@@ -255,31 +257,31 @@ def tells_both(answer: Answer) -> Answer | None:
     return answer if b"errors:" in answer.body else None
 
 
-def mistake_a_type(space: Space) -> Answer:
+def mistake_a_type(ns: ContractNamespace) -> Answer:
     manifest: dict[str, Any] = deployment("a")
     manifest["spec"]["replicas"] = "three"
-    return raw_apply(space, "deployments", manifest, api=DEPLOYMENTS)
+    return raw_apply(ns, "deployments", manifest, api=DEPLOYMENTS)
 
 
-def ask_a_service_without_pods(space: Space) -> Answer:
-    space.apply(service("none", selector={"app": "none"}))
-    path = f"{collection(space, 'services')}/http:none:80/proxy/"
-    return space.until(lambda: (answer := space.gateway.raw("GET", path)).status != 404 and answer)
+def ask_a_service_without_pods(ns: ContractNamespace) -> Answer:
+    ns.apply(service("none", selector={"app": "none"}))
+    path = f"{collection(ns, 'services')}/http:none:80/proxy/"
+    return ns.until(lambda: (answer := ns.gateway.raw("GET", path)).status != 404 and answer)
 
 
-def evict_the_only_pod(space: Space) -> Answer:
+def evict_the_only_pod(ns: ContractNamespace) -> Answer:
     spec = {"minAvailable": 1, "selector": {"matchLabels": {"app": "web"}}}
     budget = {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "e"}, "spec": spec}
-    space.apply(budget)
-    space.apply(deployment(replicas=1))
-    ref = space.ref("PodDisruptionBudget", "e", "policy/v1")
-    space.until(lambda: space.found(ref).get("status", {}).get("currentHealthy") == 1)
-    name = space.gateway.list("v1", "Pod", space.name)[0]["metadata"]["name"]
-    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": space.name}}
-    return post(space, f"pods/{name}/eviction", eviction)
+    ns.apply(budget)
+    ns.apply(deployment(replicas=1))
+    ref = ns.ref("PodDisruptionBudget", "e", "policy/v1")
+    ns.until(lambda: ns.found(ref).get("status", {}).get("currentHealthy") == 1)
+    name = ns.gateway.list("v1", "Pod", ns.name)[0]["metadata"]["name"]
+    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": ns.name}}
+    return post(ns, f"pods/{name}/eviction", eviction)
 
 
-TABLE: list[tuple[str, Callable[[Space], Answer], type[errors.KubeError]]] = [
+TABLE: list[tuple[str, Callable[[ContractNamespace], Answer], type[errors.KubeError]]] = [
     ("400-create-strict", create_with_an_unknown_field, errors.Rejected),
     ("401-unauthorized", call_with_a_wrong_token, errors.Unauthorized),
     ("403-anonymous", call_without_a_token, errors.Denied),
@@ -313,16 +315,18 @@ TABLE: list[tuple[str, Callable[[Space], Answer], type[errors.KubeError]]] = [
 
 
 @pytest.mark.parametrize(("shape", "provoke", "kind"), TABLE, ids=[row[0] for row in TABLE])
-def test_the_error_is_the_recorded_one(space: Space, shape: str, provoke, kind: type[errors.KubeError]) -> None:
-    answer = provoke(space)
+def test_the_error_is_the_recorded_one(
+    ns: ContractNamespace, shape: str, provoke, kind: type[errors.KubeError]
+) -> None:
+    answer = provoke(ns)
     assert in_order(json.loads(same(answer.body.decode()))) == recorded(shape)
     assert answer.status == int(shape[:3])
     assert type(answer.error()) is kind
 
 
-def test_a_job_template_cannot_change(space: Space) -> None:
-    space.apply(job("j"))
-    answer = raw_apply(space, "jobs", job("j", image="example.test/other:1"), api="/apis/batch/v1")
+def test_a_job_template_cannot_change(ns: ContractNamespace) -> None:
+    ns.apply(job("j"))
+    answer = raw_apply(ns, "jobs", job("j", image="example.test/other:1"), api="/apis/batch/v1")
     body, shape = answer.json(), recorded("422-job-template-immutable")
     assert (answer.status, body["reason"], set(body["details"])) == (422, "Invalid", set(shape["details"]))
     assert body["message"].startswith('Job.batch "j" is invalid: spec.template: Invalid value: ')
@@ -333,43 +337,43 @@ def test_a_job_template_cannot_change(space: Space) -> None:
     assert len(error.words) <= 600
 
 
-def test_a_kind_that_is_not_there_is_plain_text(space: Space) -> None:
-    answer = space.gateway.raw("GET", "/apis/nothing.example/v1/things")
+def test_a_kind_that_is_not_there_is_plain_text(ns: ContractNamespace) -> None:
+    answer = ns.gateway.raw("GET", "/apis/nothing.example/v1/things")
     assert (answer.status, answer.body.strip()) == (404, b"404 page not found")
     assert type(answer.error()) is errors.KindMissing
     with pytest.raises(errors.KindMissing, match=r"Thing of nothing\.example/v1"):
-        space.gateway.resource("nothing.example/v1", "Thing")
+        ns.gateway.resource("nothing.example/v1", "Thing")
 
 
-def test_managed_fields_may_not_be_sent(space: Space) -> None:
+def test_managed_fields_may_not_be_sent(ns: ContractNamespace) -> None:
     manifest = config_map("c")
     manifest["metadata"]["managedFields"] = [{"manager": "x", "operation": "Apply"}]
-    answer = raw_apply(space, "configmaps", manifest)
+    answer = raw_apply(ns, "configmaps", manifest)
     assert (answer.status, answer.json()["message"]) == (400, "metadata.managedFields must be nil")
 
 
-def test_an_apply_needs_a_manager(space: Space) -> None:
-    path = f"{collection(space, 'configmaps')}/c"
-    answer = space.gateway.raw("PATCH", path, body=json.dumps(config_map("c")), content_type=APPLY)
+def test_an_apply_needs_a_manager(ns: ContractNamespace) -> None:
+    path = f"{collection(ns, 'configmaps')}/c"
+    answer = ns.gateway.raw("PATCH", path, body=json.dumps(config_map("c")), content_type=APPLY)
     assert answer.status == 422
     assert [cause["field"] for cause in answer.json()["details"]["causes"]] == ["fieldManager"]
 
 
-def test_a_patch_in_an_unknown_form_is_refused(space: Space) -> None:
-    space.apply(config_map("c"))
-    path = f"{collection(space, 'configmaps')}/c"
-    answer = space.gateway.raw("PATCH", path, body="{}", content_type="application/nothing")
+def test_a_patch_in_an_unknown_form_is_refused(ns: ContractNamespace) -> None:
+    ns.apply(config_map("c"))
+    path = f"{collection(ns, 'configmaps')}/c"
+    answer = ns.gateway.raw("PATCH", path, body="{}", content_type="application/nothing")
     assert answer.status == 415
     assert answer.json()["reason"] == "UnsupportedMediaType"
     assert type(answer.error()) is errors.Rejected
 
 
 @pytest.mark.parametrize("access", [REAL], indirect=True)
-def test_rights_are_told_apart_from_admission(space: Space, access: Access) -> None:
+def test_rights_are_told_apart_from_admission(ns: ContractNamespace, access: Access) -> None:
     request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {}}
-    token = post(space, "serviceaccounts/default/token", request)
-    limited = replace(access, token=space.done(token)["status"]["token"], certificate_pem="", key_pem="")
+    token = post(ns, "serviceaccounts/default/token", request)
+    limited = replace(access, token=ns.done(token)["status"]["token"], certificate_pem="", key_pem="")
     with pytest.raises(errors.Denied) as raised:
-        Gateway(limited).list("apps/v1", "Deployment", space.name)
+        Gateway(limited).list("apps/v1", "Deployment", ns.name)
     assert raised.value.status == 403
-    assert f"system:serviceaccount:{space.name}:default cannot list" in raised.value.words
+    assert f"system:serviceaccount:{ns.name}:default cannot list" in raised.value.words

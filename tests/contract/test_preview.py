@@ -6,8 +6,8 @@ from environments.kube.api.errors import NamespaceMissing, Rejected
 from environments.kube.apply.diff import Change, changes_between, preview
 from environments.kube.apply.server_side_apply import apply_object
 from environments.kube.objects import ref_of
+from tests.contract.namespace import ContractNamespace, encoded
 from tests.contract.objects import Manifest, annotated, autoscaler, config_map, deployment, job, service, statefulset
-from tests.contract.space import Space, encoded
 
 CONTAINER = 'spec.template.spec.containers[name="web"]'
 
@@ -71,19 +71,19 @@ KINDS = [
 
 
 @pytest.mark.parametrize("manifest", KINDS, ids=lambda each: each["kind"])
-def test_an_apply_that_changes_nothing_shows_no_difference(space: Space, manifest: Manifest) -> None:
-    here = space.here(manifest)
-    apply_object(space.gateway, here, sequence=3)
-    shown = preview(space.gateway, here)
+def test_an_apply_that_changes_nothing_shows_no_difference(ns: ContractNamespace, manifest: Manifest) -> None:
+    here = ns.here(manifest)
+    apply_object(ns.gateway, here, sequence=3)
+    shown = preview(ns.gateway, here)
     assert shown.changes == ()
     assert shown.conflicts == ()
-    live = space.found(ref_of(here))
+    live = ns.found(ref_of(here))
     assert live["metadata"]["annotations"]["slipway.dev/sequence"] == "3"
 
 
-def test_a_change_is_shown_by_the_name_of_its_container(space: Space) -> None:
-    apply_object(space.gateway, space.here(deployment(env={"A": "1", "GONE": "x"})), sequence=1)
-    shown = preview(space.gateway, space.here(deployment(env={"A": "2", "NEW": "y"}, image="example.test/web:2")))
+def test_a_change_is_shown_by_the_name_of_its_container(ns: ContractNamespace) -> None:
+    apply_object(ns.gateway, ns.here(deployment(env={"A": "1", "GONE": "x"})), sequence=1)
+    shown = preview(ns.gateway, ns.here(deployment(env={"A": "2", "NEW": "y"}, image="example.test/web:2")))
     changes = {change.path: (change.before, change.after) for change in shown.changes}
     assert changes == {
         f"{CONTAINER}.image": ("example.test/shop/web:1", "example.test/web:2"),
@@ -93,20 +93,20 @@ def test_a_change_is_shown_by_the_name_of_its_container(space: Space) -> None:
     }
 
 
-def test_replicas_are_shown_as_they_will_be_though_another_hand_writes_them(space: Space) -> None:
-    apply_object(space.gateway, space.here(deployment(replicas=3)), sequence=1)
-    assert preview(space.gateway, space.here(deployment())).changes == ()
-    assert preview(space.gateway, space.here(deployment(replicas=3))).changes == ()
-    assert preview(space.gateway, space.here(deployment(replicas=5)), scaler=True).changes == ()
-    shown = preview(space.gateway, space.here(deployment(replicas=5)))
+def test_replicas_are_shown_as_they_will_be_though_another_hand_writes_them(ns: ContractNamespace) -> None:
+    apply_object(ns.gateway, ns.here(deployment(replicas=3)), sequence=1)
+    assert preview(ns.gateway, ns.here(deployment())).changes == ()
+    assert preview(ns.gateway, ns.here(deployment(replicas=3))).changes == ()
+    assert preview(ns.gateway, ns.here(deployment(replicas=5)), scaler=True).changes == ()
+    shown = preview(ns.gateway, ns.here(deployment(replicas=5)))
     assert (shown.changes, shown.conflicts) == ((Change("spec.replicas", 3, 5),), ())
 
 
-def test_who_would_be_overruled_is_named(space: Space) -> None:
-    apply_object(space.gateway, space.here(deployment(replicas=3)), sequence=1)
-    space.scale(5)
-    space.set_in_container(image="example.test/web:hotfix", env=[{"name": "EXTRA", "value": "1"}])
-    shown = preview(space.gateway, space.here(deployment(replicas=3)))
+def test_who_would_be_overruled_is_named(ns: ContractNamespace) -> None:
+    apply_object(ns.gateway, ns.here(deployment(replicas=3)), sequence=1)
+    ns.scale(5)
+    ns.set_in_container(image="example.test/web:hotfix", env=[{"name": "EXTRA", "value": "1"}])
+    shown = preview(ns.gateway, ns.here(deployment(replicas=3)))
     conflicts = {(cause.manager, cause.field) for cause in shown.conflicts}
     assert conflicts == {("kubectl", "spec.replicas"), ("kubectl-set", f"{CONTAINER}.image")}
     foreign = {each.manager: each.fields for each in shown.foreign}
@@ -114,38 +114,38 @@ def test_who_would_be_overruled_is_named(space: Space) -> None:
     assert foreign["kubectl"] == ("spec.replicas",)
 
 
-def test_values_of_secrets_never_show(space: Space) -> None:
-    apply_object(space.gateway, space.here(secret(password="hunter2", same="x")), sequence=1)
+def test_values_of_secrets_never_show(ns: ContractNamespace) -> None:
+    apply_object(ns.gateway, ns.here(secret(password="hunter2", same="x")), sequence=1)
     shown = preview(
-        space.gateway, space.here(secret(password="hunter3", same="x")), mask=lambda _field, value: f"#{len(value)}"
+        ns.gateway, ns.here(secret(password="hunter3", same="x")), mask=lambda _field, value: f"#{len(value)}"
     )
     assert shown.changes == (Change("data.password", "#12", "#12"),)
     assert encoded("hunter2") not in str(shown)
     assert encoded("hunter3") not in str(shown)
 
 
-def test_a_creation_shows_the_object_to_come(space: Space) -> None:
-    shown = preview(space.gateway, space.here(annotated(deployment(replicas=2), note="x")))
+def test_a_creation_shows_the_object_to_come(ns: ContractNamespace) -> None:
+    shown = preview(ns.gateway, ns.here(annotated(deployment(replicas=2), note="x")))
     assert (shown.live, shown.changes) == (None, ())
     assert shown.after["spec"]["replicas"] == 2
     assert shown.after["spec"]["strategy"]["type"] == "RollingUpdate"
 
 
-def test_a_namespace_to_come_needs_another_to_try_in(space: Space) -> None:
+def test_a_namespace_to_come_needs_another_to_try_in(ns: ContractNamespace) -> None:
     manifest = deployment()
-    manifest["metadata"]["namespace"] = f"{space.name}-later"
-    with pytest.raises(NamespaceMissing, match=f"{space.name}-later"):
-        preview(space.gateway, manifest)
-    assert preview(space.gateway, manifest, scratch=space.name).live is None
+    manifest["metadata"]["namespace"] = f"{ns.name}-later"
+    with pytest.raises(NamespaceMissing, match=f"{ns.name}-later"):
+        preview(ns.gateway, manifest)
+    assert preview(ns.gateway, manifest, scratch=ns.name).live is None
 
 
-def test_what_the_cluster_would_refuse_it_refuses_now(space: Space) -> None:
-    manifest = space.here(deployment())
+def test_what_the_cluster_would_refuse_it_refuses_now(ns: ContractNamespace) -> None:
+    manifest = ns.here(deployment())
     manifest["spec"]["replica"] = 3
     with pytest.raises(Rejected, match=r"spec\.replica: field not declared in schema"):
-        preview(space.gateway, manifest)
+        preview(ns.gateway, manifest)
 
 
-def test_the_live_object_against_itself_is_no_change(space: Space) -> None:
-    live = space.apply(deployment()).object
+def test_the_live_object_against_itself_is_no_change(ns: ContractNamespace) -> None:
+    live = ns.apply(deployment()).object
     assert changes_between(live, {**live, "status": {"replicas": 9}}) == ()

@@ -9,8 +9,8 @@ import pytest
 
 from environments.kube.api.errors import FieldConflict, Stale
 from environments.kube.apply.ownership import adopt, adoption_patch, foreign_fields
+from tests.contract.namespace import JSON_PATCH, MERGE, ContractNamespace, container_of, managers, without_counters
 from tests.contract.objects import Manifest, annotated, config_map, deployment
-from tests.contract.space import JSON_PATCH, MERGE, Space, container_of, managers, without_counters
 
 EXTRA = {"name": "EXTRA", "value": "1"}
 FIRST = annotated(deployment(replicas=2, env={"A": "1", "GONE": "x"}), note="first")
@@ -23,53 +23,53 @@ def second() -> Manifest:
     return manifest
 
 
-def scale(space: Space) -> None:
-    space.scale(5)
+def scale(ns: ContractNamespace) -> None:
+    ns.scale(5)
 
 
-def set_image(space: Space) -> None:
-    space.set_in_container(image="example.test/shop/web:hotfix")
+def set_image(ns: ContractNamespace) -> None:
+    ns.set_in_container(image="example.test/shop/web:hotfix")
 
 
-def annotate_our_key(space: Space) -> None:
+def annotate_our_key(ns: ContractNamespace) -> None:
     body = {"metadata": {"annotations": {"note": "theirs"}}}
-    space.done(space.patch(space.ref(), body, "kubectl-annotate", form=MERGE))
+    ns.done(ns.patch(ns.ref(), body, "kubectl-annotate", form=MERGE))
 
 
-def set_env(space: Space) -> None:
-    space.set_in_container(env=[{"name": "A", "value": "9"}, EXTRA])
+def set_env(ns: ContractNamespace) -> None:
+    ns.set_in_container(env=[{"name": "A", "value": "9"}, EXTRA])
 
 
-def unset_env(space: Space) -> None:
-    space.set_in_container(env=[{"name": "GONE", "$patch": "delete"}])
+def unset_env(ns: ContractNamespace) -> None:
+    ns.set_in_container(env=[{"name": "GONE", "$patch": "delete"}])
 
 
-def restart(space: Space) -> None:
+def restart(ns: ContractNamespace) -> None:
     stamp = {"kubectl.kubernetes.io/restartedAt": "2026-11-21T08:00:00Z"}
     body = {"spec": {"template": {"metadata": {"annotations": stamp}}}}
-    space.done(space.patch(space.ref(), body, "kubectl-rollout"))
+    ns.done(ns.patch(ns.ref(), body, "kubectl-rollout"))
 
 
-def annotate(space: Space) -> None:
+def annotate(ns: ContractNamespace) -> None:
     body = {"metadata": {"annotations": {"owner": "ops"}}}
-    space.done(space.patch(space.ref(), body, "kubectl-annotate", form=MERGE))
+    ns.done(ns.patch(ns.ref(), body, "kubectl-annotate", form=MERGE))
 
 
-def label(space: Space) -> None:
-    space.done(space.patch(space.ref(), {"metadata": {"labels": {"tier": "gold"}}}, "kubectl-label", form=MERGE))
+def label(ns: ContractNamespace) -> None:
+    ns.done(ns.patch(ns.ref(), {"metadata": {"labels": {"tier": "gold"}}}, "kubectl-label", form=MERGE))
 
 
-def set_resources(space: Space) -> None:
-    space.set_in_container(resources={"limits": {"cpu": "2"}})
+def set_resources(ns: ContractNamespace) -> None:
+    ns.set_in_container(resources={"limits": {"cpu": "2"}})
 
 
-def patch_in_a_sidecar(space: Space) -> None:
+def patch_in_a_sidecar(ns: ContractNamespace) -> None:
     containers = [{"name": "theirs", "image": "example.test/debug:1"}]
-    space.done(space.patch(space.ref(), {"spec": {"template": {"spec": {"containers": containers}}}}, "kubectl-patch"))
+    ns.done(ns.patch(ns.ref(), {"spec": {"template": {"spec": {"containers": containers}}}}, "kubectl-patch"))
 
 
 class Row(NamedTuple):
-    person: Callable[[Space], None]
+    person: Callable[[ContractNamespace], None]
     conflicts: bool
     stays: bool
 
@@ -89,103 +89,103 @@ ROWS = [
 each_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row.person.__name__)
 
 
-def wishes(space: Space) -> Manifest:
-    return without_counters(space.found())
+def wishes(ns: ContractNamespace) -> Manifest:
+    return without_counters(ns.found())
 
 
-def test_back_to_the_first_version_is_the_first_version_to_the_last_field(space: Space) -> None:
-    space.apply(FIRST)
-    first = wishes(space)
-    space.apply(second())
-    assert [each["name"] for each in space.found()["spec"]["template"]["spec"]["containers"]] == ["web", "side"]
-    space.apply(FIRST)
-    assert wishes(space) == first
+def test_back_to_the_first_version_is_the_first_version_to_the_last_field(ns: ContractNamespace) -> None:
+    ns.apply(FIRST)
+    first = wishes(ns)
+    ns.apply(second())
+    assert [each["name"] for each in ns.found()["spec"]["template"]["spec"]["containers"]] == ["web", "side"]
+    ns.apply(FIRST)
+    assert wishes(ns) == first
 
 
-def test_going_back_uses_the_old_replica_set_again(space: Space) -> None:
+def test_going_back_uses_the_old_replica_set_again(ns: ContractNamespace) -> None:
     def sets() -> list[Manifest]:
-        return space.gateway.list("apps/v1", "ReplicaSet", space.name)
+        return ns.gateway.list("apps/v1", "ReplicaSet", ns.name)
 
-    space.apply(FIRST)
-    space.until(lambda: len(sets()) == 1)
+    ns.apply(FIRST)
+    ns.until(lambda: len(sets()) == 1)
     old = sets()[0]["metadata"]["uid"]
-    space.apply(second())
-    space.until(lambda: len(sets()) == 2)
-    space.apply(FIRST)
-    space.until(lambda: any(each["metadata"]["uid"] == old and each["spec"]["replicas"] == 2 for each in sets()))
+    ns.apply(second())
+    ns.until(lambda: len(sets()) == 2)
+    ns.apply(FIRST)
+    ns.until(lambda: any(each["metadata"]["uid"] == old and each["spec"]["replicas"] == 2 for each in sets()))
     assert len(sets()) == 2
 
 
 @each_row
-def test_an_unforced_apply_says_conflict_where_a_value_of_ours_was_changed(space: Space, row: Row) -> None:
-    space.apply(FIRST)
-    row.person(space)
+def test_an_unforced_apply_says_conflict_where_a_value_of_ours_was_changed(ns: ContractNamespace, row: Row) -> None:
+    ns.apply(FIRST)
+    row.person(ns)
     if row.conflicts:
         with pytest.raises(FieldConflict):
-            space.apply(FIRST)
+            ns.apply(FIRST)
     else:
-        space.apply(FIRST)
+        ns.apply(FIRST)
 
 
 @each_row
-def test_a_forced_apply_leaves_what_a_person_added(space: Space, row: Row) -> None:
-    space.apply(FIRST)
-    first = wishes(space)
-    row.person(space)
-    space.apply(FIRST, force=True)
-    assert (wishes(space) != first) == row.stays
+def test_a_forced_apply_leaves_what_a_person_added(ns: ContractNamespace, row: Row) -> None:
+    ns.apply(FIRST)
+    first = wishes(ns)
+    row.person(ns)
+    ns.apply(FIRST, force=True)
+    assert (wishes(ns) != first) == row.stays
 
 
 @each_row
-def test_after_adoption_the_same_apply_restores_everything(space: Space, row: Row) -> None:
-    space.apply(FIRST)
-    first = wishes(space)
-    row.person(space)
-    generation = space.found()["metadata"]["generation"]
-    adopt(space.gateway, space.ref())
-    assert space.found()["metadata"]["generation"] == generation
-    space.apply(FIRST, force=True)
-    assert wishes(space) == first
+def test_after_adoption_the_same_apply_restores_everything(ns: ContractNamespace, row: Row) -> None:
+    ns.apply(FIRST)
+    first = wishes(ns)
+    row.person(ns)
+    generation = ns.found()["metadata"]["generation"]
+    adopt(ns.gateway, ns.ref())
+    assert ns.found()["metadata"]["generation"] == generation
+    ns.apply(FIRST, force=True)
+    assert wishes(ns) == first
 
 
-def test_what_stays_is_told_with_its_manager(space: Space) -> None:
-    space.apply(FIRST)
-    set_env(space)
-    told = {foreign.manager: foreign.fields for foreign in foreign_fields(space.found())}
+def test_what_stays_is_told_with_its_manager(ns: ContractNamespace) -> None:
+    ns.apply(FIRST)
+    set_env(ns)
+    told = {foreign.manager: foreign.fields for foreign in foreign_fields(ns.found())}
     env = 'spec.template.spec.containers[name="web"].env'
     assert f'{env}[name="EXTRA"].value' in told["kubectl-set"]
     assert f'{env}[name="A"].value' in told["kubectl-set"]
 
 
-def test_a_key_that_a_person_added_to_a_config_map_stays_until_it_is_adopted(space: Space) -> None:
-    ref = space.ref("ConfigMap", "settings", "v1")
-    space.apply(config_map(mode="fast"))
-    space.done(space.patch(ref, {"data": {"theirs": "1"}}, "kubectl-edit", form=MERGE))
-    space.apply(config_map(mode="fast"))
-    assert space.found(ref)["data"] == {"mode": "fast", "theirs": "1"}
-    assert adopt(space.gateway, ref) == ("kubectl-edit",)
-    space.apply(config_map(mode="fast"))
-    assert space.found(ref)["data"] == {"mode": "fast"}
+def test_a_key_that_a_person_added_to_a_config_map_stays_until_it_is_adopted(ns: ContractNamespace) -> None:
+    ref = ns.ref("ConfigMap", "settings", "v1")
+    ns.apply(config_map(mode="fast"))
+    ns.done(ns.patch(ref, {"data": {"theirs": "1"}}, "kubectl-edit", form=MERGE))
+    ns.apply(config_map(mode="fast"))
+    assert ns.found(ref)["data"] == {"mode": "fast", "theirs": "1"}
+    assert adopt(ns.gateway, ref) == ("kubectl-edit",)
+    ns.apply(config_map(mode="fast"))
+    assert ns.found(ref)["data"] == {"mode": "fast"}
 
 
-def test_an_edit_that_took_our_sidecar_out_and_put_a_variable_in(space: Space) -> None:
-    space.apply(second())
-    edited = copy.deepcopy(space.found())
+def test_an_edit_that_took_our_sidecar_out_and_put_a_variable_in(ns: ContractNamespace) -> None:
+    ns.apply(second())
+    edited = copy.deepcopy(ns.found())
     del edited["metadata"]["resourceVersion"]
     containers = edited["spec"]["template"]["spec"]["containers"]
     containers[0]["env"].append(EXTRA)
     del containers[1]
-    path = space.gateway.path(space.ref())
-    space.done(space.gateway.raw("PUT", path, query=[("fieldManager", "kubectl-edit")], body=edited))
-    space.apply(FIRST, force=True)
-    live = space.found()
+    path = ns.gateway.path(ns.ref())
+    ns.done(ns.gateway.raw("PUT", path, query=[("fieldManager", "kubectl-edit")], body=edited))
+    ns.apply(FIRST, force=True)
+    live = ns.found()
     assert [each["name"] for each in live["spec"]["template"]["spec"]["containers"]] == ["web"]
     assert EXTRA in container_of(live)["env"]
 
 
-def undo(space: Space) -> None:
+def undo(ns: ContractNamespace) -> None:
     """kubectl rollout undo: the template of the revision before."""
-    sets = space.gateway.list("apps/v1", "ReplicaSet", space.name)
+    sets = ns.gateway.list("apps/v1", "ReplicaSet", ns.name)
     old = min(sets, key=lambda each: int(each["metadata"]["annotations"]["deployment.kubernetes.io/revision"]))
     template = copy.deepcopy(old["spec"]["template"])
     del template["metadata"]["labels"]["pod-template-hash"]
@@ -194,87 +194,91 @@ def undo(space: Space) -> None:
         {"op": "replace", "path": "/spec/template", "value": template},
         {"op": "add", "path": "/metadata/annotations", "value": annotations},
     ]
-    space.done(space.patch(space.ref(), patch, "kubectl", form=JSON_PATCH))
+    ns.done(ns.patch(ns.ref(), patch, "kubectl", form=JSON_PATCH))
 
 
-def two_versions_then_undo(space: Space) -> Manifest:
+def two_versions_then_undo(ns: ContractNamespace) -> Manifest:
     def revisions() -> list[Manifest]:
-        return space.gateway.list("apps/v1", "ReplicaSet", space.name)
+        return ns.gateway.list("apps/v1", "ReplicaSet", ns.name)
 
-    space.apply(FIRST)
-    first = wishes(space)
-    space.until(lambda: len(revisions()) == 1)
-    space.apply(second())
-    space.until(lambda: len(revisions()) == 2)
-    undo(space)
+    ns.apply(FIRST)
+    first = wishes(ns)
+    ns.until(lambda: len(revisions()) == 1)
+    ns.apply(second())
+    ns.until(lambda: len(revisions()) == 2)
+    undo(ns)
     return first
 
 
-def test_after_rollout_undo_the_first_version_is_back_but_the_next_keeps_what_kubectl_co_owns(space: Space) -> None:
-    first = two_versions_then_undo(space)
-    space.apply(FIRST)
-    assert wishes(space) == first
-    live = space.apply(second(), force=True).object
+def test_after_rollout_undo_the_first_version_is_back_but_the_next_keeps_what_kubectl_co_owns(
+    ns: ContractNamespace,
+) -> None:
+    first = two_versions_then_undo(ns)
+    ns.apply(FIRST)
+    assert wishes(ns) == first
+    live = ns.apply(second(), force=True).object
     assert {"name": "GONE", "value": "x"} in container_of(live)["env"]
     assert live["metadata"]["annotations"]["note"] == "first"
 
 
-def test_after_rollout_undo_and_adoption_the_next_version_is_exact(space: Space) -> None:
-    two_versions_then_undo(space)
-    assert "kubectl" in adopt(space.gateway, space.ref())
-    live = space.apply(second(), force=True).object
+def test_after_rollout_undo_and_adoption_the_next_version_is_exact(ns: ContractNamespace) -> None:
+    two_versions_then_undo(ns)
+    assert "kubectl" in adopt(ns.gateway, ns.ref())
+    live = ns.apply(second(), force=True).object
     assert [each["name"] for each in container_of(live)["env"]] == ["A"]
     assert "note" not in live["metadata"].get("annotations", {})
 
 
-def kubectl_apply(space: Space, manifest: Manifest) -> None:
+def kubectl_apply(ns: ContractNamespace, manifest: Manifest) -> None:
     last = {"kubectl.kubernetes.io/last-applied-configuration": json.dumps(manifest)}
-    post(space, annotated(manifest, **last), "kubectl-client-side-apply")
+    post(ns, annotated(manifest, **last), "kubectl-client-side-apply")
 
 
-def kubectl_apply_server_side(space: Space, manifest: Manifest) -> None:
-    space.apply(manifest, "kubectl")
+def kubectl_apply_server_side(ns: ContractNamespace, manifest: Manifest) -> None:
+    ns.apply(manifest, "kubectl")
 
 
-def helm_install(space: Space, manifest: Manifest) -> None:
-    post(space, manifest, "helm")
+def helm_install(ns: ContractNamespace, manifest: Manifest) -> None:
+    post(ns, manifest, "helm")
 
 
-def post(space: Space, manifest: Manifest, manager: str) -> None:
-    collection = space.gateway.path(space.ref()).rpartition("/")[0]
-    space.done(space.gateway.raw("POST", collection, query=[("fieldManager", manager)], body=space.here(manifest)))
+def post(ns: ContractNamespace, manifest: Manifest, manager: str) -> None:
+    collection = ns.gateway.path(ns.ref()).rpartition("/")[0]
+    ns.done(ns.gateway.raw("POST", collection, query=[("fieldManager", manager)], body=ns.here(manifest)))
 
 
 @pytest.mark.parametrize(
     "install", [kubectl_apply, kubectl_apply_server_side, helm_install], ids=lambda each: each.__name__
 )
-def test_an_object_that_another_tool_created(space: Space, install: Callable[[Space, Manifest], None]) -> None:
-    install(space, deployment(replicas=2, env={"A": "7", "EXTRA": "1"}))
+def test_an_object_that_another_tool_created(
+    ns: ContractNamespace, install: Callable[[ContractNamespace, Manifest], None]
+) -> None:
+    install(ns, deployment(replicas=2, env={"A": "7", "EXTRA": "1"}))
     with pytest.raises(FieldConflict):
-        space.apply(FIRST)
-    live = space.apply(FIRST, force=True).object
+        ns.apply(FIRST)
+    live = ns.apply(FIRST, force=True).object
     assert EXTRA in container_of(live)["env"]
-    adopt(space.gateway, space.ref())
-    live = space.apply(FIRST, force=True).object
+    adopt(ns.gateway, ns.ref())
+    live = ns.apply(FIRST, force=True).object
     assert [each["name"] for each in container_of(live)["env"]] == ["A", "GONE"]
     assert "kubectl.kubernetes.io/last-applied-configuration" not in live["metadata"]["annotations"]
 
 
-def test_an_adoption_of_a_version_that_has_changed_is_stale(space: Space) -> None:
-    space.apply(config_map(mode="fast"))
-    ref = space.ref("ConfigMap", "settings", "v1")
-    space.done(space.patch(ref, {"data": {"theirs": "1"}}, "kubectl-edit", form=MERGE))
-    patch, _ = adoption_patch(space.found(ref))
-    space.done(space.patch(ref, {"data": {"theirs": "2"}}, "kubectl-edit", form=MERGE))
+def test_an_adoption_of_a_version_that_has_changed_is_stale(ns: ContractNamespace) -> None:
+    ns.apply(config_map(mode="fast"))
+    ref = ns.ref("ConfigMap", "settings", "v1")
+    ns.done(ns.patch(ref, {"data": {"theirs": "1"}}, "kubectl-edit", form=MERGE))
+    patch, _ = adoption_patch(ns.found(ref))
+    ns.done(ns.patch(ref, {"data": {"theirs": "2"}}, "kubectl-edit", form=MERGE))
     with pytest.raises(Stale):
-        space.gateway.json_patch(ref, patch)
+        ns.gateway.json_patch(ref, patch)
 
 
-def test_adoption_leaves_one_entry_of_ours(space: Space) -> None:
-    space.apply(FIRST)
-    set_env(space)
-    annotate(space)
-    assert set(adopt(space.gateway, space.ref())) == {"kubectl-set", "kubectl-annotate"}
-    ours = {manager for manager in managers(space.found()) if manager.startswith(("slipway", "kubectl"))}
+def test_adoption_leaves_one_entry_of_ours(ns: ContractNamespace) -> None:
+    ns.apply(FIRST)
+    set_env(ns)
+    annotate(ns)
+    assert set(adopt(ns.gateway, ns.ref())) == {"kubectl-set", "kubectl-annotate"}
+    ours = {manager for manager in managers(ns.found()) if manager.startswith(("slipway", "kubectl"))}
     assert ours == {"slipway"}
-    assert adopt(space.gateway, space.ref()) == ()
+    assert adopt(ns.gateway, ns.ref()) == ()

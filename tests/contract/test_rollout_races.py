@@ -7,8 +7,8 @@ from typing import NamedTuple
 import pytest
 
 from environments.kube.objects import Ref
+from tests.contract.namespace import ContractNamespace
 from tests.contract.objects import Manifest, quota
-from tests.contract.space import Space
 
 PATIENCE = 45.0
 PROBE = {"httpGet": {"path": "/readyz", "port": 80}, "periodSeconds": 1}
@@ -204,31 +204,31 @@ def shown(live: Manifest) -> tuple[Manifest, Manifest]:
     return status, conditions
 
 
-def awaited(space: Space, ref: Ref, counters: Manifest) -> None:
-    space.until(lambda: counters.items() <= shown(space.found(ref))[0].items(), PATIENCE)
+def awaited(ns: ContractNamespace, ref: Ref, counters: Manifest) -> None:
+    ns.until(lambda: counters.items() <= shown(ns.found(ref))[0].items(), PATIENCE)
 
 
-def ended(space: Space, race: Race, ref: Ref) -> tuple[Manifest, Manifest]:
+def ended(ns: ContractNamespace, race: Race, ref: Ref) -> tuple[Manifest, Manifest]:
     """The status when it is as expected, or as it is when patience is over."""
     end = time.monotonic() + PATIENCE
-    while (found := shown(space.found(ref))) != (race.after, race.conditions) and time.monotonic() < end:
+    while (found := shown(ns.found(ref))) != (race.after, race.conditions) and time.monotonic() < end:
         time.sleep(0.05)
     return found
 
 
 @pytest.mark.parametrize("race", RACES, ids=lambda race: race.name)
-def test_a_rollout_ends_in_the_same_status_everywhere(space: Space, race: Race):
-    ref = space.ref(race.kind)
+def test_a_rollout_ends_in_the_same_status_everywhere(ns: ContractNamespace, race: Race):
+    ref = ns.ref(race.kind)
     if race.pods:
-        space.apply(quota(pods=race.pods))
-        space.until(lambda: "hard" in space.found(space.ref("ResourceQuota", "q", "v1")).get("status", {}))
+        ns.apply(quota(pods=race.pods))
+        ns.until(lambda: "hard" in ns.found(ns.ref("ResourceQuota", "q", "v1")).get("status", {}))
     for number, (behaviour, spec) in enumerate(race.steps):
-        space.apply(workload(race.kind, behaviour, spec), force=True)
+        ns.apply(workload(race.kind, behaviour, spec), force=True)
         if number < len(race.between):
-            awaited(space, ref, race.between[number])
+            awaited(ns, ref, race.between[number])
     if race.delete:
         name = "q" if race.delete == "ResourceQuota" else "web-2"
-        space.gateway.delete(space.ref(race.delete, name, "v1"))
-    assert ended(space, race, ref) == (race.after, race.conditions)
+        ns.gateway.delete(ns.ref(race.delete, name, "v1"))
+    assert ended(ns, race, ref) == (race.after, race.conditions)
     time.sleep(0.5)
-    assert shown(space.found(ref)) == (race.after, race.conditions), "it went on changing"
+    assert shown(ns.found(ref)) == (race.after, race.conditions), "it went on changing"

@@ -21,8 +21,8 @@ from environments.kube.traffic.moving import (
     set_weight,
     switch,
 )
+from tests.contract.namespace import JSON_PATCH, MERGE, ContractNamespace
 from tests.contract.objects import deployment, service
-from tests.contract.space import JSON_PATCH, MERGE, Space
 
 TESTERS = Testers(header="x-canary", value="yes")
 ISTIO = "networking.istio.io/v1"
@@ -114,13 +114,13 @@ WORLDS = {
 class Stage:
     """A world that is set up in a namespace, with the route that was chosen for it."""
 
-    space: Space
+    ns: ContractNamespace
     world: World
     route: Route
 
     @property
     def gateway(self) -> Gateway:
-        return self.space.gateway
+        return self.ns.gateway
 
     def set(self, weight: int, sequence: int = 1, testers: Testers = TESTERS):
         return set_weight(self.gateway, self.route, weight, testers, sequence=sequence)
@@ -129,30 +129,30 @@ class Stage:
         return find(self.route.router).weighted(self.route)[0]
 
     def main(self) -> Manifest:
-        return self.space.found(find(self.route.router).main(self.route))
+        return self.ns.found(find(self.route.router).main(self.route))
 
     def edit(self) -> None:
         """kubectl edit, of the weights."""
         operations = [{"op": "replace", "path": path, "value": value} for path, value in self.world.by_hand]
-        self.space.done(self.space.patch(self.weighted(), operations, "kubectl-edit", form=JSON_PATCH))
+        self.ns.done(self.ns.patch(self.weighted(), operations, "kubectl-edit", form=JSON_PATCH))
 
 
 @pytest.fixture(params=list(WORLDS))
-def stage(space: Space, request: pytest.FixtureRequest) -> Stage:
-    return set_up(space, WORLDS[request.param])
+def stage(ns: ContractNamespace, request: pytest.FixtureRequest) -> Stage:
+    return set_up(ns, WORLDS[request.param])
 
 
-def set_up(space: Space, world: World) -> Stage:
-    manifests = [space.here(each) for each in (service(selector={"app": "web"}), *world.objects)]
-    manifests.append(space.here(deployment()))
-    route = choose(manifests, (), space.name, "web")
+def set_up(ns: ContractNamespace, world: World) -> Stage:
+    manifests = [ns.here(each) for each in (service(selector={"app": "web"}), *world.objects)]
+    manifests.append(ns.here(deployment()))
+    route = choose(manifests, (), ns.name, "web")
     assert route is not None
     assert route.router == world.router
     router = find(route.router)
     for manifest in manifests[:-1]:
-        space.apply(router.at_rest(manifest, route))
-    space.apply(service("web-canary", selector={"app": "web", TRACK: "canary"}))
-    return Stage(space, world, route)
+        ns.apply(router.at_rest(manifest, route))
+    ns.apply(service("web-canary", selector={"app": "web", TRACK: "canary"}))
+    return Stage(ns, world, route)
 
 
 def written(seen: Seen) -> tuple[int, str, str, int]:
@@ -165,7 +165,7 @@ def test_weights_are_set_and_read_back(stage: Stage) -> None:
         seen = stage.set(weight)
         assert (seen.weight, seen.manager, seen.ours) == (weight, TRAFFIC, True)
         assert written(read_weight(stage.gateway, stage.route)) == written(seen)
-    assert stage.space.found(stage.weighted())["metadata"]["annotations"][SEQUENCE] == "1"
+    assert stage.ns.found(stage.weighted())["metadata"]["annotations"][SEQUENCE] == "1"
 
 
 def test_setting_the_same_weight_again_changes_nothing(stage: Stage) -> None:
@@ -194,7 +194,7 @@ def test_a_stale_number_is_refused_and_nothing_is_written(stage: Stage) -> None:
 def test_a_newer_rollout_on_the_main_object_refuses_too(stage: Stage) -> None:
     main = ref_of(stage.main())
     newer = {"metadata": {"annotations": {SEQUENCE: "9"}}}
-    stage.space.done(stage.space.patch(main, newer, "slipway", form=MERGE))
+    stage.ns.done(stage.ns.patch(main, newer, "slipway", form=MERGE))
     with pytest.raises(Fenced):
         stage.set(5, sequence=8)
 
@@ -221,7 +221,7 @@ def meddle(stage: Stage, monkeypatch: pytest.MonkeyPatch, *, times: int) -> None
         found = real(ref)
         if ref == at and (number := next(left, None)) is not None:
             label = {"metadata": {"labels": {"theirs": f"v{number}"}}}
-            stage.space.done(stage.space.patch(ref, label, "kubectl-label", form=MERGE))
+            stage.ns.done(stage.ns.patch(ref, label, "kubectl-label", form=MERGE))
         return found
 
     monkeypatch.setattr(stage.gateway, "get", get)
@@ -234,7 +234,7 @@ def test_at_rest_all_is_as_the_bundle_has_it(stage: Stage) -> None:
     seen = clear(stage.gateway, stage.route, sequence=1)
     assert (seen.weight, seen.accepted or stage.route.router == "gateway") == (0, True)
     assert router.owned(stage.main(), stage.route)["spec"] == at_first
-    assert [stage.space.live(ref) for ref in router.removed_at_rest(stage.route)] in ([], [None])
+    assert [stage.ns.live(ref) for ref in router.removed_at_rest(stage.route)] in ([], [None])
     assert written(clear(stage.gateway, stage.route, sequence=1)) == written(seen)
 
 
@@ -242,7 +242,7 @@ def test_the_base_may_apply_its_manifest_at_rest_afterwards(stage: Stage) -> Non
     stage.set(25)
     clear(stage.gateway, stage.route, sequence=1)
     for manifest in stage.world.objects:
-        stage.space.apply(find(stage.route.router).at_rest(stage.space.here(manifest), stage.route), force=True)
+        stage.ns.apply(find(stage.route.router).at_rest(stage.ns.here(manifest), stage.route), force=True)
     assert read_weight(stage.gateway, stage.route).weight == 0
 
 
@@ -262,27 +262,27 @@ def test_what_is_left_of_a_canary_goes_also_where_the_routes_object_has_gone(sta
     seen = clear(stage.gateway, stage.route, sequence=1)
     assert (seen.weight, seen.accepted) == (0, True)
     assert f"{main.text} is not there" in seen.why
-    assert not any(stage.space.live(ref) for ref in router.removed_at_rest(stage.route))
+    assert not any(stage.ns.live(ref) for ref in router.removed_at_rest(stage.route))
 
 
 @pytest.mark.parametrize("name", ["istio", "gateway"])
-def test_a_missing_definition_is_told_in_words(space: Space, name: str) -> None:
-    stage = set_up(space, WORLDS[name])
+def test_a_missing_definition_is_told_in_words(ns: ContractNamespace, name: str) -> None:
+    stage = set_up(ns, WORLDS[name])
     main = find(name).main(stage.route)
     unknown = main._replace(api_version=f"{main.group}/v99")
     with pytest.raises(KindMissing) as raised:
-        set_weight(space.gateway, replace(stage.route, object=unknown), 5, TESTERS, sequence=1)
+        set_weight(ns.gateway, replace(stage.route, object=unknown), 5, TESTERS, sequence=1)
     assert f"the cluster does not know {main.kind} of {main.group}/v99" in raised.value.words
     assert "Install the definitions (CRDs)" in raised.value.words
 
 
 class TestIstio:
     def rule(self, stage: Stage) -> list[dict[str, Any]]:
-        return stage.space.found(stage.route.rule)["spec"]["subsets"]
+        return stage.ns.found(stage.route.rule)["spec"]["subsets"]
 
-    def test_the_bundles_subsets_stay_and_testers_see_the_canary_before_any_weight(self, space: Space) -> None:
-        stage = set_up(space, WORLDS["istio"])
-        prepare(space.gateway, stage.route, sequence=1)
+    def test_the_bundles_subsets_stay_and_testers_see_the_canary_before_any_weight(self, ns: ContractNamespace) -> None:
+        stage = set_up(ns, WORLDS["istio"])
+        prepare(ns.gateway, stage.route, sequence=1)
         assert [each["name"] for each in self.rule(stage)] == ["v1", "stable", "canary"]
         assert stage.set(0).weight == 0
         documented, ours, main = stage.main()["spec"]["http"]
@@ -290,8 +290,8 @@ class TestIstio:
         assert ours["match"] == [{"headers": {"x-canary": {"exact": "yes"}}}]
         assert (ours["timeout"], main["timeout"]) == ("5s", "5s")
 
-    def test_nobody_sees_it_any_more_by_one_write(self, space: Space) -> None:
-        stage = set_up(space, WORLDS["istio"])
+    def test_nobody_sees_it_any_more_by_one_write(self, ns: ContractNamespace) -> None:
+        stage = set_up(ns, WORLDS["istio"])
         stage.set(25)
         stage.set(0, testers=NOBODY)
         subsets = [
@@ -302,58 +302,56 @@ class TestIstio:
         assert ("canary", 0) in subsets
         assert {subset for subset, weight in subsets if weight != 0} == {"stable"}
 
-    def test_our_own_rule_stays_while_the_canarys_pods_do(self, space: Space) -> None:
-        stage = set_up(space, WORLDS["istio without a rule"])
-        space.apply(labelled("web-canary", "canary"))
-        space.until(lambda: ready_pods(space, "web") == 1)
+    def test_our_own_rule_stays_while_the_canarys_pods_do(self, ns: ContractNamespace) -> None:
+        stage = set_up(ns, WORLDS["istio without a rule"])
+        ns.apply(labelled("web-canary", "canary"))
+        ns.until(lambda: ready_pods(ns, "web") == 1)
         stage.set(25)
-        seen = clear(space.gateway, stage.route, sequence=1)
+        seen = clear(ns.gateway, stage.route, sequence=1)
         assert (seen.weight, seen.accepted) == (0, False)
         assert "its subsets stay until they have gone" in seen.why
         assert [each["name"] for each in self.rule(stage)] == ["stable", "canary"]
-        space.gateway.delete(space.ref(name="web-canary"))
-        space.until(lambda: clear(space.gateway, stage.route, sequence=1).accepted)
-        assert space.live(stage.route.rule) is None
-        assert read_weight(space.gateway, stage.route).weight == 0
+        ns.gateway.delete(ns.ref(name="web-canary"))
+        ns.until(lambda: clear(ns.gateway, stage.route, sequence=1).accepted)
+        assert ns.live(stage.route.rule) is None
+        assert read_weight(ns.gateway, stage.route).weight == 0
 
-    def test_somebody_takes_the_subsets_away(self, space: Space) -> None:
-        stage = set_up(space, WORLDS["istio"])
+    def test_somebody_takes_the_subsets_away(self, ns: ContractNamespace) -> None:
+        stage = set_up(ns, WORLDS["istio"])
         stage.set(25)
         operations = [{"op": "remove", "path": "/spec/subsets/2"}]
-        space.done(space.patch(stage.route.rule, operations, "kubectl-edit", form=JSON_PATCH))
-        seen = read_weight(space.gateway, stage.route)
+        ns.done(ns.patch(stage.route.rule, operations, "kubectl-edit", form=JSON_PATCH))
+        seen = read_weight(ns.gateway, stage.route)
         assert (seen.weight, seen.manager) == (-1, "kubectl-edit")
         assert (stage.set(25).weight, stage.set(25).manager) == (25, TRAFFIC)
 
 
 class TestGateway:
-    def test_a_route_counts_when_its_gateway_has_taken_this_generation_up(self, space: Space) -> None:
-        space.apply(public_gateway())
-        stage = set_up(space, WORLDS["gateway"])
+    def test_a_route_counts_when_its_gateway_has_taken_this_generation_up(self, ns: ContractNamespace) -> None:
+        ns.apply(public_gateway())
+        stage = set_up(ns, WORLDS["gateway"])
         stage.set(5)
-        space.until(lambda: read_weight(space.gateway, stage.route).accepted)
+        ns.until(lambda: read_weight(ns.gateway, stage.route).accepted)
         self.hold(stage, "true")
         seen = stage.set(25)
         generation = stage.main()["metadata"]["generation"]
         assert (seen.weight, seen.accepted, seen.generation) == (25, False, generation)
         assert f"Gateway public has not taken up generation {generation} of the route yet" in seen.why
         self.hold(stage, None)
-        seen = space.until(lambda: (now := read_weight(space.gateway, stage.route)).accepted and now)
+        seen = ns.until(lambda: (now := read_weight(ns.gateway, stage.route)).accepted and now)
         assert (seen.weight, seen.why) == (25, "")
 
-    def test_a_service_that_is_not_there_is_not_accepted(self, space: Space) -> None:
-        space.apply(public_gateway())
-        stage = set_up(space, WORLDS["gateway"])
-        space.gateway.delete(space.ref("Service", "web-canary", "v1"))
+    def test_a_service_that_is_not_there_is_not_accepted(self, ns: ContractNamespace) -> None:
+        ns.apply(public_gateway())
+        stage = set_up(ns, WORLDS["gateway"])
+        ns.gateway.delete(ns.ref("Service", "web-canary", "v1"))
         stage.set(5)
-        why = space.until(
-            lambda: (now := read_weight(space.gateway, stage.route).why) and "ResolvedRefs" in now and now
-        )
+        why = ns.until(lambda: (now := read_weight(ns.gateway, stage.route).why) and "ResolvedRefs" in now and now)
         assert "Gateway public says ResolvedRefs False: BackendNotFound" in why
 
     def hold(self, stage: Stage, value: str | None) -> None:
         annotation = {"metadata": {"annotations": {"test.slipway/hold": value}}}
-        stage.space.done(stage.space.patch(ref_of(stage.main()), annotation, "kubectl-annotate", form=MERGE))
+        stage.ns.done(stage.ns.patch(ref_of(stage.main()), annotation, "kubectl-annotate", form=MERGE))
 
 
 def labelled(name: str, track: str, replicas: int = 1) -> Manifest:
@@ -364,9 +362,9 @@ def labelled(name: str, track: str, replicas: int = 1) -> Manifest:
     return manifest
 
 
-def ready_pods(space: Space, name: str) -> int:
-    slices = space.gateway.list(
-        "discovery.k8s.io/v1", "EndpointSlice", space.name, labels=f"kubernetes.io/service-name={name}"
+def ready_pods(ns: ContractNamespace, name: str) -> int:
+    slices = ns.gateway.list(
+        "discovery.k8s.io/v1", "EndpointSlice", ns.name, labels=f"kubernetes.io/service-name={name}"
     )
     endpoints = (each for one in slices for each in one.get("endpoints") or [])
     return sum((each.get("conditions") or {}).get("ready", True) for each in endpoints)
@@ -374,11 +372,11 @@ def ready_pods(space: Space, name: str) -> int:
 
 class TestService:
     @pytest.fixture
-    def stage(self, space: Space) -> Stage:
-        stage = set_up(space, World("service", ()))
+    def stage(self, ns: ContractNamespace) -> Stage:
+        stage = set_up(ns, World("service", ()))
         for name, track, replicas in (("web", "stable", 3), ("web-canary", "canary", 1)):
-            space.apply(labelled(name, track, replicas))
-        space.until(lambda: ready_pods(space, "web") == 4)
+            ns.apply(labelled(name, track, replicas))
+        ns.until(lambda: ready_pods(ns, "web") == 4)
         return stage
 
     def selector(self, stage: Stage) -> dict[str, str]:
@@ -395,14 +393,14 @@ class TestService:
     def test_all_and_nothing_are_the_selector(self, stage: Stage) -> None:
         stage.set(100)
         assert self.selector(stage) == {"app": "web", TRACK: "canary"}
-        stage.space.until(self.settled(stage, 100))
+        stage.ns.until(self.settled(stage, 100))
         stage.set(0, testers=NOBODY)
         assert self.selector(stage) == {"app": "web", TRACK: "stable"}
-        stage.space.until(self.settled(stage, 0))
+        stage.ns.until(self.settled(stage, 0))
         assert not clear(stage.gateway, stage.route, sequence=1).accepted
         assert self.selector(stage) == {"app": "web", TRACK: "stable"}
-        stage.gateway.delete(stage.space.ref(name="web-canary"))
-        stage.space.until(lambda: clear(stage.gateway, stage.route, sequence=1).accepted)
+        stage.gateway.delete(stage.ns.ref(name="web-canary"))
+        stage.ns.until(lambda: clear(stage.gateway, stage.route, sequence=1).accepted)
         assert self.selector(stage) == {"app": "web"}
         assert read_weight(stage.gateway, stage.route).manager == TRAFFIC
 
@@ -410,8 +408,8 @@ class TestService:
         plain = labelled("web-old", "stable")
         plain["spec"]["selector"] = {"matchLabels": {"app": "web", "old": "true"}}
         plain["spec"]["template"]["metadata"]["labels"] = {"app": "web", "old": "true"}
-        stage.space.apply(plain)
-        stage.space.until(lambda: ready_pods(stage.space, "web") == 5)
+        stage.ns.apply(plain)
+        stage.ns.until(lambda: ready_pods(stage.ns, "web") == 5)
         stage.set(0)
         assert self.selector(stage) == {"app": "web"}
 
@@ -420,8 +418,8 @@ class TestSwitch:
     """Blue-green."""
 
     @pytest.fixture(params=[*WORLDS, "service"])
-    def stage(self, space: Space, request: pytest.FixtureRequest) -> Stage:
-        return set_up(space, WORLDS.get(request.param, World("service", ())))
+    def stage(self, ns: ContractNamespace, request: pytest.FixtureRequest) -> Stage:
+        return set_up(ns, WORLDS.get(request.param, World("service", ())))
 
     def names(self, stage: Stage) -> tuple[str, str]:
         return ("blue", "green") if stage.route.router == "service" else ("web-blue", "web-green")
@@ -442,27 +440,27 @@ class TestSwitch:
             switch(stage.gateway, stage.route, green, sequence=2)
         assert read_switch(stage.gateway, stage.route).target == blue
 
-    def test_the_vhost_of_an_ingress_goes_along(self, space: Space) -> None:
-        stage = set_up(space, WORLDS["nginx"])
+    def test_the_vhost_of_an_ingress_goes_along(self, ns: ContractNamespace) -> None:
+        stage = set_up(ns, WORLDS["nginx"])
         switch(stage.gateway, stage.route, "web-green", sequence=1)
         annotations = stage.main()["metadata"]["annotations"]
         assert annotations[f"{NGINX}upstream-vhost"] == "web-green.shop.svc"
         assert annotations[f"{NGINX}proxy-body-size"] == "50m"
 
-    def test_what_is_held_stays_when_the_base_leaves_it_out(self, space: Space) -> None:
-        stage = set_up(space, World("service", ()))
+    def test_what_is_held_stays_when_the_base_leaves_it_out(self, ns: ContractNamespace) -> None:
+        stage = set_up(ns, World("service", ()))
         switch(stage.gateway, stage.route, "blue", sequence=1)
-        space.apply(service(selector={"app": "web", TRACK: "blue"}), force=True)
+        ns.apply(service(selector={"app": "web", TRACK: "blue"}), force=True)
         hold(stage.gateway, stage.route, sequence=1)
-        space.apply(service(), force=True)
+        ns.apply(service(), force=True)
         assert stage.main()["spec"]["selector"] == {"app": "web", TRACK: "blue"}
         assert owns(stage.main(), TRAFFIC, ("f:spec", "f:selector"))
         assert read_switch(stage.gateway, stage.route).target == "blue"
 
-    def test_a_persons_patch_is_named(self, space: Space) -> None:
-        stage = set_up(space, World("service", ()))
+    def test_a_persons_patch_is_named(self, ns: ContractNamespace) -> None:
+        stage = set_up(ns, World("service", ()))
         switch(stage.gateway, stage.route, "blue", sequence=1)
         patch = {"spec": {"selector": {TRACK: "green"}}}
-        space.done(space.patch(ref_of(stage.main()), patch, "kubectl-patch", form=MERGE))
+        ns.done(ns.patch(ref_of(stage.main()), patch, "kubectl-patch", form=MERGE))
         seen = read_switch(stage.gateway, stage.route)
         assert (seen.target, seen.manager) == ("green", "kubectl-patch")

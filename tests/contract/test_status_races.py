@@ -14,8 +14,8 @@ import pytest
 from environments.kube.objects import Ref
 from environments.kube.status.workload import Verdict, stuck_pods, workload_status
 from environments.kube.watch.watcher import Watcher
+from tests.contract.namespace import ContractNamespace
 from tests.contract.objects import Manifest, deployment, quota
-from tests.contract.space import Space
 
 pytestmark = pytest.mark.lane("kubectl")
 
@@ -136,14 +136,14 @@ RACES = [
 class Follower:
     """What a watch of the kind leads us to say, from the moment of a change."""
 
-    def __init__(self, space: Space, kind: str) -> None:
+    def __init__(self, ns: ContractNamespace, kind: str) -> None:
         self._seen: queue.Queue = queue.Queue()
         self._watcher = Watcher(
-            space.gateway,
+            ns.gateway,
             "apps/v1",
             kind,
             labels="",
-            namespace=space.name,
+            namespace=ns.name,
             on_event=lambda event, obj: self._seen.put((event, obj)),
             on_state=lambda state: None,
         )
@@ -182,8 +182,8 @@ def kubectl(request: pytest.FixtureRequest, tmp_path) -> Callable[..., subproces
     else:
         path.write_text(Path(os.environ["SLIPWAY_TEST_KUBECONFIG"]).read_text())
 
-    def start(space: Space, *arguments: str) -> subprocess.Popen:
-        command = ["kubectl", "--kubeconfig", str(path), "-n", space.name, *arguments]
+    def start(ns: ContractNamespace, *arguments: str) -> subprocess.Popen:
+        command = ["kubectl", "--kubeconfig", str(path), "-n", ns.name, *arguments]
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     return start
@@ -212,23 +212,23 @@ def said_by(process: subprocess.Popen) -> str:
     return "fail" if "progress deadline" in output else "error"
 
 
-def settle(space: Space, ref: Ref, state: str) -> None:
-    space.until(lambda: workload_status(space.found(ref)).state == state)
+def settle(ns: ContractNamespace, ref: Ref, state: str) -> None:
+    ns.until(lambda: workload_status(ns.found(ref)).state == state)
 
 
 @pytest.mark.parametrize("race", RACES, ids=lambda race: race.name)
-def test_our_verdict_beside_kubectls(space: Space, kubectl, speed: float, race: Race):
-    kind, ref = race.change["kind"], space.ref(race.change["kind"])
+def test_our_verdict_beside_kubectls(ns: ContractNamespace, kubectl, speed: float, race: Race):
+    kind, ref = race.change["kind"], ns.ref(race.change["kind"])
     if race.beside:
-        space.apply(race.beside)
-        space.until(lambda: "hard" in space.found(space.ref("ResourceQuota", "q", "v1")).get("status", {}))
+        ns.apply(race.beside)
+        ns.until(lambda: "hard" in ns.found(ns.ref("ResourceQuota", "q", "v1")).get("status", {}))
     if race.before:
-        space.apply(at_speed(race.before, speed))
-        settle(space, ref, race.settled)
-    with Follower(space, kind) as follower:
-        generation = space.apply(at_speed(race.change, speed)).object["metadata"]["generation"]
+        ns.apply(at_speed(race.before, speed))
+        settle(ns, ref, race.settled)
+    with Follower(ns, kind) as follower:
+        generation = ns.apply(at_speed(race.change, speed)).object["metadata"]["generation"]
         began = time.monotonic()
-        theirs = kubectl(space, "rollout", "status", f"{kind}/web", f"--timeout={PATIENCE}s")
+        theirs = kubectl(ns, "rollout", "status", f"{kind}/web", f"--timeout={PATIENCE}s")
         verdict, ours_at = follower.verdict(generation, began + PATIENCE)
         said = said_by(theirs)
         theirs_at = time.monotonic()
@@ -237,34 +237,34 @@ def test_our_verdict_beside_kubectls(space: Space, kubectl, speed: float, race: 
     assert ours_at < theirs_at - race.sooner
 
 
-def test_a_stuck_stateful_set_is_told_and_goes_on_when_its_stuck_pods_are_deleted(space: Space):
-    ref = space.ref("StatefulSet")
-    space.apply(workload("StatefulSet"))
-    settle(space, ref, "done")
-    space.apply(workload("StatefulSet", BAD))
-    space.until(lambda: len(stuck(space)) == 0 and "1 of 2 pods ready" in workload_status(space.found(ref)).why)
-    space.apply(workload("StatefulSet", NEXT))
-    space.until(lambda: stuck(space))
-    assert "the update stands still while 1 pod" in workload_status(space.found(ref)).why
-    for name, uid in stuck(space):
+def test_a_stuck_stateful_set_is_told_and_goes_on_when_its_stuck_pods_are_deleted(ns: ContractNamespace):
+    ref = ns.ref("StatefulSet")
+    ns.apply(workload("StatefulSet"))
+    settle(ns, ref, "done")
+    ns.apply(workload("StatefulSet", BAD))
+    ns.until(lambda: len(stuck(ns)) == 0 and "1 of 2 pods ready" in workload_status(ns.found(ref)).why)
+    ns.apply(workload("StatefulSet", NEXT))
+    ns.until(lambda: stuck(ns))
+    assert "the update stands still while 1 pod" in workload_status(ns.found(ref)).why
+    for name, uid in stuck(ns):
         assert name == "web-1"
-        space.gateway.delete(Ref("v1", "Pod", space.name, name), uid=uid)
-    settle(space, ref, "done")
+        ns.gateway.delete(Ref("v1", "Pod", ns.name, name), uid=uid)
+    settle(ns, ref, "done")
 
 
-def stuck(space: Space) -> list[tuple[str, str]]:
-    pods = space.gateway.list("v1", "Pod", space.name)
-    return stuck_pods(space.found(space.ref("StatefulSet")), pods)
+def stuck(ns: ContractNamespace) -> list[tuple[str, str]]:
+    pods = ns.gateway.list("v1", "Pod", ns.name)
+    return stuck_pods(ns.found(ns.ref("StatefulSet")), pods)
 
 
-def test_a_return_is_not_blamed_for_the_deadline_that_its_predecessor_missed(space: Space, speed: float):
+def test_a_return_is_not_blamed_for_the_deadline_that_its_predecessor_missed(ns: ContractNamespace, speed: float):
     good, bad = (
         at_speed(workload(behaviour=told, replicas=4, **FIRM, **rolling(0, "50%")), speed) for told in (None, BAD)
     )
     for manifest, state in ((good, "done"), (bad, "fail")):
-        space.apply(manifest)
-        settle(space, space.ref(), state)
-    with Follower(space, "Deployment") as follower:
-        generation = space.apply(good).object["metadata"]["generation"]
+        ns.apply(manifest)
+        settle(ns, ns.ref(), state)
+    with Follower(ns, "Deployment") as follower:
+        generation = ns.apply(good).object["metadata"]["generation"]
         verdict, _ = follower.verdict(generation, time.monotonic() + PATIENCE)
     assert verdict.state == "done", verdict.why

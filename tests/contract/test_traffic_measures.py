@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.contract import traffic
+from tests.contract.namespace import ContractNamespace
 from tests.contract.objects import Manifest
-from tests.contract.space import Space
 from tests.contract.traffic import Caller, Router, apply, host_of, lay, settle
 
 Series = Counter[tuple[str, tuple[tuple[str, str], ...]]]
@@ -17,10 +17,10 @@ LINE = re.compile(r"(\w+)\{(.*)\} (\S+)")
 LABEL = re.compile(r'(\w+)="([^"]*)"')
 
 
-def series(text: str, space: Space) -> Series:
+def series(text: str, ns: ContractNamespace) -> Series:
     """What was counted in this namespace, which is called NS here; times are left out, since only one sleeps."""
     found: Series = Counter()
-    for name, labels, value in LINE.findall(text.replace(space.name, "NS")):
+    for name, labels, value in LINE.findall(text.replace(ns.name, "NS")):
         if '"NS"' in labels and not name.endswith(("_bucket", "_sum")):
             found[name, tuple(sorted(LABEL.findall(labels)))] += int(float(value))
     return found
@@ -40,14 +40,14 @@ LABELS = {
 
 
 def test_both_measure_under_the_same_names(
-    space: Space, caller: Caller, exposition: Callable[[], str], router: Router
+    ns: ContractNamespace, caller: Caller, exposition: Callable[[], str], router: Router
 ) -> None:
-    lay(space, caller)
-    apply(space, *router(host_of(space), 20))
-    settle(space, caller, {"stable": 8, "canary": 2})
-    before = series(exposition(), space)
-    caller.shares(host_of(space), 10)
-    after = series(exposition(), space)
+    lay(ns, caller)
+    apply(ns, *router(host_of(ns), 20))
+    settle(ns, caller, {"stable": 8, "canary": 2})
+    before = series(exposition(), ns)
+    caller.shares(host_of(ns), 10)
+    after = series(exposition(), ns)
     grown = {key: after[key] - before[key] for key in after if after[key] != before[key]}
     assert {name: count(grown, name) for name in {key[0] for key in grown}} == expected(router)
     for name, labels in grown:
@@ -75,9 +75,9 @@ def expected(router: Router) -> dict[str, dict[str, int]]:
 
 
 @pytest.fixture
-def sent(exposition: Callable[[], str], space: Space) -> Callable[[], int]:
+def sent(exposition: Callable[[], str], ns: ContractNamespace) -> Callable[[], int]:
     def total() -> int:
-        counted = series(exposition(), space)
+        counted = series(exposition(), ns)
         return sum(value for (name, _), value in counted.items() if name == "http_requests_total")
 
     return total
@@ -89,32 +89,34 @@ def traffic_config(host: str) -> Manifest:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
 
 
-def test_a_config_map_asks_for_traffic_with_headers(space: Space, caller: Caller, exposition: Any, sent: Any) -> None:
-    lay(space, caller)
-    apply(space, *traffic.nginx(host_of(space), 0))
-    settle(space, caller, {"canary": 10}, x_canary="always")
-    before = series(exposition(), space)
-    apply(space, traffic_config(host_of(space)))
+def test_a_config_map_asks_for_traffic_with_headers(
+    ns: ContractNamespace, caller: Caller, exposition: Any, sent: Any
+) -> None:
+    lay(ns, caller)
+    apply(ns, *traffic.nginx(host_of(ns), 0))
+    settle(ns, caller, {"canary": 10}, x_canary="always")
+    before = series(exposition(), ns)
+    apply(ns, traffic_config(host_of(ns)))
     total = sum(before[key] for key in before if key[0] == "http_requests_total")
-    space.until(lambda: sent() >= total + 10)
-    after = series(exposition(), space)
+    ns.until(lambda: sent() >= total + 10)
+    after = series(exposition(), ns)
     grown = {dict(labels)["version"] for name, labels in after - before if name == "http_requests_total"}
     assert grown == {"canary"}
 
 
-def test_an_annotation_asks_for_traffic_until_it_is_gone(space: Space, caller: Caller, sent: Any) -> None:
-    lay(space, caller)
-    plain = traffic.ingress("web", host_of(space), "web-stable")
+def test_an_annotation_asks_for_traffic_until_it_is_gone(ns: ContractNamespace, caller: Caller, sent: Any) -> None:
+    lay(ns, caller)
+    plain = traffic.ingress("web", host_of(ns), "web-stable")
     asking = {**plain, "metadata": {**plain["metadata"], "annotations": {"test.slipway/rps": "20"}}}
-    apply(space, asking)
+    apply(ns, asking)
     begun = sent()
-    space.until(lambda: sent() >= begun + 10)
-    apply(space, plain)
-    space.until(lambda: sent() == _after(space, 0.3, sent))
+    ns.until(lambda: sent() >= begun + 10)
+    apply(ns, plain)
+    ns.until(lambda: sent() == _after(ns, 0.3, sent))
 
 
-def _after(space: Space, seconds: float, value: Callable[[], int]) -> int:
+def _after(ns: ContractNamespace, seconds: float, value: Callable[[], int]) -> int:
     """The value a little later, asked anew."""
     waited: Iterator[bool] = iter([False] * int(seconds / 0.05) + [True])
-    space.until(lambda: next(waited))
+    ns.until(lambda: next(waited))
     return value()

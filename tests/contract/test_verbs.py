@@ -5,16 +5,16 @@ import pytest
 from environments.kube.api.client import Gateway
 from environments.kube.api.errors import AlreadyExists, Stale
 from environments.kube.objects import Ref
+from tests.contract.namespace import MERGE, STRATEGIC, ContractNamespace, container_of, encoded, managers
 from tests.contract.objects import Manifest, config_map, deployment, service
-from tests.contract.space import MERGE, STRATEGIC, Space, container_of, encoded, managers
 
 
-def settings(space: Space) -> Ref:
-    return space.ref("ConfigMap", "settings", "v1")
+def settings(ns: ContractNamespace) -> Ref:
+    return ns.ref("ConfigMap", "settings", "v1")
 
 
-def test_the_server_tells_its_version(space: Space) -> None:
-    version = space.gateway.version()
+def test_the_server_tells_its_version(ns: ContractNamespace) -> None:
+    version = ns.gateway.version()
     assert version["major"] == "1"
     assert version["gitVersion"].startswith("v1.")
 
@@ -33,117 +33,117 @@ def test_the_server_tells_its_version(space: Space) -> None:
         ("apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions", False),
     ],
 )
-def test_a_kind_is_found(space: Space, api_version: str, kind: str, plural: str, namespaced: bool) -> None:
-    assert space.gateway.resource(api_version, kind)[:2] == (plural, namespaced)
+def test_a_kind_is_found(ns: ContractNamespace, api_version: str, kind: str, plural: str, namespaced: bool) -> None:
+    assert ns.gateway.resource(api_version, kind)[:2] == (plural, namespaced)
 
 
-def test_an_absent_object_is_none(space: Space) -> None:
-    assert space.live() is None
-    assert space.gateway.get(Ref("v1", "ConfigMap", "nosuchns", "c")) is None
-    assert space.gateway.get(Ref("nothing.example/v1", "Thing", space.name, "c")) is None
+def test_an_absent_object_is_none(ns: ContractNamespace) -> None:
+    assert ns.live() is None
+    assert ns.gateway.get(Ref("v1", "ConfigMap", "nosuchns", "c")) is None
+    assert ns.gateway.get(Ref("nothing.example/v1", "Thing", ns.name, "c")) is None
 
 
-def test_create_answers_the_stored_object_and_only_once(space: Space) -> None:
-    applied = space.gateway.create(space.here(config_map(mode="fast")))
+def test_create_answers_the_stored_object_and_only_once(ns: ContractNamespace) -> None:
+    applied = ns.gateway.create(ns.here(config_map(mode="fast")))
     assert applied.created
-    assert applied.object == space.found(settings(space))
+    assert applied.object == ns.found(settings(ns))
     with pytest.raises(AlreadyExists):
-        space.gateway.create(space.here(config_map()))
+        ns.gateway.create(ns.here(config_map()))
 
 
-def test_apply_creates_then_updates_then_does_nothing(space: Space) -> None:
-    first = space.apply(config_map(mode="a"))
-    second = space.apply(config_map(mode="b"))
-    third = space.apply(config_map(mode="b"))
+def test_apply_creates_then_updates_then_does_nothing(ns: ContractNamespace) -> None:
+    first = ns.apply(config_map(mode="a"))
+    second = ns.apply(config_map(mode="b"))
+    third = ns.apply(config_map(mode="b"))
     assert (first.created, second.created, third.created) == (True, False, False)
     assert second.object["metadata"]["resourceVersion"] != first.object["metadata"]["resourceVersion"]
     assert third.object == second.object
 
 
-def test_generation_counts_changes_of_the_wish_only(space: Space) -> None:
+def test_generation_counts_changes_of_the_wish_only(ns: ContractNamespace) -> None:
     def generation(manifest: Manifest) -> int:
-        return space.apply(manifest).object["metadata"]["generation"]
+        return ns.apply(manifest).object["metadata"]["generation"]
 
     labelled = deployment(env={"A": "1", "B": "1"})
     labelled["metadata"]["labels"] = {"tier": "gold"}
     assert generation(deployment(env={"A": "1", "B": "1"})) == 1
     assert generation(labelled) == 1
     assert generation(deployment(env={"A": "1"})) == 2
-    assert container_of(space.found())["env"] == [{"name": "A", "value": "1"}]
+    assert container_of(ns.found())["env"] == [{"name": "A", "value": "1"}]
 
 
-def test_a_dry_run_of_a_creation_stores_nothing(space: Space) -> None:
-    applied = space.apply(deployment(), dry_run=True)
+def test_a_dry_run_of_a_creation_stores_nothing(ns: ContractNamespace) -> None:
+    applied = ns.apply(deployment(), dry_run=True)
     assert applied.created
     assert applied.object["metadata"]["uid"]
     assert "resourceVersion" not in applied.object["metadata"]
-    assert space.live() is None
+    assert ns.live() is None
 
 
-def test_a_dry_run_of_a_change_stores_nothing(space: Space) -> None:
-    space.apply(config_map(mode="a"))
-    assert space.apply(config_map(mode="b"), dry_run=True).object["data"] == {"mode": "b"}
-    assert space.found(settings(space))["data"] == {"mode": "a"}
+def test_a_dry_run_of_a_change_stores_nothing(ns: ContractNamespace) -> None:
+    ns.apply(config_map(mode="a"))
+    assert ns.apply(config_map(mode="b"), dry_run=True).object["data"] == {"mode": "b"}
+    assert ns.found(settings(ns))["data"] == {"mode": "a"}
 
 
-def test_force_overrules_others_values_and_leaves_their_additions(space: Space) -> None:
-    space.apply(config_map(mode="a"))
-    space.done(space.patch(settings(space), {"data": {"mode": "b", "more": "1"}}, "kubectl-edit", form=MERGE))
-    assert space.apply(config_map(mode="a"), force=True).object["data"] == {"mode": "a", "more": "1"}
+def test_force_overrules_others_values_and_leaves_their_additions(ns: ContractNamespace) -> None:
+    ns.apply(config_map(mode="a"))
+    ns.done(ns.patch(settings(ns), {"data": {"mode": "b", "more": "1"}}, "kubectl-edit", form=MERGE))
+    assert ns.apply(config_map(mode="a"), force=True).object["data"] == {"mode": "a", "more": "1"}
 
 
-def test_keys_of_string_data_stay_for_ever_and_those_of_data_do_not(space: Space) -> None:
+def test_keys_of_string_data_stay_for_ever_and_those_of_data_do_not(ns: ContractNamespace) -> None:
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}}
-    space.apply({**secret, "stringData": {"p": "1"}})
-    assert set(space.apply({**secret, "stringData": {"q": "1"}}).object["data"]) == {"p", "q"}
+    ns.apply({**secret, "stringData": {"p": "1"}})
+    assert set(ns.apply({**secret, "stringData": {"q": "1"}}).object["data"]) == {"p", "q"}
     other = {**secret, "metadata": {"name": "other"}}
-    space.apply({**other, "data": {"p": encoded("1")}})
-    assert set(space.apply({**other, "data": {"q": encoded("1")}}).object["data"]) == {"q"}
+    ns.apply({**other, "data": {"p": encoded("1")}})
+    assert set(ns.apply({**other, "data": {"q": encoded("1")}}).object["data"]) == {"q"}
 
 
-def test_a_merge_patch_merges_and_removes(space: Space) -> None:
-    space.apply(config_map(a="1", b="2"))
-    patched = space.gateway.merge_patch(settings(space), {"data": {"a": None, "c": "3"}})
+def test_a_merge_patch_merges_and_removes(ns: ContractNamespace) -> None:
+    ns.apply(config_map(a="1", b="2"))
+    patched = ns.gateway.merge_patch(settings(ns), {"data": {"a": None, "c": "3"}})
     assert patched["data"] == {"b": "2", "c": "3"}
 
 
-def test_a_strategic_patch_merges_containers_by_name(space: Space) -> None:
-    space.apply(deployment(env={"A": "1"}))
-    space.set_in_container(env=[{"name": "B", "value": "2"}], image="example.test/other:1")
-    container = container_of(space.found())
+def test_a_strategic_patch_merges_containers_by_name(ns: ContractNamespace) -> None:
+    ns.apply(deployment(env={"A": "1"}))
+    ns.set_in_container(env=[{"name": "B", "value": "2"}], image="example.test/other:1")
+    container = container_of(ns.found())
     assert container["image"] == "example.test/other:1"
     assert {each["name"] for each in container["env"]} == {"A", "B"}
 
 
-def test_a_json_patch_changes_the_object(space: Space) -> None:
-    space.apply(config_map(a="1"))
+def test_a_json_patch_changes_the_object(ns: ContractNamespace) -> None:
+    ns.apply(config_map(a="1"))
     operations = [{"op": "test", "path": "/data/a", "value": "1"}, {"op": "replace", "path": "/data/a", "value": "2"}]
-    assert space.gateway.json_patch(settings(space), operations)["data"] == {"a": "2"}
+    assert ns.gateway.json_patch(settings(ns), operations)["data"] == {"a": "2"}
 
 
-def test_the_status_is_written_apart_from_the_wish(space: Space) -> None:
+def test_the_status_is_written_apart_from_the_wish(ns: ContractNamespace) -> None:
     template = {"spec": {"containers": [{"name": "run", "image": "example.test/run:1"}], "restartPolicy": "Never"}}
     spec = {"schedule": "0 3 * * *", "suspend": True, "jobTemplate": {"spec": {"template": template}}}
-    space.apply({"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": "nightly"}, "spec": spec})
-    ref = space.ref("CronJob", "nightly", "batch/v1")
+    ns.apply({"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": "nightly"}, "spec": spec})
+    ref = ns.ref("CronJob", "nightly", "batch/v1")
     status = {"lastScheduleTime": "2026-11-21T03:00:00Z"}
     body = {"status": status, "spec": {"schedule": "0 4 * * *"}}
-    space.done(space.patch(ref, body, "controller", form=STRATEGIC, subresource="status"))
-    live = space.found(ref)
+    ns.done(ns.patch(ref, body, "controller", form=STRATEGIC, subresource="status"))
+    live = ns.found(ref)
     assert (live["status"], live["spec"]["schedule"]) == (status, "0 3 * * *")
-    space.gateway.merge_patch(ref, {"status": {"lastScheduleTime": None}})
-    assert space.found(ref)["status"] == status
+    ns.gateway.merge_patch(ref, {"status": {"lastScheduleTime": None}})
+    assert ns.found(ref)["status"] == status
 
 
 class TestList:
-    def fill(self, space: Space) -> None:
+    def fill(self, ns: ContractNamespace) -> None:
         for number in range(5):
             manifest = config_map(f"c{number}", n=str(number))
             manifest["metadata"]["labels"] = {"set": "ours", "parity": "even" if number % 2 == 0 else "odd"}
-            space.apply(manifest)
+            ns.apply(manifest)
 
-    def names(self, space: Space, **given) -> list[str]:
-        found = space.gateway.list("v1", "ConfigMap", space.name, **given)
+    def names(self, ns: ContractNamespace, **given) -> list[str]:
+        found = ns.gateway.list("v1", "ConfigMap", ns.name, **given)
         return [each["metadata"]["name"] for each in found]
 
     @pytest.mark.parametrize(
@@ -157,142 +157,142 @@ class TestList:
             ("set=theirs", []),
         ],
     )
-    def test_labels_select(self, space: Space, labels: str, expected: list[str]) -> None:
-        self.fill(space)
-        assert self.names(space, labels=labels) == expected
+    def test_labels_select(self, ns: ContractNamespace, labels: str, expected: list[str]) -> None:
+        self.fill(ns)
+        assert self.names(ns, labels=labels) == expected
 
-    def test_fields_select(self, space: Space) -> None:
-        self.fill(space)
-        assert self.names(space, fields="metadata.name=c3") == ["c3"]
+    def test_fields_select(self, ns: ContractNamespace) -> None:
+        self.fill(ns)
+        assert self.names(ns, fields="metadata.name=c3") == ["c3"]
 
-    def test_pages_are_put_together(self, space: Space) -> None:
-        self.fill(space)
-        assert self.names(space, labels="set=ours", limit=2) == ["c0", "c1", "c2", "c3", "c4"]
+    def test_pages_are_put_together(self, ns: ContractNamespace) -> None:
+        self.fill(ns)
+        assert self.names(ns, labels="set=ours", limit=2) == ["c0", "c1", "c2", "c3", "c4"]
 
-    def test_a_page_names_what_is_left(self, space: Space) -> None:
-        self.fill(space)
-        path = f"/api/v1/namespaces/{space.name}/configmaps"
-        page = space.gateway.raw("GET", path, query=[("limit", "2")]).json()
+    def test_a_page_names_what_is_left(self, ns: ContractNamespace) -> None:
+        self.fill(ns)
+        path = f"/api/v1/namespaces/{ns.name}/configmaps"
+        page = ns.gateway.raw("GET", path, query=[("limit", "2")]).json()
         assert page["kind"] == "ConfigMapList"
         assert len(page["items"]) == 2
         assert page["metadata"]["continue"]
 
-    def test_items_say_their_kind_across_the_cluster(self, space: Space) -> None:
-        self.fill(space)
-        found = [each for each in space.gateway.list("v1", "ConfigMap", labels="set=ours") if _here(each, space)]
+    def test_items_say_their_kind_across_the_cluster(self, ns: ContractNamespace) -> None:
+        self.fill(ns)
+        found = [each for each in ns.gateway.list("v1", "ConfigMap", labels="set=ours") if _here(each, ns)]
         assert {(each["apiVersion"], each["kind"]) for each in found} == {("v1", "ConfigMap")}
         assert len(found) == 5
 
-    def test_a_table_has_the_columns_that_people_read(self, space: Space) -> None:
-        self.fill(space)
-        path = f"/api/v1/namespaces/{space.name}/configmaps"
+    def test_a_table_has_the_columns_that_people_read(self, ns: ContractNamespace) -> None:
+        self.fill(ns)
+        path = f"/api/v1/namespaces/{ns.name}/configmaps"
         accept = "application/json;as=Table;v=v1;g=meta.k8s.io"
-        answer = space.gateway.raw("GET", path, query=[("labelSelector", "set=ours")], accept=accept).json()
+        answer = ns.gateway.raw("GET", path, query=[("labelSelector", "set=ours")], accept=accept).json()
         assert answer["kind"] == "Table"
         assert answer["columnDefinitions"][0]["name"] == "Name"
         assert [row["cells"][0] for row in answer["rows"]] == ["c0", "c1", "c2", "c3", "c4"]
 
 
-def _here(obj: Manifest, space: Space) -> bool:
-    return obj["metadata"]["namespace"] == space.name
+def _here(obj: Manifest, ns: ContractNamespace) -> bool:
+    return obj["metadata"]["namespace"] == ns.name
 
 
 class TestDelete:
-    def pods(self, space: Space) -> list[Manifest]:
-        return space.gateway.list("v1", "Pod", space.name)
+    def pods(self, ns: ContractNamespace) -> list[Manifest]:
+        return ns.gateway.list("v1", "Pod", ns.name)
 
-    def run(self, space: Space) -> None:
-        space.apply(deployment(replicas=2))
-        space.until(lambda: len(self.pods(space)) == 2)
+    def run(self, ns: ContractNamespace) -> None:
+        ns.apply(deployment(replicas=2))
+        ns.until(lambda: len(self.pods(ns)) == 2)
 
-    def test_background_ends_the_object_at_once_and_its_pods_later(self, space: Space) -> None:
-        self.run(space)
-        assert space.gateway.delete(space.ref())
-        assert space.live() is None
-        space.until(lambda: not self.pods(space))
+    def test_background_ends_the_object_at_once_and_its_pods_later(self, ns: ContractNamespace) -> None:
+        self.run(ns)
+        assert ns.gateway.delete(ns.ref())
+        assert ns.live() is None
+        ns.until(lambda: not self.pods(ns))
 
-    def test_foreground_keeps_the_object_until_its_pods_are_gone(self, space: Space) -> None:
-        self.run(space)
-        assert space.gateway.delete(space.ref(), propagation="Foreground")
-        live = space.live()
+    def test_foreground_keeps_the_object_until_its_pods_are_gone(self, ns: ContractNamespace) -> None:
+        self.run(ns)
+        assert ns.gateway.delete(ns.ref(), propagation="Foreground")
+        live = ns.live()
         assert live is None or live["metadata"]["finalizers"] == ["foregroundDeletion"]
-        space.until(lambda: space.live() is None)
-        assert not [each for each in self.pods(space) if not each["metadata"].get("deletionTimestamp")]
+        ns.until(lambda: ns.live() is None)
+        assert not [each for each in self.pods(ns) if not each["metadata"].get("deletionTimestamp")]
 
-    def test_orphan_leaves_the_pods_and_a_new_apply_takes_them_over(self, space: Space) -> None:
-        self.run(space)
-        before = {each["metadata"]["uid"] for each in self.pods(space)}
-        assert space.gateway.delete(space.ref(), propagation="Orphan")
-        space.until(lambda: space.live() is None)
-        assert {each["metadata"]["uid"] for each in self.pods(space)} == before
-        space.apply(deployment(replicas=2))
-        space.until(lambda: space.found().get("status", {}).get("updatedReplicas") == 2)
-        assert {each["metadata"]["uid"] for each in self.pods(space)} == before
+    def test_orphan_leaves_the_pods_and_a_new_apply_takes_them_over(self, ns: ContractNamespace) -> None:
+        self.run(ns)
+        before = {each["metadata"]["uid"] for each in self.pods(ns)}
+        assert ns.gateway.delete(ns.ref(), propagation="Orphan")
+        ns.until(lambda: ns.live() is None)
+        assert {each["metadata"]["uid"] for each in self.pods(ns)} == before
+        ns.apply(deployment(replicas=2))
+        ns.until(lambda: ns.found().get("status", {}).get("updatedReplicas") == 2)
+        assert {each["metadata"]["uid"] for each in self.pods(ns)} == before
 
-    def test_a_second_time_it_has_gone_already(self, space: Space) -> None:
-        space.apply(config_map())
-        assert space.gateway.delete(settings(space))
-        assert not space.gateway.delete(settings(space))
+    def test_a_second_time_it_has_gone_already(self, ns: ContractNamespace) -> None:
+        ns.apply(config_map())
+        assert ns.gateway.delete(settings(ns))
+        assert not ns.gateway.delete(settings(ns))
 
     @pytest.mark.parametrize("given", [{"uid": "another"}, {"resource_version": "1"}], ids=str)
-    def test_another_uid_or_version_is_stale(self, space: Space, given: dict[str, str]) -> None:
-        space.apply(config_map())
+    def test_another_uid_or_version_is_stale(self, ns: ContractNamespace, given: dict[str, str]) -> None:
+        ns.apply(config_map())
         with pytest.raises(Stale):
-            space.gateway.delete(settings(space), **given)
-        assert space.live(settings(space))
+            ns.gateway.delete(settings(ns), **given)
+        assert ns.live(settings(ns))
 
-    def test_it_answers_what_was_deleted(self, space: Space) -> None:
-        uid = space.apply(config_map()).object["metadata"]["uid"]
-        answer = space.gateway.raw("DELETE", space.gateway.path(settings(space))).json()
+    def test_it_answers_what_was_deleted(self, ns: ContractNamespace) -> None:
+        uid = ns.apply(config_map()).object["metadata"]["uid"]
+        answer = ns.gateway.raw("DELETE", ns.gateway.path(settings(ns))).json()
         assert (answer["kind"], answer["status"]) == ("Status", "Success")
         assert answer["details"] == {"name": "settings", "kind": "configmaps", "uid": uid}
 
-    def test_a_finalizer_keeps_it_and_an_apply_still_answers(self, space: Space) -> None:
+    def test_a_finalizer_keeps_it_and_an_apply_still_answers(self, ns: ContractNamespace) -> None:
         held = config_map(mode="a")
         held["metadata"]["finalizers"] = ["example.test/hold"]
-        space.apply(held)
-        space.gateway.delete(settings(space))
-        assert space.apply(held).object["metadata"]["deletionTimestamp"]
-        space.apply(config_map(mode="a"))
-        space.until(lambda: space.live(settings(space)) is None)
+        ns.apply(held)
+        ns.gateway.delete(settings(ns))
+        assert ns.apply(held).object["metadata"]["deletionTimestamp"]
+        ns.apply(config_map(mode="a"))
+        ns.until(lambda: ns.live(settings(ns)) is None)
 
-    def test_a_namespace_that_goes_says_so(self, space: Space) -> None:
-        ref = Ref("v1", "Namespace", "", space.name)
+    def test_a_namespace_that_goes_says_so(self, ns: ContractNamespace) -> None:
+        ref = Ref("v1", "Namespace", "", ns.name)
         held = config_map()
         held["metadata"]["finalizers"] = ["example.test/hold"]
-        space.apply(held)
-        space.gateway.delete(ref)
-        assert space.found(ref)["status"]["phase"] == "Terminating"
-        space.gateway.merge_patch(settings(space), {"metadata": {"finalizers": None}})
-        space.until(lambda: space.live(ref) is None)
+        ns.apply(held)
+        ns.gateway.delete(ref)
+        assert ns.found(ref)["status"]["phase"] == "Terminating"
+        ns.gateway.merge_patch(settings(ns), {"metadata": {"finalizers": None}})
+        ns.until(lambda: ns.live(ref) is None)
 
 
 class TestPods:
-    def pod(self, space: Space) -> str:
-        space.apply(deployment(replicas=1))
-        space.apply(service(selector={"app": "web"}))
+    def pod(self, ns: ContractNamespace) -> str:
+        ns.apply(deployment(replicas=1))
+        ns.apply(service(selector={"app": "web"}))
 
         def ready() -> str | None:
-            for each in space.gateway.list("v1", "Pod", space.name):
+            for each in ns.gateway.list("v1", "Pod", ns.name):
                 conditions = each.get("status", {}).get("conditions", [])
                 if {"type": "Ready", "status": "True"}.items() <= _named(conditions, "Ready").items():
                     return each["metadata"]["name"]
             return None
 
-        return space.until(ready)
+        return ns.until(ready)
 
-    def test_logs_are_text(self, space: Space) -> None:
-        name = self.pod(space)
-        assert isinstance(space.gateway.logs(space.name, name, "web", lines=5), str)
+    def test_logs_are_text(self, ns: ContractNamespace) -> None:
+        name = self.pod(ns)
+        assert isinstance(ns.gateway.logs(ns.name, name, "web", lines=5), str)
 
-    def test_a_service_is_asked_through_the_api_server(self, space: Space) -> None:
-        self.pod(space)
-        status, body = space.until(lambda: _ok(space.gateway, space.name, "/"))
+    def test_a_service_is_asked_through_the_api_server(self, ns: ContractNamespace) -> None:
+        self.pod(ns)
+        status, body = ns.until(lambda: _ok(ns.gateway, ns.name, "/"))
         assert status == 200
         assert b"{" in body
 
-    def test_a_service_that_is_not_there_is_an_answer_too(self, space: Space) -> None:
-        status, body = space.gateway.proxy(space.name, "nothing", 80, "/healthz?full=1")
+    def test_a_service_that_is_not_there_is_an_answer_too(self, ns: ContractNamespace) -> None:
+        status, body = ns.gateway.proxy(ns.name, "nothing", 80, "/healthz?full=1")
         assert status in (404, 503)
         assert b"nothing" in body
 
@@ -306,8 +306,8 @@ def _ok(gateway: Gateway, namespace: str, path: str) -> tuple[int, bytes] | None
     return (status, body) if status == 200 else None
 
 
-def test_an_object_of_a_kind_defined_a_moment_ago_is_taken(space: Space) -> None:
-    group = f"{space.name}.example.test"
+def test_an_object_of_a_kind_defined_a_moment_ago_is_taken(ns: ContractNamespace) -> None:
+    group = f"{ns.name}.example.test"
     schema = {"type": "object", "properties": {"spec": {"type": "object", "properties": {"size": {"type": "integer"}}}}}
     version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
     names = {"kind": "Widget", "plural": "widgets", "singular": "widget"}
@@ -317,10 +317,10 @@ def test_an_object_of_a_kind_defined_a_moment_ago_is_taken(space: Space) -> None
         "metadata": {"name": f"widgets.{group}"},
         "spec": {"group": group, "scope": "Namespaced", "names": names, "versions": [version]},
     }
-    space.gateway.apply(definition, manager="slipway")
-    space.afterwards_delete(Ref("apiextensions.k8s.io/v1", "CustomResourceDefinition", "", f"widgets.{group}"))
+    ns.gateway.apply(definition, manager="slipway")
+    ns.afterwards_delete(Ref("apiextensions.k8s.io/v1", "CustomResourceDefinition", "", f"widgets.{group}"))
     widget = {"apiVersion": f"{group}/v1", "kind": "Widget", "metadata": {"name": "w"}, "spec": {"size": 1}}
-    applied = space.apply(widget)
+    applied = ns.apply(widget)
     assert applied.created
     assert applied.object["spec"] == {"size": 1}
     assert managers(applied.object) == {"slipway": "Apply"}

@@ -9,8 +9,8 @@ import pytest
 
 from environments.kube.api.client import Lines
 from environments.kube.api.errors import Rejected
+from tests.contract.namespace import MERGE, ContractNamespace
 from tests.contract.objects import Manifest, config_map
-from tests.contract.space import MERGE, Space
 
 LABEL = "set=ours"
 
@@ -24,11 +24,11 @@ def _is_of_the_minute(event: Manifest) -> bool:
 class Watch:
     """A watch of ConfigMaps with our label, read in a thread."""
 
-    def __init__(self, space: Space, *, seconds: int = 60, **query: str) -> None:
+    def __init__(self, ns: ContractNamespace, *, seconds: int = 60, **query: str) -> None:
         given = {"watch": "1", "labelSelector": LABEL, "allowWatchBookmarks": "true", "timeoutSeconds": str(seconds)}
-        path = f"/api/v1/namespaces/{space.name}/configmaps"
-        self.space = space
-        self.lines: Lines = space.gateway.stream(path, query=list({**given, **query}.items()))
+        path = f"/api/v1/namespaces/{ns.name}/configmaps"
+        self.ns = ns
+        self.lines: Lines = ns.gateway.stream(path, query=list({**given, **query}.items()))
         self.events: list[Manifest] = []
         self.thread = threading.Thread(target=self._read, daemon=True)
         self.thread.start()
@@ -41,7 +41,7 @@ class Watch:
 
     def until(self, *wanted: tuple[str, str]) -> list[tuple[str, str]]:
         """(type, name) of all events once there are as many as wanted."""
-        self.space.until(lambda: len(self.told()) >= len(wanted), seconds=10)
+        self.ns.until(lambda: len(self.told()) >= len(wanted), seconds=10)
         return self.told()
 
     def told(self) -> list[tuple[str, str]]:
@@ -56,22 +56,22 @@ FROM_THE_START = {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlder
 
 
 @pytest.fixture
-def watch(space: Space) -> Iterator[Watch]:
-    labelled(space, "first")
-    watch = Watch(space, **FROM_THE_START)
+def watch(ns: ContractNamespace) -> Iterator[Watch]:
+    labelled(ns, "first")
+    watch = Watch(ns, **FROM_THE_START)
     yield watch
     watch.close()
 
 
-def labelled(space: Space, name: str, **data: str) -> Manifest:
+def labelled(ns: ContractNamespace, name: str, **data: str) -> Manifest:
     manifest = config_map(name, **data)
     manifest["metadata"]["labels"] = {"set": "ours"}
-    return space.apply(manifest).object
+    return ns.apply(manifest).object
 
 
-def label(space: Space, name: str, value: str | None) -> None:
-    ref = space.ref("ConfigMap", name, "v1")
-    space.done(space.patch(ref, {"metadata": {"labels": {"set": value}}}, "kubectl-label", form=MERGE))
+def label(ns: ContractNamespace, name: str, value: str | None) -> None:
+    ref = ns.ref("ConfigMap", name, "v1")
+    ns.done(ns.patch(ref, {"metadata": {"labels": {"set": value}}}, "kubectl-label", form=MERGE))
 
 
 START = [("ADDED", "first"), ("BOOKMARK", "")]
@@ -84,44 +84,46 @@ def test_what_is_there_comes_first_and_ends_with_a_bookmark(watch: Watch) -> Non
     assert int(bookmark["metadata"]["resourceVersion"]) >= int(watch.events[0]["object"]["metadata"]["resourceVersion"])
 
 
-def test_changes_follow_in_order_within_a_second(space: Space, watch: Watch) -> None:
+def test_changes_follow_in_order_within_a_second(ns: ContractNamespace, watch: Watch) -> None:
     watch.until(*START)
     start = time.monotonic()
-    labelled(space, "second", n="1")
-    changed = labelled(space, "second", n="2")
-    space.gateway.delete(space.ref("ConfigMap", "second", "v1"))
+    labelled(ns, "second", n="1")
+    changed = labelled(ns, "second", n="2")
+    ns.gateway.delete(ns.ref("ConfigMap", "second", "v1"))
     expected = [*START, ("ADDED", "second"), ("MODIFIED", "second"), ("DELETED", "second")]
     assert watch.until(*expected) == expected
     assert time.monotonic() - start < 1.0
     assert watch.events[3]["object"] == {**changed, "apiVersion": "v1", "kind": "ConfigMap"}
 
 
-def test_an_object_that_loses_its_label_seems_deleted_and_comes_back_as_added(space: Space, watch: Watch) -> None:
+def test_an_object_that_loses_its_label_seems_deleted_and_comes_back_as_added(
+    ns: ContractNamespace, watch: Watch
+) -> None:
     watch.until(*START)
-    label(space, "first", None)
-    label(space, "first", "ours")
+    label(ns, "first", None)
+    label(ns, "first", "ours")
     expected = [*START, ("DELETED", "first"), ("ADDED", "first")]
     assert watch.until(*expected) == expected
-    assert space.live(space.ref("ConfigMap", "first", "v1"))
+    assert ns.live(ns.ref("ConfigMap", "first", "v1"))
 
 
-def test_others_are_not_told(space: Space, watch: Watch) -> None:
+def test_others_are_not_told(ns: ContractNamespace, watch: Watch) -> None:
     watch.until(*START)
-    space.apply(config_map("another"))
-    labelled(space, "ours")
+    ns.apply(config_map("another"))
+    labelled(ns, "ours")
     assert watch.until(*START, ("ADDED", "ours"))[2:] == [("ADDED", "ours")]
 
 
-def test_a_watch_from_a_version_tells_what_came_after_it(space: Space) -> None:
-    version = labelled(space, "before")["metadata"]["resourceVersion"]
-    labelled(space, "after")
-    watch = Watch(space, resourceVersion=version)
+def test_a_watch_from_a_version_tells_what_came_after_it(ns: ContractNamespace) -> None:
+    version = labelled(ns, "before")["metadata"]["resourceVersion"]
+    labelled(ns, "after")
+    watch = Watch(ns, resourceVersion=version)
     assert watch.until(("ADDED", "after")) == [("ADDED", "after")]
     watch.close()
 
 
-def test_a_watch_ends_when_its_time_is_up(space: Space) -> None:
-    watch = Watch(space, seconds=1, **FROM_THE_START)
+def test_a_watch_ends_when_its_time_is_up(ns: ContractNamespace) -> None:
+    watch = Watch(ns, seconds=1, **FROM_THE_START)
     watch.thread.join(5)
     assert not watch.thread.is_alive()
 
@@ -132,13 +134,13 @@ def test_any_thread_may_end_it(watch: Watch) -> None:
     assert not watch.thread.is_alive()
 
 
-def test_the_start_needs_its_match(space: Space) -> None:
-    path = f"/api/v1/namespaces/{space.name}/configmaps"
+def test_the_start_needs_its_match(ns: ContractNamespace) -> None:
+    path = f"/api/v1/namespaces/{ns.name}/configmaps"
     with pytest.raises(Rejected) as raised:
-        space.gateway.stream(path, query=[("watch", "1"), ("sendInitialEvents", "true")])
+        ns.gateway.stream(path, query=[("watch", "1"), ("sendInitialEvents", "true")])
     assert raised.value.status == 422
 
 
-def test_a_watch_of_an_unknown_kind_is_refused(space: Space) -> None:
-    answer = space.gateway.raw("GET", "/apis/apps/v1/nothings", query=[("watch", "1")])
+def test_a_watch_of_an_unknown_kind_is_refused(ns: ContractNamespace) -> None:
+    answer = ns.gateway.raw("GET", "/apis/apps/v1/nothings", query=[("watch", "1")])
     assert answer.status == 404

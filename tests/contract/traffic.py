@@ -7,8 +7,8 @@ from typing import Any
 
 import urllib3
 
+from tests.contract.namespace import ContractNamespace
 from tests.contract.objects import IMAGE, Manifest
-from tests.contract.space import Space
 
 BEHAVIOUR = "test.slipway/behaviour"
 NGINX = "nginx.ingress.kubernetes.io/"
@@ -49,38 +49,38 @@ def service(name: str, **selector: str) -> Manifest:
     return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}, "spec": spec}
 
 
-def lay(space: Space, caller: Caller, stable: int = 1, canary: int = 1, **behaviour: Any) -> None:
+def lay(ns: ContractNamespace, caller: Caller, stable: int = 1, canary: int = 1, **behaviour: Any) -> None:
     """Both versions with their Services, ready to answer; `behaviour` is the canary's."""
-    space.apply(workload("stable", stable))
-    space.apply(workload("canary", canary, **behaviour))
+    ns.apply(workload("stable", stable))
+    ns.apply(workload("canary", canary, **behaviour))
     for manifest in (service("web"), service("web-stable", version="stable"), service("web-canary", version="canary")):
-        space.apply(manifest)
+        ns.apply(manifest)
     everyone = stable + canary
-    space.until(lambda: len(ready(space, "web")) == everyone)
+    ns.until(lambda: len(ready(ns, "web")) == everyone)
     for name in ("web-stable", "web-canary"):
-        space.until(lambda name=name: caller.ask(f"{name}.{space.name}") not in ("404", "503"))
+        ns.until(lambda name=name: caller.ask(f"{name}.{ns.name}") not in ("404", "503"))
 
 
-def apply(space: Space, *manifests: Manifest) -> None:
+def apply(ns: ContractNamespace, *manifests: Manifest) -> None:
     for manifest in manifests:
-        space.apply(manifest, force=True)
+        ns.apply(manifest, force=True)
 
 
-def settle(space: Space, caller: Caller, wanted: dict[str, int], **headers: str) -> None:
+def settle(ns: ContractNamespace, caller: Caller, wanted: dict[str, int], **headers: str) -> None:
     """Waits until ten requests in a row are shared like this."""
-    space.until(lambda: caller.shares(host_of(space), 10, **headers) == wanted)
+    ns.until(lambda: caller.shares(host_of(ns), 10, **headers) == wanted)
 
 
-def ready(space: Space, name: str) -> list[str]:
+def ready(ns: ContractNamespace, name: str) -> list[str]:
     """The pods that a Service's slices call ready."""
-    path = f"/apis/discovery.k8s.io/v1/namespaces/{space.name}/endpointslices"
-    answer = space.gateway.raw("GET", path, query=[("labelSelector", f"kubernetes.io/service-name={name}")])
+    path = f"/apis/discovery.k8s.io/v1/namespaces/{ns.name}/endpointslices"
+    answer = ns.gateway.raw("GET", path, query=[("labelSelector", f"kubernetes.io/service-name={name}")])
     found = [one for item in answer.json()["items"] for one in item.get("endpoints") or ()]
     return [one["targetRef"]["name"] for one in found if one["conditions"]["ready"]]
 
 
-def host_of(space: Space) -> str:
-    return f"{space.name}.example.test"
+def host_of(ns: ContractNamespace) -> str:
+    return f"{ns.name}.example.test"
 
 
 # -- routers: the objects that send `weight` % to the canary, and testers to it anyway ---------------------------------

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 from releases.models import Measurement, Rollout, Step
 from sandbox import Sandbox
 from tests.environments.kube.traffic import documents
-from tests.environments.sandbox.metrics.real import scraping
 from tests.releases.rollout.bundles import config, deployment
 from tests.releases.rollout.live import Portal
+from tests.sandbox.metrics.real import scraping
 
 IMAGE = "ai/agent-service"
 RATE = 60
