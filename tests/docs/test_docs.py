@@ -20,7 +20,7 @@ from releases.models import Application, WebhookSource
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "demo").glob("*.md")])
-SETTINGS = sorted([*(ROOT / "portal").glob("*.py"), ROOT / "releases" / "terminal.py"])
+SETTINGS = sorted([*(ROOT / "portal").glob("*.py"), ROOT / "releases" / "cli.py"])
 OPERATE = ROOT / "docs" / "how-to" / "operate.md"
 READ = re.compile(r"""(?:\b(?:text|words|flag|choice|number|database)|os\.environ(?:\.get)?)[(\[]\s*"(SLIPWAY_\w+)\"""")
 ROW = re.compile(r"^\| `(SLIPWAY_\w+)` \|", re.MULTILINE)
