@@ -12,6 +12,7 @@ test: .venv/ready lint
 lint: .venv/ready
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy portal environments releases sandbox kube_schema
 	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive portal environments releases sandbox kube_schema demo scripts
+	@$(BIN)/lint-imports --no-logo
 
 format: .venv/ready
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
