@@ -8,7 +8,7 @@ from portal.steps.cursors import SCHEMA, lifted
 from portal.steps.operations import Record
 
 Track = Literal["forward", "back"]
-Memory = Mapping[str, Any]
+Memory = dict[str, Any]
 """Of one step, as JSON: slot → key → result of its operations, and what it notes itself."""
 
 

@@ -247,7 +247,7 @@ def test_a_pass_that_is_over_leaves_the_rest_to_the_next() -> None:
 
 
 def test_an_operation_that_nobody_carries_out_is_a_fault_of_the_program() -> None:
-    with pytest.raises(TypeError, match="carries out OnThing"):
+    with pytest.raises(TypeError, match="registered for OnThing"):
         HANDLERS.handle(Toy().van, OnThing("lamp"))
 
 
