@@ -1,6 +1,8 @@
-"""Who goes first: one live rollout an application and environment, the others in the order they were asked for."""
+"""Every change of a rollout's phase; and who goes first: one live rollout an application and environment."""
 
+from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Max, Q, QuerySet
@@ -11,11 +13,40 @@ from releases.approvals.counting import Standing
 from releases.audit_entries import entry
 from releases.models import Approval, Rollout
 from releases.plan.drift import Drift
-from releases.states import LIVE, Phase, check_move
+from releases.states import ENDED, LIVE, Phase, check_move
 from releases.wake import wake_all
 
 PENDING = (Phase.PLANNING, Phase.AWAITING_APPROVAL, Phase.WAITING)
 MISSING = {Phase.PLANNING: "planned", Phase.AWAITING_APPROVAL: "approved", Phase.WAITING: "started"}
+
+
+def move(rollout: Rollout, phase: Phase, why: str | None = None) -> None:
+    """Moves it where the table of ways has this one, for the reason given; None leaves what it says.
+
+    Raises InvalidTransition where the table does not have it. The caller saves, inside its transaction.
+    """
+    for name, value in moved(Phase(rollout.phase), [phase]).items():
+        setattr(rollout, name, value)
+    if why is not None:
+        rollout.why = why
+
+
+def moved(current: Phase, phases: Iterable[Phase]) -> dict[str, Any]:
+    """What moves a rollout from one phase to the next of these, as fields of an update; {} for none.
+
+    Raises InvalidTransition where the table of ways lacks one of them.
+    """
+    fields: dict[str, Any] = {}
+    for phase in phases:
+        check_move(current, phase)
+        fields = {"phase": phase, "finished_at": timezone.now() if phase in ENDED else None}
+        current = phase
+    return fields
+
+
+def restore_phase(rollout: Rollout, phase: Phase) -> None:
+    """Puts it where the history has it: nobody here moved it away, so the table of ways does not apply."""
+    rollout.phase = phase
 
 
 def siblings(rollout: Rollout) -> QuerySet[Rollout]:
@@ -53,12 +84,10 @@ def starts_by_itself(rollout: Rollout) -> bool:
 
 def enter_live(rollout: Rollout, phase: Phase) -> None:
     """Makes it the live one, with the highest sequence number. The caller saves, inside its transaction."""
-    check_move(Phase(rollout.phase), phase)
+    move(rollout, phase)
     highest = siblings(rollout).aggregate(highest=Max("sequence"))["highest"] or 0
-    rollout.phase = phase
     rollout.sequence = max(highest, rollout.sequence) + 1
     rollout.started_at = rollout.started_at or timezone.now()
-    rollout.finished_at = None
 
 
 def followers(rollout: Rollout) -> QuerySet[Rollout]:
@@ -117,8 +146,8 @@ def expire(rollout: Rollout, now: datetime) -> bool:
 
 def end(rollout: Rollout, phase: Phase, why: str, now: datetime | None = None) -> None:
     """Ends a rollout that has not started; whoever waits for that is told. The caller saves, inside its transaction."""
-    check_move(Phase(rollout.phase), phase)
-    rollout.phase, rollout.why, rollout.finished_at = phase, why, now or timezone.now()
+    move(rollout, phase, why)
+    rollout.finished_at = now or rollout.finished_at
     rollout.intent, rollout.due_at = "", None
     events.tell(rollout)
     wake_next(rollout)
@@ -150,17 +179,16 @@ def drifted(rollout: Rollout, drift: Drift) -> None:
 
 def ask_again(rollout: Rollout, votes: Standing) -> None:
     """Sends a rollout whose votes no longer suffice back to those who approve. The caller saves, in its transaction."""
-    check_move(Phase(rollout.phase), Phase.AWAITING_APPROVAL)
-    rollout.phase, rollout.why, rollout.intent = Phase.AWAITING_APPROVAL, votes.words, ""
+    move(rollout, Phase.AWAITING_APPROVAL, votes.words)
+    rollout.intent = ""
 
 
 def back_to_planning(rollout: Rollout) -> None:
     """A new plan: what people said of the old one no longer counts. The caller saves."""
-    check_move(Phase(rollout.phase), Phase.PLANNING)
+    move(rollout, Phase.PLANNING, "")
     Approval.objects.filter(rollout=rollout, revoked_at=None).update(revoked_at=timezone.now())
     rollout.steps.all().delete()
-    rollout.phase = Phase.PLANNING
-    rollout.plan_digest = rollout.sealed_digest = rollout.intent = rollout.why = ""
+    rollout.plan_digest = rollout.sealed_digest = rollout.intent = ""
     rollout.planned_at = rollout.expires_at = rollout.needed = None
     rollout.cursor = {}
     rollout.attempts = 0

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from portal.audit.vouching import Doubt, Kind, doubts, last_row, vouch_for
 from releases.approvals.told import all_doubts
+from releases.lifecycle import restore_phase
 from releases.models import Bundle, Release, Rollout
 from releases.states import DRIVEN, LIVE, Phase
 
@@ -85,11 +86,14 @@ def put_back(row: Rollout) -> None:
     """
     told = last_row(row)
     if told is None:
-        row.phase, row.intent, row.due_at = Phase.FAILED, "", None
+        restore_phase(row, Phase.FAILED)
+        row.intent, row.due_at = "", None
         row.why, row.finished_at = "The history has nothing of it.", timezone.now()
         return
     for name, value in told.items():
-        setattr(row, COLUMNS.get(name, name), value)
+        if name != "phase":
+            setattr(row, COLUMNS.get(name, name), value)
+    restore_phase(row, Phase(told["phase"]))
     row.due_at = timezone.now() if Phase(row.phase) in DRIVEN else None
 
 

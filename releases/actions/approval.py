@@ -6,9 +6,9 @@ from releases.approvals.counting import Standing
 from releases.approvals.identity import Identity
 from releases.approvals.standing import counted, void
 from releases.approvals.told import lost_in, row_of
-from releases.lifecycle import end
+from releases.lifecycle import end, move
 from releases.models import Approval, Rollout
-from releases.states import InvalidTransition, Phase, check_move
+from releases.states import InvalidTransition, Phase
 from releases.vouched import Doubtful
 
 
@@ -22,8 +22,7 @@ def approve(actor: Actor, rollout: Rollout, digest: str, comment: str) -> Rollou
         if votes.lost:
             change.data["void"] = lost_in(votes)
         if votes.enough:
-            check_move(Phase(change.rollout.phase), Phase.WAITING)
-            change.rollout.phase = Phase.WAITING
+            move(change.rollout, Phase.WAITING)
     return rollout
 
 

@@ -18,7 +18,6 @@ from releases.errors import Unacceptable
 from releases.lifecycle import back_to_planning, running_release
 from releases.models import Application, Release, Rollout
 from releases.recommending import Recommendation, recommend, traits_of
-from releases.states import Phase
 from releases.wake import wake
 
 RECOMMENDED = "recommended"
@@ -99,7 +98,7 @@ def _begin(actor: Actor, asked: Rollout, environment: Environment, line: str, re
     asked.application, asked.environment = asked.release.application, environment
     asked.ask_as(actor.user)
     asked.requested_by = actor.name
-    asked.phase, asked.due_at = Phase.PLANNING, timezone.now()
+    asked.due_at = timezone.now()
     asked.previous = running_release(asked.application.pk, environment.pk)
     asked.save()
     said = checked_comment(reason, needed=False)

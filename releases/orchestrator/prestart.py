@@ -15,12 +15,12 @@ from releases.approvals.told import lost_in
 from releases.audit_entries import entry
 from releases.engine.state import State
 from releases.errors import PlanPostponed
-from releases.lifecycle import ask_again, drifted, end, enter_live, expire, save, why_waiting
+from releases.lifecycle import ask_again, drifted, end, enter_live, expire, move, save, why_waiting
 from releases.models import Rollout
 from releases.orchestrator.claims import Claim
 from releases.plan.drift import Drift
 from releases.planning.planner import confirm, pause_after, plan_rollout
-from releases.states import Phase, check_move
+from releases.states import Phase
 
 LOOK_AGAIN = 30.0
 COUNT_AGAIN = timedelta(minutes=5)
@@ -57,8 +57,7 @@ def _count(rollout: Rollout, now: datetime) -> None:
         rollout.why = votes.words
     rollout.due_at = now if votes.enough else _next_count(rollout, now)
     if votes.enough:
-        check_move(Phase(rollout.phase), Phase.WAITING)
-        rollout.phase = Phase.WAITING
+        move(rollout, Phase.WAITING)
     save(rollout)
     if votes.enough:
         entry(rollout, "rollout.waiting", {"from": Phase.AWAITING_APPROVAL, "why": votes.words})

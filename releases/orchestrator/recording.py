@@ -3,18 +3,16 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from django.utils import timezone
-
 from releases import events
 from releases.audit_entries import entry
 from releases.engine.decide import Decision
 from releases.engine.facts import Work
 from releases.engine.state import Move, Record
-from releases.lifecycle import wake_next
+from releases.lifecycle import moved, wake_next
 from releases.models import Rollout, Step
 from releases.orchestrator import measurements
 from releases.orchestrator.measurements import without_points
-from releases.states import ENDED, Phase, check_move
+from releases.states import ENDED, Phase
 
 
 def fields_of(rollout: Rollout, decision: Decision) -> dict[str, Any]:
@@ -29,10 +27,7 @@ def fields_of(rollout: Rollout, decision: Decision) -> dict[str, Any]:
         fields |= {"intent": "", "intent_by": ""}
     if decision.state.track == "back" and rollout.cursor.get("track", "forward") == "forward":
         fields["sequence"] = rollout.sequence + 1
-    if decision.moves:
-        fields["phase"] = decision.phase
-        fields["finished_at"] = timezone.now() if decision.phase in ENDED else None
-    return fields
+    return fields | moved(Phase(rollout.phase), [move.phase for move in decision.moves])
 
 
 def _why(decision: Decision) -> str | None:
@@ -54,7 +49,6 @@ def record(rollout: Rollout, work: Work, decision: Decision, before: Phase) -> N
     for each in decision.records:
         _record_step(rollout, work, each)
     for move in decision.moves:
-        check_move(before, move.phase)
         _record_move(rollout, move, before)
         before = move.phase
 

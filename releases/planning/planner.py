@@ -22,7 +22,7 @@ from releases import strategies, vouched
 from releases.audit_entries import entry
 from releases.engine.facts import Work
 from releases.errors import PlanPostponed, PlanRefused
-from releases.lifecycle import end, required_approvals, running_release, save, unfinished_since
+from releases.lifecycle import end, move, required_approvals, running_release, save, unfinished_since
 from releases.models import Rollout, Step
 from releases.plan import compose, pruning
 from releases.plan.drift import Drift, compare
@@ -257,8 +257,8 @@ def _store(rollout: Rollout, planned: Planned, now: datetime) -> None:
         current.sealed_digest = store_sealed(planned.sealed)
         current.previous = planned.previous
         needed = current.needed = required_approvals(current)
-        current.phase = Phase.AWAITING_APPROVAL if needed else Phase.WAITING
-        current.why = f"Waits for {needed} approval{'s' if needed > 1 else ''}." if needed else ""
+        phase = Phase.AWAITING_APPROVAL if needed else Phase.WAITING
+        move(current, phase, f"Waits for {needed} approval{'s' if needed > 1 else ''}." if needed else "")
         current.planned_at, current.attempts = now, 0
         current.expires_at = now + timedelta(hours=current.environment.approval_hours)
         current.due_at = current.expires_at if needed else now
