@@ -13,9 +13,10 @@ lint: .venv/ready
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy portal environments releases sandbox kube_schema
 	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive portal environments releases sandbox kube_schema demo scripts
 	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/djade --check $$(find templates -name '*.html')
 
 format: .venv/ready
-	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format . ; $(BIN)/djade $$(find templates -name '*.html')
 
 lock:
 	uv pip compile pyproject.toml --all-extras --generate-hashes --universal --python-version 3.11 --no-header --no-annotate -o requirements.lock

@@ -50,7 +50,7 @@ def asked(world: World, **more: str) -> dict[str, str]:
 
 def beside(page: str, field: str) -> str:
     """What stands under a field, as a person reads it."""
-    found = re.search(rf'<div id="id_{field}_error" class="problem small">(.*?)</div></div>', page, re.DOTALL)
+    found = re.search(rf'<div id="id_{field}_error" class="problem small">(.*?)</div>\s*</div>', page, re.DOTALL)
     return re.sub(r"<[^>]+>", " ", found[1]).replace("&quot;", '"').replace("&#x27;", "'") if found else ""
 
 
