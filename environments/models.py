@@ -23,20 +23,37 @@ PROMETHEUS_PATTERN = RegexValidator(
 class Cluster(RowBound):
     """A Kubernetes API and the way to speak to it. `access` is an Access as JSON, encrypted."""
 
-    name = models.SlugField(unique=True)
-    server = models.CharField(max_length=300, editable=False, blank=True)
-    access = EncryptedTextField(editable=False, null=True)
+    name = models.SlugField(unique=True, help_text="A short name, as environments and the command line have it.")
+    server = models.CharField(max_length=300, editable=False, blank=True, help_text="The address of its API.")
+    access = EncryptedTextField(
+        editable=False, null=True, help_text="How it is reached, with its credential; encrypted, never shown."
+    )
     in_cluster = models.BooleanField(
         default=False, help_text="Use the service account of the pod that the portal runs in."
     )
-    created_at = models.DateTimeField(auto_now_add=True)
-    breaker = models.CharField(max_length=10, default="closed", editable=False)
-    watch = models.CharField(max_length=12, default="", editable=False)
-    trouble = models.TextField(blank=True, default="", editable=False)
-    state_since = models.DateTimeField(null=True, editable=False)
-    """When the breaker's state was noted."""
-    watched_by = models.CharField(max_length=100, blank=True, default="", editable=False)
-    watched_until = models.DateTimeField(null=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True, help_text="When it was connected.")
+    breaker = models.CharField(
+        max_length=10,
+        default="closed",
+        editable=False,
+        help_text="Whether it is called: closed: yes; open: not for now; half-open: it is tried again.",
+    )
+    watch = models.CharField(
+        max_length=12,
+        default="",
+        editable=False,
+        help_text="How changes become known: live, reconnecting or polling; empty: not watched.",
+    )
+    trouble = models.TextField(
+        blank=True, default="", editable=False, help_text="What is wrong with it, in words; empty: nothing is known."
+    )
+    state_since = models.DateTimeField(null=True, editable=False, help_text="When the breaker's state was noted.")
+    watched_by = models.CharField(
+        max_length=100, blank=True, default="", editable=False, help_text="The machine that watches it for all others."
+    )
+    watched_until = models.DateTimeField(
+        null=True, editable=False, help_text="Until when that machine has the watch, unless it renews it."
+    )
 
     class Meta:
         ordering = ["name"]
@@ -53,15 +70,23 @@ class Environment(RowBound):
         ALLOW_LIST = "allow-list", "Allow-list"
         PRIVATE = "private", "Private endpoint"
 
-    name = models.SlugField(unique=True, max_length=40)
-    title = models.CharField(max_length=100, blank=True)
+    name = models.SlugField(
+        unique=True, max_length=40, help_text="A short name, as addresses and the command line have it: dev, prod."
+    )
+    title = models.CharField(max_length=100, blank=True, help_text="A longer name for people.")
     order = models.PositiveSmallIntegerField(default=0, help_text="Order of promotion: releases go from low to high.")
-    purpose = models.CharField(max_length=200, blank=True)
-    data_policy = models.CharField(max_length=200, blank=True)
-    monitoring = models.CharField(max_length=200, blank=True)
-    access_policy = models.CharField(max_length=12, choices=Access, default=Access.OPEN)
-    resources = models.CharField(max_length=200, blank=True)
-    cluster = models.ForeignKey(Cluster, on_delete=models.PROTECT, related_name="environments")
+    purpose = models.CharField(max_length=200, blank=True, help_text="What it is for, in a few words.")
+    data_policy = models.CharField(max_length=200, blank=True, help_text="Which data it may hold, in a few words.")
+    monitoring = models.CharField(max_length=200, blank=True, help_text="How it is monitored, in a few words.")
+    access_policy = models.CharField(
+        max_length=12, choices=Access, default=Access.OPEN, help_text="From where it can be reached."
+    )
+    resources = models.CharField(
+        max_length=200, blank=True, help_text="What it has in processors, memory and disks, in a few words."
+    )
+    cluster = models.ForeignKey(
+        Cluster, on_delete=models.PROTECT, related_name="environments", help_text="Where its applications run."
+    )
     namespace = models.CharField(
         max_length=100,
         default="{application}-{environment}",
@@ -94,12 +119,18 @@ class Environment(RowBound):
         help_text="Hosts that belong to this environment, one a line; * stands for any characters. "
         "Bundles of other environments may not take them.",
     )
-    required_approvals = models.PositiveSmallIntegerField(default=0)
+    required_approvals = models.PositiveSmallIntegerField(
+        default=0, help_text="How many people have to approve a plan; with 0 it needs nobody."
+    )
     approval_hours = models.PositiveSmallIntegerField(
         default=24, help_text="A request that nobody approves expires after these."
     )
-    start_when_approved = models.BooleanField(default=True)
-    rollback_needs_approval = models.BooleanField(default=False)
+    start_when_approved = models.BooleanField(
+        default=True, help_text="Start by itself once enough people have approved; otherwise a person starts it."
+    )
+    rollback_needs_approval = models.BooleanField(
+        default=False, help_text="Going back to an earlier release takes approvals too."
+    )
     create_namespaces = models.BooleanField(
         default=True, help_text="Create a namespace that is missing, as part of the plan."
     )
@@ -145,12 +176,26 @@ class Environment(RowBound):
 class Grant(models.Model):
     """A role in an environment, to a person or a group."""
 
-    environment = models.ForeignKey(Environment, on_delete=models.CASCADE, related_name="grants")
-    role = models.CharField(max_length=10, choices=Role)
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE, related_name="grants"
+    environment = models.ForeignKey(
+        Environment, on_delete=models.CASCADE, related_name="grants", help_text="Where the role is given."
     )
-    group = models.ForeignKey(Group, null=True, blank=True, on_delete=models.CASCADE, related_name="grants")
+    role = models.CharField(max_length=10, choices=Role, help_text="What it allows.")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="grants",
+        help_text="The person who has it; empty where a group does.",
+    )
+    group = models.ForeignKey(
+        Group,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="grants",
+        help_text="The group whose members have it; empty where a person does.",
+    )
 
     class Meta:
         constraints = [
@@ -179,20 +224,31 @@ class PolicyChange(models.Model):
         EXPIRED = "expired", "Expired"
         VOID = "void", "Void"
 
-    kind = models.CharField(max_length=20, help_text="One of environments.policy.kinds.")
-    target = models.BigIntegerField(help_text="The primary key of what is to be changed.")
+    kind = models.CharField(
+        max_length=20, help_text="What kind of thing is to be changed: the rules of an environment, a grant, or rights."
+    )
+    target = models.BigIntegerField(help_text="The number by which that is found.")
     what = models.CharField(max_length=200, help_text="Its name, as it was then.")
-    environment = models.CharField(max_length=40, blank=True)
-    fields = models.JSONField(help_text="{field: [before, after]}")
-    words = models.JSONField(help_text="[[field, before, after]] for people")
-    state = models.CharField(max_length=10, choices=State, default=State.PENDING)
-    asker = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
-    asked_by = models.CharField(max_length=200)
-    asked_at = models.DateTimeField(auto_now_add=True)
-    expires_at = models.DateTimeField()
-    decided_by = models.CharField(max_length=200, blank=True)
-    decided_at = models.DateTimeField(null=True)
-    why = models.TextField(blank=True)
+    environment = models.CharField(
+        max_length=40, blank=True, help_text="Where it counts; empty: in more than one environment."
+    )
+    fields = models.JSONField(help_text="What is to be changed, each with its value before and after.")
+    words = models.JSONField(help_text="The same, as people read it.")
+    state = models.CharField(
+        max_length=10,
+        choices=State,
+        default=State.PENDING,
+        help_text="Whether it waits, was confirmed or declined, has expired, or no longer fits.",
+    )
+    asker = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+", help_text="Who asked for it."
+    )
+    asked_by = models.CharField(max_length=200, help_text="The name of who asked for it, as it was then.")
+    asked_at = models.DateTimeField(auto_now_add=True, help_text="When it was asked for.")
+    expires_at = models.DateTimeField(help_text="From then on nobody can confirm it.")
+    decided_by = models.CharField(max_length=200, blank=True, help_text="The name of who confirmed or declined it.")
+    decided_at = models.DateTimeField(null=True, help_text="When that was.")
+    why = models.TextField(blank=True, help_text="Why it was declined, or is void.")
 
     class Meta:
         ordering = ["-id"]
@@ -205,15 +261,17 @@ class PolicyChange(models.Model):
 class ConfigurationEntry(RowBound):
     """One value of an environment's own layer: an entry of a ConfigMap, or what a placeholder stands for."""
 
-    environment = models.ForeignKey(Environment, on_delete=models.CASCADE, related_name="configuration")
+    environment = models.ForeignKey(
+        Environment, on_delete=models.CASCADE, related_name="configuration", help_text="Where it counts."
+    )
     application = models.SlugField(max_length=60, blank=True, help_text="Empty: every application.")
     config_map = models.CharField(max_length=253, blank=True, help_text="Empty: the value of the placeholder ${KEY}.")
-    key = models.CharField(max_length=253)
-    value = EncryptedTextField()
+    key = models.CharField(max_length=253, help_text="The entry of the ConfigMap, or the name of the placeholder.")
+    value = EncryptedTextField(help_text="What it is there; encrypted.")
     sensitive = models.BooleanField(
         default=True, help_text="Never shown, not even to administrators; goes into the data of Secrets only."
     )
-    updated_at = models.DateTimeField(auto_now=True)
+    updated_at = models.DateTimeField(auto_now=True, help_text="When it was last changed.")
 
     class Meta:
         ordering = ["environment", "application", "config_map", "key"]
@@ -233,8 +291,8 @@ class RegistryAccount(RowBound):
     registry = models.CharField(
         max_length=253, unique=True, help_text="As references name it: docker.io, registry.example:5000."
     )
-    username = models.CharField(max_length=200)
-    password = EncryptedTextField(editable=False)
+    username = models.CharField(max_length=200, help_text="The name to sign in with.")
+    password = EncryptedTextField(editable=False, help_text="The password or token; encrypted, never shown.")
 
     class Meta:
         ordering = ["registry"]
@@ -246,19 +304,17 @@ class RegistryAccount(RowBound):
 class Workload(models.Model):
     """What a cluster last told of one object that runs something; watches keep it, rollouts and screens read it."""
 
-    cluster = models.ForeignKey(Cluster, on_delete=models.CASCADE, related_name="workloads")
-    kind = models.CharField(max_length=60)
-    namespace = models.CharField(max_length=63)
-    name = models.CharField(max_length=253)
-    uid = models.CharField(max_length=40)
-    resource_version = models.CharField(max_length=40)
-    generation = models.BigIntegerField(default=0)
-    deleted = models.BooleanField(default=False)
-    object = models.JSONField(help_text="What deciding reads of the object: environments.kube.observe.relevant.")
-    seen_at = models.DateTimeField()
-    autoscaling = models.JSONField(
-        default=list, help_text="The autoscalers that point at it: environments.kube.autoscaling.slim of each."
-    )
+    cluster = models.ForeignKey(Cluster, on_delete=models.CASCADE, related_name="workloads", help_text="Where it runs.")
+    kind = models.CharField(max_length=60, help_text="Its kind in Kubernetes, such as Deployment.")
+    namespace = models.CharField(max_length=63, help_text="Its namespace.")
+    name = models.CharField(max_length=253, help_text="Its name.")
+    uid = models.CharField(max_length=40, help_text="Tells it from an earlier one of the same name.")
+    resource_version = models.CharField(max_length=40, help_text="The version of the object that was last seen.")
+    generation = models.BigIntegerField(default=0, help_text="Counts the changes of what it is to be.")
+    deleted = models.BooleanField(default=False, help_text="It is no longer there.")
+    object = models.JSONField(help_text="What of the object counts for rollouts and screens.")
+    seen_at = models.DateTimeField(help_text="When it was last heard of.")
+    autoscaling = models.JSONField(default=list, help_text="What the autoscalers that point at it say.")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["cluster", "kind", "namespace", "name"], name="workload_once")]

@@ -10,10 +10,12 @@ from portal.row_bound import RowBound
 class Blob(models.Model):
     """Content stored once by its digest, compressed, then encrypted. `portal.blobs` reads and writes it."""
 
-    digest = models.CharField(max_length=80, primary_key=True)
-    content = EncryptedField()
-    size = models.PositiveIntegerField()
-    created_at = models.DateTimeField(auto_now_add=True)
+    digest = models.CharField(
+        max_length=80, primary_key=True, help_text="SHA-256 of the content, by which it is found."
+    )
+    content = EncryptedField(help_text="The content, compressed and encrypted.")
+    size = models.PositiveIntegerField(help_text="Bytes before it was compressed.")
+    created_at = models.DateTimeField(auto_now_add=True, help_text="When it was stored first.")
 
     def __str__(self) -> str:
         return self.digest
@@ -22,19 +24,23 @@ class Blob(models.Model):
 class AuditEntry(models.Model):
     """One line of the history. The database refuses to change or remove it; `hash` covers it and the one before."""
 
-    number = models.BigIntegerField(primary_key=True)
-    at = models.DateTimeField()
-    actor = models.CharField(max_length=200)
-    actor_kind = models.CharField(max_length=12)
-    verb = models.CharField(max_length=60)
-    target_type = models.CharField(max_length=40)
-    target_id = models.CharField(max_length=80)
-    target = models.CharField(max_length=300)
-    environment = models.CharField(max_length=40, blank=True)
-    application = models.CharField(max_length=60, blank=True)
-    data = models.JSONField(default=dict)
-    previous_hash = models.CharField(max_length=64)
-    hash = models.CharField(max_length=64)
+    number = models.BigIntegerField(primary_key=True, help_text="Place in the history, counted up from 1.")
+    at = models.DateTimeField(help_text="When it happened.")
+    actor = models.CharField(max_length=200, help_text="Who did it, by the name that they had then.")
+    actor_kind = models.CharField(max_length=12, help_text="What acted: a person, a token, CI or the portal itself.")
+    verb = models.CharField(max_length=60, help_text="What was done.")
+    target_type = models.CharField(max_length=40, help_text="The kind of what it was done to.")
+    target_id = models.CharField(max_length=80, help_text="The number or name by which that is found.")
+    target = models.CharField(max_length=300, help_text="What it was done to, by the name that it had then.")
+    environment = models.CharField(
+        max_length=40, blank=True, help_text="Where it was done; empty: in no single environment."
+    )
+    application = models.CharField(
+        max_length=60, blank=True, help_text="Which application it was about; empty: about none."
+    )
+    data = models.JSONField(default=dict, help_text="Details, such as the values before and after.")
+    previous_hash = models.CharField(max_length=64, help_text="Hash of the entry before.")
+    hash = models.CharField(max_length=64, help_text="Hash of this entry, which covers the one before too.")
 
     class Meta:
         ordering = ["-number"]
@@ -53,10 +59,14 @@ class ServiceAccount(models.Model):
     """A user that is a program. `portal.people.service_accounts` makes it."""
 
     user = models.OneToOneField(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True, related_name="service_account"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        primary_key=True,
+        related_name="service_account",
+        help_text="The account that the program acts as.",
     )
     purpose = models.CharField(max_length=200, help_text="What runs under it.")
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(auto_now_add=True, help_text="When the account was made.")
 
     class Meta:
         ordering = ["user__username"]
@@ -68,9 +78,9 @@ class ServiceAccount(models.Model):
 class PublishedHead(models.Model):
     """A signed head of the history, as it was published; the folder of heads has the same lines."""
 
-    sequence = models.BigIntegerField(primary_key=True)
-    number = models.BigIntegerField(db_index=True)
-    line = models.TextField()
+    sequence = models.BigIntegerField(primary_key=True, help_text="Place among the signed heads, counted up from 1.")
+    number = models.BigIntegerField(db_index=True, help_text="The newest entry that it signs for.")
+    line = models.TextField(help_text="The signed head as it was published.")
 
     class Meta:
         ordering = ["sequence"]
@@ -82,10 +92,20 @@ class PublishedHead(models.Model):
 class ApiToken(models.Model):
     """A bearer token of the API: only its hash is kept; scoped to environments and verbs, and it expires."""
 
-    name = models.CharField(max_length=100)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_tokens")
+    name = models.CharField(max_length=100, help_text="What it is for, to tell it from others.")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="api_tokens",
+        help_text="On whose behalf it acts.",
+    )
     issued_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, editable=False, on_delete=models.SET_NULL, related_name="+"
+        settings.AUTH_USER_MODEL,
+        null=True,
+        editable=False,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="Who issued it.",
     )
     in_session = models.BooleanField(
         default=False, editable=False, help_text="Issued by a person who was signed in, not by a program."
@@ -94,18 +114,24 @@ class ApiToken(models.Model):
         max_length=64,
         default="",
         editable=False,
-        help_text="Hash of the person's password hash: another one ends the token.",
+        help_text="Fingerprint of the password that it was issued under; another password ends the token.",
     )
     prefix = models.CharField(max_length=12, help_text="The token's first characters, to tell it from others.")
-    hash = models.CharField(max_length=64, unique=True)
-    environments = models.JSONField(default=list, blank=True, help_text="Names; empty: all that the person may.")
-    verbs = models.JSONField(
-        default=list, blank=True, help_text="Verbs of portal.roles; empty: all that the person may."
+    hash = models.CharField(max_length=64, unique=True, help_text="Fingerprint of the token, which itself is not kept.")
+    environments = models.JSONField(
+        default=list,
+        blank=True,
+        help_text="Names of environments that it is limited to; empty: all that the person may.",
     )
-    created_at = models.DateTimeField(auto_now_add=True)
-    expires_at = models.DateTimeField()
-    revoked_at = models.DateTimeField(null=True, blank=True)
-    last_used_at = models.DateTimeField(null=True, blank=True)
+    verbs = models.JSONField(
+        default=list,
+        blank=True,
+        help_text="What it is limited to, such as request or approve; empty: all that the person may.",
+    )
+    created_at = models.DateTimeField(auto_now_add=True, help_text="When it was issued.")
+    expires_at = models.DateTimeField(help_text="From then on it is refused.")
+    revoked_at = models.DateTimeField(null=True, blank=True, help_text="When it was revoked; empty: it was not.")
+    last_used_at = models.DateTimeField(null=True, blank=True, help_text="When it was last used; empty: never.")
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
@@ -123,15 +149,23 @@ class PasswordLink(models.Model):
     """
 
     user = models.OneToOneField(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True, related_name="password_link"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        primary_key=True,
+        related_name="password_link",
+        help_text="Whose password it sets.",
     )
     reset = models.BooleanField(default=True, help_text="The account was in use before; otherwise an invitation.")
-    issued_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
-    issuer = models.CharField(max_length=200)
-    issued_at = models.DateTimeField()
-    used_at = models.DateTimeField(null=True)
-    confirmed_at = models.DateTimeField(null=True)
-    confirmer = models.CharField(max_length=200, blank=True)
+    issued_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+", help_text="Who issued it."
+    )
+    issuer = models.CharField(max_length=200, help_text="The name of who issued it, as it was then.")
+    issued_at = models.DateTimeField(help_text="When it was issued.")
+    used_at = models.DateTimeField(null=True, help_text="When a password was set by it; empty: not yet.")
+    confirmed_at = models.DateTimeField(
+        null=True, help_text="When another administrator said that it reached its owner; empty: nobody has."
+    )
+    confirmer = models.CharField(max_length=200, blank=True, help_text="The name of who said so.")
 
     class Meta:
         ordering = ["-issued_at"]
@@ -149,9 +183,11 @@ class SignInTally(models.Model):
     """How often sign-in failed for an account, an address, or both; `portal.people.door` keeps it."""
 
     key = models.CharField(max_length=64, primary_key=True, help_text="Keyed hash of what is counted.")
-    kind = models.CharField(max_length=8)
-    failures = models.PositiveIntegerField(default=0)
-    last_at = models.DateTimeField(db_index=True)
+    kind = models.CharField(
+        max_length=8, help_text="What is counted: an account, an address, both together, or a browser that is known."
+    )
+    failures = models.PositiveIntegerField(default=0, help_text="Failed tries in a row.")
+    last_at = models.DateTimeField(db_index=True, help_text="When the last one failed.")
 
     def __str__(self) -> str:
         return self.kind
@@ -166,20 +202,27 @@ class OutgoingCall(RowBound):
         GIVEN_UP = "given up", "Given up"
 
     key = models.CharField(max_length=200, unique=True, help_text="What it tells of, so that it is sent once.")
-    method = models.CharField(max_length=6, default="POST")
-    url = models.URLField(max_length=500, help_text="Without its query.")
-    query = EncryptedTextField(null=True, help_text="Encrypted, since it can let in whoever has it; gone once done.")
-    headers = EncryptedTextField(help_text="JSON object; encrypted, since it can carry credentials.")
-    body = models.TextField(blank=True)
-    signer = EncryptedTextField(null=True, help_text="Secret of Standard Webhooks to sign each attempt with.")
-    then = models.CharField(
-        max_length=100, blank=True, help_text="Dotted path of what is queued with its id once it is done."
+    method = models.CharField(
+        max_length=6, default="POST", help_text="How it is sent: POST, or another method of HTTP."
     )
-    state = models.CharField(max_length=8, choices=State, default=State.PENDING)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    due_at = models.DateTimeField(db_index=True)
+    url = models.URLField(max_length=500, help_text="Where it goes, without what stands after the question mark.")
+    query = EncryptedTextField(
+        null=True,
+        help_text="What stands after the question mark: encrypted, since it can let in whoever has it; gone once done.",
+    )
+    headers = EncryptedTextField(help_text="Headers, encrypted, since they can carry credentials.")
+    body = models.TextField(blank=True, help_text="What is sent.")
+    signer = EncryptedTextField(
+        null=True, help_text="The secret that each attempt is signed with, where the receiver checks signatures."
+    )
+    then = models.CharField(max_length=100, blank=True, help_text="What the portal does next, once it is done.")
+    state = models.CharField(
+        max_length=8, choices=State, default=State.PENDING, help_text="Whether it waits, is done, or was given up."
+    )
+    attempts = models.PositiveSmallIntegerField(default=0, help_text="How often it was tried.")
+    due_at = models.DateTimeField(db_index=True, help_text="When it is tried next.")
     answer = models.TextField(blank=True, help_text="The last answer or error, in short.")
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(auto_now_add=True, help_text="When it was asked for.")
 
     def __str__(self) -> str:
         return f"{self.method} {self.url}"
@@ -188,9 +231,9 @@ class OutgoingCall(RowBound):
 class Heartbeat(models.Model):
     """When a part that works in the background last showed progress."""
 
-    name = models.CharField(max_length=40, primary_key=True)
-    host = models.CharField(max_length=200)
-    at = models.DateTimeField()
+    name = models.CharField(max_length=40, primary_key=True, help_text="Which part works in the background.")
+    host = models.CharField(max_length=200, help_text="The machine that it runs on.")
+    at = models.DateTimeField(help_text="When it last made progress.")
     trouble = models.TextField(default="", blank=True, help_text="What keeps it from its work, in words.")
 
     def __str__(self) -> str:

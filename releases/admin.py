@@ -44,7 +44,10 @@ class ApplicationForm(forms.ModelForm):
         fields = ["name", "title", "description", "repository", "strategy", "parameters"]
 
     parameters = JSONObjectField(required=False, help_text=Application._meta.get_field("parameters").help_text)
-    strategy = forms.ChoiceField(choices=lambda: [(name, strategies.find(name).title) for name in strategies.names()])
+    strategy = forms.ChoiceField(
+        choices=lambda: [(name, strategies.find(name).title) for name in strategies.names()],
+        help_text=Application._meta.get_field("strategy").help_text,
+    )
 
     def clean(self) -> dict[str, Any]:
         """The strategy says which parameters it takes."""
@@ -138,7 +141,10 @@ class WebhookSourceForm(SecretsForm):
         Secret("token", "callback_token", goes_to=api_of, forget="forget_token"),
     )
     mapping = JSONObjectField(required=False, help_text=WebhookSource._meta.get_field("mapping").help_text)
-    provider = forms.ChoiceField(choices=lambda: [(name, name) for name in sorted(webhooks.PROVIDERS)])
+    provider = forms.ChoiceField(
+        choices=lambda: [(name, name) for name in sorted(webhooks.PROVIDERS)],
+        help_text=WebhookSource._meta.get_field("provider").help_text,
+    )
     callback_url = forms.URLField(
         required=False, assume_scheme="https", help_text=WebhookSource._meta.get_field("callback_url").help_text
     )

@@ -15,21 +15,19 @@ from releases.states import ENDED, LIVE, Phase
 class Application(models.Model):
     """What is released as one: its services go together."""
 
-    name = models.SlugField(unique=True, max_length=60)
-    title = models.CharField(max_length=100, blank=True)
-    description = models.TextField(blank=True)
+    name = models.SlugField(unique=True, max_length=60, help_text="A short name, as CI and the command line use it.")
+    title = models.CharField(max_length=100, blank=True, help_text="A longer name for people.")
+    description = models.TextField(blank=True, help_text="What it does, for people.")
     repository = models.CharField(max_length=200, blank=True, help_text="owner/name, for links and commit statuses.")
-    strategy = models.CharField(max_length=20, default="rolling")
-    parameters = models.JSONField(
-        default=dict, blank=True, help_text='The strategy\'s parameters, e.g. {"maxSurge": 1}.'
-    )
+    strategy = models.CharField(max_length=20, default="rolling", help_text="How its releases go by default.")
+    parameters = models.JSONField(default=dict, blank=True, help_text='The strategy\'s settings, e.g. {"maxSurge": 1}.')
     bundle = models.ForeignKey(
         "Bundle",
         null=True,
         blank=True,
         on_delete=models.PROTECT,
         related_name="+",
-        help_text="The current bundle.",
+        help_text="What releases without a bundle of their own take.",
     )
 
     class Meta:
@@ -42,12 +40,14 @@ class Application(models.Model):
 class Bundle(models.Model):
     """The manifests of an application, by the digest of their content; the content is the blob of that digest."""
 
-    digest = models.CharField(max_length=80, primary_key=True)
-    application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="bundles")
-    files = models.JSONField(default=list, help_text="[{path, size}]")
-    size = models.PositiveIntegerField()
-    makers = models.JSONField(default=list, help_text="Who uploaded it: releases.makers.Maker of each.")
-    created_at = models.DateTimeField(auto_now_add=True)
+    digest = models.CharField(max_length=80, primary_key=True, help_text="SHA-256 of the content; releases name it.")
+    application = models.ForeignKey(
+        Application, on_delete=models.CASCADE, related_name="bundles", help_text="Whose manifests these are."
+    )
+    files = models.JSONField(default=list, help_text="Its files, each with path and bytes.")
+    size = models.PositiveIntegerField(help_text="Bytes of all of them.")
+    makers = models.JSONField(default=list, help_text="Everybody who uploaded it.")
+    created_at = models.DateTimeField(auto_now_add=True, help_text="When it was uploaded first.")
 
     def __str__(self) -> str:
         return self.digest[:19]
@@ -56,17 +56,19 @@ class Bundle(models.Model):
 class Release(models.Model):
     """An application at a version. What it brings never changes; who is known to have made it may grow."""
 
-    application = models.ForeignKey(Application, on_delete=models.PROTECT, related_name="releases")
-    version = models.CharField(max_length=128)
-    images = models.JSONField(default=dict, help_text="{name: reference}")
-    bundle = models.ForeignKey(Bundle, on_delete=models.PROTECT, related_name="releases")
-    changelog = models.TextField(blank=True)
-    commit = models.CharField(max_length=64, blank=True)
+    application = models.ForeignKey(
+        Application, on_delete=models.PROTECT, related_name="releases", help_text="What is released."
+    )
+    version = models.CharField(max_length=128, help_text="The version, as CI named it.")
+    images = models.JSONField(default=dict, help_text="Each image's name and what it is pulled by.")
+    bundle = models.ForeignKey(Bundle, on_delete=models.PROTECT, related_name="releases", help_text="Its manifests.")
+    changelog = models.TextField(blank=True, help_text="What is new in it.")
+    commit = models.CharField(max_length=64, blank=True, help_text="The commit that it was built from.")
     commit_author = models.CharField(max_length=200, blank=True, help_text="Login or address of who wrote the commit.")
     source = models.CharField(max_length=200, blank=True, help_text="Where it came from: a webhook's source, api, cli.")
-    created_by = models.CharField(max_length=200)
-    makers = models.JSONField(default=list, help_text="Who made its content: releases.makers.Maker of each.")
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_by = models.CharField(max_length=200, help_text="Who told the portal of it.")
+    makers = models.JSONField(default=list, help_text="Everybody who had a hand in it, and so does not approve it.")
+    created_at = models.DateTimeField(auto_now_add=True, help_text="When the portal heard of it.")
 
     class Meta:
         ordering = ["-id"]
@@ -88,39 +90,32 @@ class Rollout(models.Model):
         RELEASE = "release", "Release"
         UNDO = "undo", "Undo to an earlier release"
 
-    release = models.ForeignKey(Release, on_delete=models.PROTECT, related_name="rollouts")
+    release = models.ForeignKey(Release, on_delete=models.PROTECT, related_name="rollouts", help_text="What goes out.")
     # Of the release, repeated here for the constraint below.
-    application = models.ForeignKey(Application, on_delete=models.PROTECT, related_name="rollouts")
-    environment = models.ForeignKey(Environment, on_delete=models.PROTECT, related_name="rollouts")
-    kind = models.CharField(max_length=10, choices=Kind, default=Kind.RELEASE)
-    strategy = models.CharField(max_length=20, default="rolling")
-    parameters = models.JSONField(default=dict)
-    recommended = models.CharField(
-        max_length=20, blank=True, help_text="The strategy that the kind of change asks for."
+    application = models.ForeignKey(
+        Application, on_delete=models.PROTECT, related_name="rollouts", help_text="The application of the release."
     )
-    strategy_reason = models.TextField(
-        blank=True, help_text="Why a person has chosen another than the recommended one."
+    environment = models.ForeignKey(
+        Environment, on_delete=models.PROTECT, related_name="rollouts", help_text="Where it goes."
     )
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.RELEASE, help_text="A release, or a way back.")
+    strategy = models.CharField(max_length=20, default="rolling", help_text="How it goes: rolling, canary, or another.")
+    parameters = models.JSONField(default=dict, help_text="The strategy's settings.")
+    recommended = models.CharField(max_length=20, blank=True, help_text="What this kind of change asks for.")
+    strategy_reason = models.TextField(blank=True, help_text="Why another than the recommended one was chosen.")
     phase = models.CharField(
-        max_length=20, choices=[(phase.value, phase.value) for phase in Phase], default=Phase.PLANNING
+        max_length=20,
+        choices=[(phase.value, phase.value) for phase in Phase],
+        default=Phase.PLANNING,
+        help_text="How far it is.",
     )
     why = models.TextField(blank=True, help_text="What it waits for or why it ended, in plain words.")
-    intent = models.CharField(
-        max_length=20,
-        blank=True,
-        help_text="What a person has asked for and the reconciler has not done yet.",
-    )
-    intent_by = models.CharField(max_length=200, blank=True)
+    intent = models.CharField(max_length=20, blank=True, help_text="What a person asked for and is not done yet.")
+    intent_by = models.CharField(max_length=200, blank=True, help_text="Who asked for that.")
 
-    plan_digest = models.CharField(
-        max_length=80, blank=True, help_text="Blob of the canonical plan; approvals are bound to it."
-    )
-    sealed_digest = models.CharField(
-        max_length=80, blank=True, help_text="Blob of the secret values that the plan only has hashes of."
-    )
-    source_plan = models.CharField(
-        max_length=80, blank=True, help_text="For an undo: the plan whose objects come back."
-    )
+    plan_digest = models.CharField(max_length=80, blank=True, help_text="SHA-256 of the plan, which approvals name.")
+    sealed_digest = models.CharField(max_length=80, blank=True, help_text="SHA-256 of the secret values in the plan.")
+    source_plan = models.CharField(max_length=80, blank=True, help_text="SHA-256 of an earlier plan that comes back.")
     previous = models.ForeignKey(
         "self",
         null=True,
@@ -129,39 +124,43 @@ class Rollout(models.Model):
         related_name="followers",
         help_text="What ran here before: the way back.",
     )
-    cursor = models.JSONField(default=dict, help_text="The engine's state: releases.rollout.engine.State.")
-    policies = models.JSONField(
-        default=list, help_text="What came of its traffic policies: environments.kube.policies.Policy of each."
-    )
+    cursor = models.JSONField(default=dict, help_text="Which step it is at, and what that step remembers.")
+    policies = models.JSONField(default=list, help_text="Its traffic policies, and whether they are in effect.")
 
-    requested_by = models.CharField(max_length=200)
+    requested_by = models.CharField(max_length=200, help_text="The name of who asked for it, as it was then.")
     requester = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="Who asked for it; empty for CI and the portal.",
     )
-    requester_account = models.BigIntegerField(null=True, help_text="The requester's id, whatever becomes of the user.")
-    requester_username = models.CharField(max_length=150, blank=True)
-    requester_email = models.CharField(max_length=254, blank=True)
-    needed = models.PositiveSmallIntegerField(
-        null=True, help_text="How many had to approve when it was planned; a lower rule does not lower it."
+    requester_account = models.BigIntegerField(null=True, help_text="The requester's number; outlives the account.")
+    requester_username = models.CharField(max_length=150, blank=True, help_text="Their user name, as it was then.")
+    requester_email = models.CharField(max_length=254, blank=True, help_text="Their address, as it was then.")
+    needed = models.PositiveSmallIntegerField(null=True, help_text="How many had to approve when it was planned.")
+    created_at = models.DateTimeField(auto_now_add=True, help_text="When it was asked for.")
+    planned_at = models.DateTimeField(null=True, help_text="When its plan was made.")
+    started_at = models.DateTimeField(null=True, help_text="When it began to change the cluster.")
+    finished_at = models.DateTimeField(null=True, help_text="When it ended.")
+    expires_at = models.DateTimeField(null=True, help_text="When the request expires, unless it is approved.")
+    superseded_by = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="The newer rollout that took its place.",
     )
-    created_at = models.DateTimeField(auto_now_add=True)
-    planned_at = models.DateTimeField(null=True)
-    started_at = models.DateTimeField(null=True)
-    finished_at = models.DateTimeField(null=True)
-    expires_at = models.DateTimeField(null=True)
-    superseded_by = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
 
     # The claim: whoever holds the lease works on it; each save compares and raises `version`.
-    version = models.BigIntegerField(
-        default=0, help_text="Raised by every write; a stale worker's save touches no row."
-    )
-    sequence = models.BigIntegerField(
-        default=0, help_text="Written into the cluster's objects; a lower one is refused there."
-    )
-    due_at = models.DateTimeField(null=True, db_index=True)
-    lease_until = models.DateTimeField(null=True)
-    lease_owner = models.CharField(max_length=100, blank=True)
-    attempts = models.PositiveIntegerField(default=0, help_text="Passes that failed in a row.")
+    version = models.BigIntegerField(default=0, help_text="Counts every change, so that no worker overwrites another.")
+    sequence = models.BigIntegerField(default=0, help_text="The cluster refuses writes of a rollout with a lower one.")
+    due_at = models.DateTimeField(null=True, db_index=True, help_text="When it is looked at next.")
+    lease_until = models.DateTimeField(null=True, help_text="Until when a worker has it.")
+    lease_owner = models.CharField(max_length=100, blank=True, help_text="The worker that has it.")
+    attempts = models.PositiveIntegerField(default=0, help_text="How often looking at it failed in a row.")
 
     class Meta:
         ordering = ["-id"]
@@ -206,17 +205,15 @@ class Step(models.Model):
         FAILED = "failed", "Failed"
         SKIPPED = "skipped", "Skipped"
 
-    rollout = models.ForeignKey(Rollout, on_delete=models.CASCADE, related_name="steps")
-    track = models.CharField(max_length=8, default="forward", help_text="forward, or back: the way back.")
-    index = models.PositiveSmallIntegerField()
-    label = models.CharField(max_length=200)
-    state = models.CharField(max_length=8, choices=State, default=State.PENDING)
-    why = models.TextField(blank=True)
-    said = models.TextField(
-        blank=True, default="", help_text="What programs wrote or answered: for those who may read logs alone."
-    )
-    started_at = models.DateTimeField(null=True)
-    finished_at = models.DateTimeField(null=True)
+    rollout = models.ForeignKey(Rollout, on_delete=models.CASCADE, related_name="steps", help_text="Its rollout.")
+    track = models.CharField(max_length=8, default="forward", help_text="Forward, or back: the way back.")
+    index = models.PositiveSmallIntegerField(help_text="Its place among the steps, counted from 0.")
+    label = models.CharField(max_length=200, help_text="What it does, in words.")
+    state = models.CharField(max_length=8, choices=State, default=State.PENDING, help_text="How far it is.")
+    why = models.TextField(blank=True, help_text="What it waits for or why it failed, in plain words.")
+    said = models.TextField(blank=True, default="", help_text="What programs wrote, for those who may read logs alone.")
+    started_at = models.DateTimeField(null=True, help_text="When it began.")
+    finished_at = models.DateTimeField(null=True, help_text="When it ended.")
 
     class Meta:
         ordering = ["rollout", "track", "index"]
@@ -235,19 +232,24 @@ class Measurement(models.Model):
         INCONCLUSIVE = "inconclusive", "Inconclusive"
         ERROR = "error", "Not measured"
 
-    rollout = models.ForeignKey(Rollout, on_delete=models.CASCADE, related_name="measurements")
-    index = models.PositiveSmallIntegerField(help_text="Of the step of the way forward.")
-    workload = models.CharField(max_length=253)
-    metric = models.CharField(max_length=100)
-    at = models.FloatField(help_text="Seconds since the epoch.")
+    rollout = models.ForeignKey(
+        Rollout,
+        on_delete=models.CASCADE,
+        related_name="measurements",
+        help_text="The rollout that it was measured for.",
+    )
+    index = models.PositiveSmallIntegerField(help_text="The step of the way forward, counted from 0.")
+    workload = models.CharField(max_length=253, help_text="Whose requests were measured.")
+    metric = models.CharField(max_length=100, help_text="What was measured.")
+    at = models.FloatField(help_text="When, in seconds since 1970 (UTC).")
     weight = models.PositiveSmallIntegerField(help_text="Percent of the requests that the new version got.")
-    canary = models.FloatField(null=True)
-    stable = models.FloatField(null=True)
-    low = models.FloatField(null=True)
-    high = models.FloatField(null=True)
-    requests = models.FloatField(null=True)
-    verdict = models.CharField(max_length=12, choices=Verdict)
-    why = models.TextField(blank=True)
+    canary = models.FloatField(null=True, help_text="The new version's value.")
+    stable = models.FloatField(null=True, help_text="The old version's value, where they are compared.")
+    low = models.FloatField(null=True, help_text="The least value that is allowed.")
+    high = models.FloatField(null=True, help_text="The greatest value that is allowed.")
+    requests = models.FloatField(null=True, help_text="How many requests it is measured by.")
+    verdict = models.CharField(max_length=12, choices=Verdict, help_text="What follows from it.")
+    why = models.TextField(blank=True, help_text="Why, in plain words.")
 
     class Meta:
         ordering = ["rollout", "metric", "at"]
@@ -264,21 +266,21 @@ class Approval(models.Model):
         APPROVED = "approved", "Approved"
         REJECTED = "rejected", "Rejected"
 
-    rollout = models.ForeignKey(Rollout, on_delete=models.CASCADE, related_name="approvals")
-    digest = models.CharField(max_length=80)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
-    account = models.BigIntegerField(null=True, help_text="The user's id, whatever becomes of the user.")
-    username = models.CharField(max_length=150, blank=True)
-    email = models.CharField(max_length=254, blank=True)
-    own = models.BooleanField(
-        default=True, help_text="Cast in a session, or by a token that the person issued in a session of theirs."
+    rollout = models.ForeignKey(Rollout, on_delete=models.CASCADE, related_name="approvals", help_text="Its rollout.")
+    digest = models.CharField(max_length=80, help_text="SHA-256 of the plan that was voted on.")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+", help_text="Who voted."
     )
-    name = models.CharField(max_length=200)
-    decision = models.CharField(max_length=8, choices=Decision)
-    comment = models.TextField(blank=True)
-    revoked_at = models.DateTimeField(null=True, help_text="A new plan voids what was said of the old one.")
+    account = models.BigIntegerField(null=True, help_text="The voter's number, whatever becomes of the account.")
+    username = models.CharField(max_length=150, blank=True, help_text="The voter's user name, as it was then.")
+    email = models.CharField(max_length=254, blank=True, help_text="The voter's address, as it was then.")
+    own = models.BooleanField(default=True, help_text="Cast in a session, or by a token that the person made in one.")
+    name = models.CharField(max_length=200, help_text="The voter's name, as it is shown.")
+    decision = models.CharField(max_length=8, choices=Decision, help_text="For the plan, or against it.")
+    comment = models.TextField(blank=True, help_text="What the voter wrote.")
+    revoked_at = models.DateTimeField(null=True, help_text="Since when it no longer counts, as after a new plan.")
     revoked_why = models.TextField(blank=True, help_text="Why it is void, where that is not a new plan.")
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(auto_now_add=True, help_text="When it was cast.")
 
     class Meta:
         ordering = ["id"]
@@ -303,23 +305,29 @@ class Approval(models.Model):
 class WebhookSource(RowBound):
     """Where webhooks come from, and what their events lead to. The provider checks `mapping`."""
 
-    name = models.SlugField(max_length=60)
-    provider = models.CharField(max_length=20)
-    application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="webhook_sources")
-    secret = EncryptedTextField(editable=False)
-    mapping = models.JSONField(default=dict, blank=True)
-    rollout_to = models.ManyToManyField(Environment, blank=True, related_name="+")
+    name = models.SlugField(max_length=60, help_text="A short name, which ends the address that webhooks are sent to.")
+    provider = models.CharField(max_length=20, help_text="Who sends them.")
+    application = models.ForeignKey(
+        Application,
+        on_delete=models.CASCADE,
+        related_name="webhook_sources",
+        help_text="The application that its events are about.",
+    )
+    secret = EncryptedTextField(editable=False, help_text="What its webhooks are signed with; shown once.")
+    mapping = models.JSONField(default=dict, blank=True, help_text="What its events mean; empty: what is usual.")
+    rollout_to = models.ManyToManyField(
+        Environment,
+        blank=True,
+        related_name="+",
+        help_text="Environments that a new release is rolled out to at once, or requested for.",
+    )
     callback_url = models.URLField(
         blank=True, help_text="Told how each rollout ended, signed with the source's secret. Without its query."
     )
-    callback_query = EncryptedTextField(
-        editable=False, null=True, help_text="What stands after the callback address' question mark."
-    )
-    callback_token = EncryptedTextField(
-        editable=False, null=True, help_text="For commit statuses at the provider's API."
-    )
-    active = models.BooleanField(default=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    callback_query = EncryptedTextField(editable=False, null=True, help_text="What follows the ? of the callback URL.")
+    callback_token = EncryptedTextField(editable=False, null=True, help_text="For commit statuses at the provider.")
+    active = models.BooleanField(default=True, help_text="Otherwise its webhooks are refused.")
+    created_at = models.DateTimeField(auto_now_add=True, help_text="When it was set up.")
 
     class Meta:
         ordering = ["name"]
@@ -338,23 +346,30 @@ class Delivery(RowBound):
         IGNORED = "ignored", "Ignored"
         REFUSED = "refused", "Refused"
 
-    source = models.ForeignKey(WebhookSource, on_delete=models.CASCADE, related_name="deliveries")
-    delivery_id = models.CharField(max_length=200)
-    event = models.CharField(max_length=60)
-    body_hash = models.CharField(max_length=64)
-    commit = models.CharField(max_length=64, blank=True)
-    business_key = models.CharField(max_length=300, blank=True, help_text="What happened, whatever the delivery's id.")
-    body = models.JSONField(help_text="As it came, but for what lets in whoever has it: releases.webhooks.kept.")
-    bundle_url = EncryptedTextField(
-        editable=False, null=True, help_text="Where its bundle is fetched from, whole, until that has ended."
+    source = models.ForeignKey(
+        WebhookSource, on_delete=models.CASCADE, related_name="deliveries", help_text="Where it came from."
     )
-    outcome = models.CharField(max_length=10, choices=Outcome)
-    detail = models.TextField(blank=True)
+    delivery_id = models.CharField(max_length=200, help_text="The sender's own number for it.")
+    event = models.CharField(max_length=60, help_text="What it tells of, in the sender's word.")
+    body_hash = models.CharField(max_length=64, help_text="SHA-256 of what was sent, so that it is taken once.")
+    commit = models.CharField(max_length=64, blank=True, help_text="The commit that it is about.")
+    business_key = models.CharField(max_length=300, blank=True, help_text="What happened, however often it is told.")
+    body = models.JSONField(help_text="What was sent, without what would let in whoever has it.")
+    bundle_url = EncryptedTextField(editable=False, null=True, help_text="Where its bundle is fetched; encrypted.")
+    outcome = models.CharField(max_length=10, choices=Outcome, help_text="What became of it.")
+    detail = models.TextField(blank=True, help_text="The same in words.")
     fetch_at = models.DateTimeField(null=True, help_text="When its bundle is fetched next, where it is fetched.")
-    fetches = models.PositiveSmallIntegerField(default=0, help_text="Fetches that failed.")
-    release = models.ForeignKey(Release, null=True, blank=True, on_delete=models.SET_NULL, related_name="deliveries")
-    rollouts = models.ManyToManyField(Rollout, blank=True, related_name="deliveries")
-    received_at = models.DateTimeField(auto_now_add=True)
+    fetches = models.PositiveSmallIntegerField(default=0, help_text="How often fetching failed.")
+    release = models.ForeignKey(
+        Release,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="deliveries",
+        help_text="The release that it led to.",
+    )
+    rollouts = models.ManyToManyField(Rollout, blank=True, related_name="deliveries", help_text="What it led to.")
+    received_at = models.DateTimeField(auto_now_add=True, help_text="When it came in.")
 
     class Meta:
         ordering = ["-id"]

@@ -34,10 +34,17 @@ MULTIPART = {
                     "type": "object",
                     "required": ["application", "version"],
                     "properties": {
-                        **{name: {"type": "string"} for name in TEXTS},
+                        **{
+                            name: {"type": "string", "description": ReleaseIn.model_fields[name].description}
+                            for name in TEXTS
+                        },
                         "makers": {"type": "string", "description": 'JSON: ["login", "address"]'},
                         "images": {"type": "string", "description": 'JSON: {"name": "reference"}'},
-                        "bundle": {"type": "string", "format": "binary"},
+                        "bundle": {
+                            "type": "string",
+                            "format": "binary",
+                            "description": "A .tar.gz, .zip or YAML file.",
+                        },
                     },
                 }
             },
