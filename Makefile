@@ -10,8 +10,8 @@ test: .venv/ready lint
 	@tests/run
 
 lint: .venv/ready
-	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy portal environments releases sandbox kube_schema
-	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive portal environments releases sandbox kube_schema demo scripts
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy portal environments releases sandbox kube_schema common
+	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive portal environments releases sandbox kube_schema common demo scripts
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/djade --check $$(find templates -name '*.html')
 

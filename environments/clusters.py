@@ -12,6 +12,7 @@ from environments.kube.api.breaker import State
 from environments.kube.api.client import Gateway, connect_to
 from environments.kube.api.errors import KubeError
 from environments.models import Cluster, Environment
+from environments.outbound_sessions import prometheus_session
 from environments.prometheus import Prometheus
 from portal import audit
 from portal.actors import Actor
@@ -58,7 +59,7 @@ def prometheus_for(environment: Environment) -> Prometheus | None:
     """Where the environment's metrics are; None where it names no Prometheus."""
     if not environment.prometheus:
         return None
-    return Prometheus(environment.prometheus, token=environment.prometheus_token or "")
+    return Prometheus(environment.prometheus, prometheus_session(), token=environment.prometheus_token or "")
 
 
 def gateway_for(cluster: Cluster) -> Gateway:

@@ -1,7 +1,6 @@
 """Asking an environment's Prometheus: one question, one answer or an error in plain words.
 
-A connection that breaks is tried once more; everything else is for whoever asks to try again. The address is an
-operator's word, like that of a cluster, and may be an inner one.
+The session is handed in; what it does not try again is for whoever asks.
 """
 
 import json
@@ -10,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from portal.outbound import Answer as Response
-from portal.outbound import Fault, OutboundFailed, OutboundRefused, Reach, Reads, Session, shown
+from common.urls import shown
+from environments.http_session import CallFailed, CallRefused, HttpAnswer, HttpSession
 
 CONNECT_SECONDS = 2.0
 ANSWER_BYTES = 4 * 1024 * 1024
@@ -52,18 +51,18 @@ class Answer:
 class Prometheus:
     """A Prometheus, or what speaks its HTTP API, at `url` (with its path prefix, if it has one).
 
-    `token` is sent as a bearer token; `timeout` holds for a whole answer, in seconds. ValueError says what is wrong
-    with an address.
+    `session` makes the calls; `token` is sent as a bearer token; `timeout` holds for a whole answer, in seconds.
+    ValueError says what is wrong with an address.
     """
 
-    def __init__(self, url: str, *, token: str = "", timeout: float = 5.0) -> None:
+    def __init__(self, url: str, session: HttpSession, *, token: str = "", timeout: float = 5.0) -> None:
         self._base = check_url(url)
         self._host = urlsplit(url).netloc
         self._headers = {"Accept": "application/json"}
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
         self._seconds = timeout
-        self._session = Session(Reach.OPERATOR, retries=Reads(status_forcelist=()))
+        self._session = session
 
     def query(self, promql: str, at: float | None = None) -> Answer:
         """What the query gives at a moment (seconds since the epoch; None: now). Raises PrometheusError."""
@@ -85,14 +84,14 @@ class Prometheus:
             raise self._refusal(answer.status, data)
         return read_answer(data)
 
-    def _exchange(self, url: str) -> Response:
+    def _exchange(self, url: str) -> HttpAnswer:
         timeout = (min(CONNECT_SECONDS, self._seconds), self._seconds)
         try:
             return self._session.call("GET", url, headers=self._headers, timeout=timeout, limit=ANSWER_BYTES)
-        except OutboundFailed as error:
-            hint = ": aggregate in the query" if error.fault is Fault.LONG else ""
-            raise self._error(f"{error.why}{hint}", transient=not error.fault.lasts) from None
-        except OutboundRefused as error:
+        except CallFailed as error:
+            hint = ": aggregate in the query" if error.too_long else ""
+            raise self._error(f"{error.why}{hint}", transient=not error.lasts) from None
+        except CallRefused as error:
             raise self._error(str(error).rstrip(".")) from None
 
     def _refusal(self, status: int, data: Mapping[str, Any]) -> PrometheusError:

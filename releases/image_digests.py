@@ -6,6 +6,7 @@ from django.conf import settings
 
 from environments import registry
 from environments.models import RegistryAccount
+from environments.outbound_sessions import registry_sessions
 from releases.errors import PlanPostponed, PlanRefused
 
 
@@ -15,9 +16,13 @@ def pin(references: Mapping[str, str]) -> dict[str, str]:
     Raises PlanRefused naming every image that is absent or refused, and PlanPostponed where none is but a
     registry does not answer.
     """
-    answers = registry.resolve_all(
-        references.values(), credentials=_accounts(), plain_http=settings.PLAIN_HTTP_REGISTRIES
-    )
+    with registry_sessions() as sessions:
+        answers = registry.resolve_all(
+            references.values(),
+            sessions=sessions,
+            credentials=_accounts(),
+            plain_http=settings.PLAIN_HTTP_REGISTRIES,
+        )
     errors = [answer for answer in answers.values() if isinstance(answer, registry.RegistryError)]
     refused = [error.words for error in errors if not error.transient]
     if refused:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-APPS = ["portal", "environments", "backups", "releases"]
+APPS = ["portal", "environments", "backups", "releases", "common", "kube_schema"]
 DOORS = ("portal/outbound/", "environments/kube/")
 # They listen: the portal's own server, and the simulator of a cluster, in a process of its own.
 SERVERS = ("portal/serving.py", "sandbox/")

@@ -1,6 +1,6 @@
 """Image registries: what a reference names, and which digest that is now."""
 
-from environments.registry.client import Resolved, resolve, resolve_all
+from environments.registry.client import RegistrySessions, Resolved, resolve, resolve_all
 from environments.registry.credentials import Credentials
 from environments.registry.errors import (
     BadReference,
@@ -19,6 +19,7 @@ __all__ = [
     "Reference",
     "RegistryError",
     "RegistryRefused",
+    "RegistrySessions",
     "RegistryThrottled",
     "RegistryUnreachable",
     "Resolved",

@@ -3,12 +3,13 @@
 import hashlib
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
+from common.urls import place
+from environments.http_session import CallFailed, CallRefused, HttpSession
 from environments.registry.credentials import Challenge, Credentials, Trust, read_challenge
 from environments.registry.errors import (
     ImageAbsent,
@@ -18,9 +19,6 @@ from environments.registry.errors import (
     RegistryUnreachable,
 )
 from environments.registry.reference import DIGEST, Reference, parse
-from portal import outbound
-from portal.outbound import OutboundFailed, OutboundRefused, Reach, Session
-from portal.outbound.urls import place
 
 MEDIA_TYPES = (
     "application/vnd.oci.image.index.v1+json",
@@ -37,7 +35,12 @@ REDIRECTS = 3
 LONGEST_PAUSE = 3600.0  # seconds
 PARALLEL = 8
 
-Sessions = Mapping[Reach, Session]
+
+class RegistrySessions(NamedTuple):
+    """By whom the calls are made: to what an operator set up, which may be inside, and to all others."""
+
+    operator: HttpSession
+    outside: HttpSession
 
 
 class Resolved(NamedTuple):
@@ -55,17 +58,10 @@ class _Answer(NamedTuple):
     url: str
 
 
-@contextmanager
-def _opened() -> Iterator[Sessions]:
-    with ExitStack() as stack:
-        yield {
-            reach: stack.enter_context(Session(reach, retries=outbound.Reads(), parallel=PARALLEL)) for reach in Reach
-        }
-
-
 def resolve(
     reference: str,
     *,
+    sessions: RegistrySessions,
     credentials: Credentials | None = None,
     plain_http: frozenset[str] = frozenset(),
     trusted_hosts: frozenset[str] = frozenset(),
@@ -74,13 +70,13 @@ def resolve(
 
     Raises BadReference, ImageAbsent, RegistryRefused, RegistryUnreachable, RegistryThrottled.
     """
-    with _opened() as sessions:
-        return _resolve(reference, credentials, Trust(plain_http, trusted_hosts), sessions)
+    return _resolve(reference, credentials, Trust(plain_http, trusted_hosts), sessions)
 
 
 def resolve_all(
     references: Iterable[str],
     *,
+    sessions: RegistrySessions,
     credentials: Mapping[str, Credentials] | None = None,
     plain_http: frozenset[str] = frozenset(),
     trusted_hosts: frozenset[str] = frozenset(),
@@ -90,7 +86,7 @@ def resolve_all(
     """
     known, trust = credentials or {}, Trust(plain_http, trusted_hosts)
     wanted = list(dict.fromkeys(references))
-    with _opened() as sessions, ThreadPoolExecutor(max_workers=PARALLEL) as threads:
+    with ThreadPoolExecutor(max_workers=PARALLEL) as threads:
 
         def one(reference: str) -> Resolved | RegistryError:
             try:
@@ -101,7 +97,7 @@ def resolve_all(
         return dict(zip(wanted, threads.map(one, wanted), strict=True))
 
 
-def _resolve(reference: str, credentials: Credentials | None, trust: Trust, sessions: Sessions) -> Resolved:
+def _resolve(reference: str, credentials: Credentials | None, trust: Trust, sessions: RegistrySessions) -> Resolved:
     image = parse(reference)
     digest = _Question(image, credentials, trust, sessions).digest()
     return Resolved(reference, digest, f"{image.name}@{digest}")
@@ -110,7 +106,9 @@ def _resolve(reference: str, credentials: Credentials | None, trust: Trust, sess
 class _Question:
     """One image at its registry, within one time limit."""
 
-    def __init__(self, image: Reference, credentials: Credentials | None, trust: Trust, sessions: Sessions) -> None:
+    def __init__(
+        self, image: Reference, credentials: Credentials | None, trust: Trust, sessions: RegistrySessions
+    ) -> None:
         self._image = image
         self._credentials = credentials
         self._trust = trust
@@ -217,22 +215,21 @@ class _Question:
         if left <= 0:
             raise RegistryUnreachable(f"{self._image.address} takes longer than {LONGEST:.0f} s to answer.")
         timeout = (min(TIMEOUT[0], left), min(TIMEOUT[1], left))
-        session = self._sessions[self._reach(url)]
         try:
-            answer = session.call(method, url, headers=headers, timeout=timeout, limit=at_most)
-        except OutboundRefused as error:
+            answer = self._session(url).call(method, url, headers=headers, timeout=timeout, limit=at_most)
+        except CallRefused as error:
             raise RegistryRefused(str(error)) from None
-        except OutboundFailed as error:
+        except CallFailed as error:
             raise RegistryUnreachable(f"{error.host} cannot be reached: {error.why}.") from None
         if answer.encoded:
             raise RegistryUnreachable(f"{place(url)} answers in an encoding that nobody asked for.")
         return _Answer(answer.status, answer.headers, answer.body, url)
 
-    def _reach(self, url: str) -> Reach:
+    def _session(self, url: str) -> HttpSession:
         """Where an operator set the registry up, it and what else they named may be inside; all others are outside."""
         set_up = self._credentials is not None or self._trust.names(self._url)
         own = urlsplit(url).netloc == urlsplit(self._url).netloc
-        return Reach.OPERATOR if set_up and (own or self._trust.names(url)) else Reach.OUTSIDE
+        return self._sessions.operator if set_up and (own or self._trust.names(url)) else self._sessions.outside
 
 
 def _seconds(text: str) -> float | None:

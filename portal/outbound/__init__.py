@@ -3,11 +3,11 @@
 `calls` keeps those that are made later, and again until they are done.
 """
 
+from common.urls import shown
 from portal.outbound.adapter import Reads
 from portal.outbound.faults import Fault, OutboundFailed, OutboundRefused
 from portal.outbound.reach import Reach
 from portal.outbound.session import Answer, Session, call
-from portal.outbound.urls import shown
 
 __all__ = [
     "Answer",

@@ -1,10 +1,12 @@
-"""Addresses as people write them: what is called, and what may be shown of it."""
+"""Addresses as people write them: what is called."""
 
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from urllib3.exceptions import LocationParseError
 from urllib3.util import parse_url
+
+from common.urls import shown
 
 PORTS = {"https": 443, "http": 80}
 
@@ -36,19 +38,6 @@ def read(url: str) -> Url:
     if (other.host or "").strip("[]").lower() != parts.hostname:
         raise BadUrl(f"{shown(url)[:100]!r} is no address of a server.")
     return Url(parts.scheme, parts.hostname, port or PORTS[parts.scheme])
-
-
-def shown(url: str) -> str:
-    """The address without query, fragment, user and password: each can hold a word that lets in whoever has it."""
-    plain = url.partition("?")[0].partition("#")[0]
-    scheme, mark, rest = plain.partition("//")
-    host, slash, path = rest.partition("/")
-    return f"{scheme}{mark}{host.rpartition('@')[2]}{slash}{path}"
-
-
-def place(url: str) -> str:
-    """Host and port as the address writes them, also of one that cannot be read."""
-    return shown(url).partition("//")[2].partition("/")[0]
 
 
 def split_query(url: str) -> tuple[str, str]:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from environments.registry import ImageAbsent, resolve
+from environments.registry import ImageAbsent
+from tests.environments.registries import resolve
 
 
 def test_an_image_of_the_sandbox_is_resolved_and_found_again_by_its_digest(sandbox):

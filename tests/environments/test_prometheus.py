@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from environments import prometheus
+from environments.outbound_sessions import prometheus_session
 from environments.prometheus import Answer, Prometheus, PrometheusError, Series, check_url, only, read_answer
 from tests.portal.http_server import Server, answer, serve
 
@@ -23,11 +24,16 @@ def server() -> Iterator[Server]:
         yield listening
 
 
+def prometheus_at(url: str, **options: Any) -> Prometheus:
+    """One that is asked by the portal's own session."""
+    return Prometheus(url, prometheus_session(), **options)
+
+
 def says(server: Server, data: Any, status: int = 200, **headers: str) -> Prometheus:
     """A Prometheus that answers everything with this."""
     body = data if isinstance(data, bytes) else json.dumps(data).encode()
     server.behave = lambda handler: answer(handler, status, body, **headers)
-    return Prometheus(server.url(""), timeout=2)
+    return prometheus_at(server.url(""), timeout=2)
 
 
 def vector(*values: tuple[dict[str, str], str], **more: Any) -> dict[str, Any]:
@@ -42,7 +48,7 @@ def asked(server: Server) -> tuple[str, dict[str, str]]:
 
 def test_an_instant_query_names_its_moment_and_its_token(server: Server) -> None:
     says(server, vector(({}, "1")))
-    found = Prometheus(server.url("/prefix/"), token="secret").query('sum(up{job="a"})', at=1000.5)
+    found = prometheus_at(server.url("/prefix/"), token="secret").query('sum(up{job="a"})', at=1000.5)
 
     assert found.series == (Series({}, ((1000.5, 1.0),)),)
     assert asked(server) == ("/prefix/api/v1/query", {"query": 'sum(up{job="a"})', "time": "1000.500"})
@@ -153,13 +159,13 @@ def test_a_connection_that_is_refused_may_work_later() -> None:
         bound.bind(("127.0.0.1", 0))
         port = bound.getsockname()[1]
     with pytest.raises(PrometheusError, match="the connection is refused; nothing listens there") as error:
-        Prometheus(f"http://127.0.0.1:{port}").query("up")
+        prometheus_at(f"http://127.0.0.1:{port}").query("up")
     assert error.value.transient
 
 
 def test_a_name_that_does_not_resolve_says_so() -> None:
     with pytest.raises(PrometheusError, match=r"prometheus\.invalid: its name does not resolve"):
-        Prometheus("http://prometheus.invalid").query("up")
+        prometheus_at("http://prometheus.invalid").query("up")
 
 
 def test_an_answer_that_does_not_come_is_not_waited_for(server: Server) -> None:
@@ -168,7 +174,7 @@ def test_an_answer_that_does_not_come_is_not_waited_for(server: Server) -> None:
     began = time.monotonic()
     try:
         with pytest.raises(PrometheusError, match=r"no whole answer within 0\.3 s") as error:
-            Prometheus(server.url(""), timeout=0.3).query("up")
+            prometheus_at(server.url(""), timeout=0.3).query("up")
     finally:
         release.set()
     assert error.value.transient
@@ -187,7 +193,7 @@ def test_an_answer_that_drips_is_not_waited_for(server: Server) -> None:
     server.behave = drip
     began = time.monotonic()
     with pytest.raises(PrometheusError, match=r"no whole answer within 0\.3 s"):
-        Prometheus(server.url(""), timeout=0.3).query("up")
+        prometheus_at(server.url(""), timeout=0.3).query("up")
     assert time.monotonic() - began < 1.5
 
 
@@ -215,7 +221,7 @@ def test_an_answer_of_deep_json_is_none_of_its_api(server: Server) -> None:
 def test_a_connection_that_breaks_is_tried_once_more(server: Server) -> None:
     good = json.dumps(vector(({}, "1"))).encode()
     server.behave = lambda handler: answer(handler, 200, good) if len(server.seen) > 1 else handler.connection.close()
-    assert Prometheus(server.url("")).query("up").series[0].points == ((1000.5, 1.0),)
+    assert prometheus_at(server.url("")).query("up").series[0].points == ((1000.5, 1.0),)
 
 
 def test_what_it_answers_is_not_asked_again(server: Server) -> None:
@@ -226,7 +232,7 @@ def test_what_it_answers_is_not_asked_again(server: Server) -> None:
 
 def test_an_untrusted_certificate_is_said_and_not_passed_over(server: Server) -> None:
     with pytest.raises(PrometheusError) as error:
-        Prometheus(server.url("", scheme="https"), timeout=1).query("up")
+        prometheus_at(server.url("", scheme="https"), timeout=1).query("up")
     assert not error.value.transient
 
 
@@ -248,4 +254,4 @@ def test_addresses_of_inner_networks_are_an_operators_word(url: str) -> None:
 )
 def test_a_wrong_address_is_refused(url: str, words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        Prometheus(url)
+        prometheus_at(url)

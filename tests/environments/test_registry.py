@@ -21,11 +21,10 @@ from environments.registry import (
     RegistryUnreachable,
     client,
     parse,
-    resolve,
-    resolve_all,
 )
 from environments.registry.credentials import Challenge, Trust, read_challenge
 from tests.environments.kube.scripted import scripted
+from tests.environments.registries import resolve, resolve_all
 
 HEX = "a" * 64
 DIGEST = f"sha256:{HEX}"

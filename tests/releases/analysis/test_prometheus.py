@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from environments.kube.traffic import Route
+from environments.outbound_sessions import prometheus_session
 from environments.prometheus import Prometheus, PrometheusError
 from releases.analysis.judge import judge
 from releases.analysis.measuring import measure
@@ -117,7 +118,7 @@ def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]
         address = f"127.0.0.1:{chosen.getsockname()[1]}"
         chosen.close()
         with running(folder, address):
-            yield scraped(Prometheus(f"http://{address}"))
+            yield scraped(Prometheus(f"http://{address}", prometheus_session()))
 
 
 class running:  # noqa: N801

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from environments.kube.traffic import Route
+from environments.outbound_sessions import prometheus_session
 from environments.prometheus import Prometheus, PrometheusError
 from releases.analysis.metrics import Metric
 from releases.analysis.templates import queries
@@ -44,7 +45,7 @@ def eventually(holds: Callable[[], bool]) -> None:
 
 def value(sandbox: Sandbox, query: str) -> float:
     """The value of the only series, 0 where there is none."""
-    series = Prometheus(sandbox.prometheus).query(query).series
+    series = Prometheus(sandbox.prometheus, prometheus_session()).query(query).series
     return series[0].points[-1][1] if series else 0.0
 
 
@@ -87,5 +88,5 @@ def test_the_command_says_where_its_prometheus_is() -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=ROOT) as process:
         assert process.stdout is not None
         said = json.loads(process.stdout.readline())
-        assert Prometheus(said["prometheus"]).query("vector(2)").series[0].points[-1][1] == 2
+        assert Prometheus(said["prometheus"], prometheus_session()).query("vector(2)").series[0].points[-1][1] == 2
         process.terminate()

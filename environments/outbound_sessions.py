@@ -1,0 +1,43 @@
+"""The sessions of portal.outbound, as the clients of registries and of Prometheus take them."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from environments.http_session import CallFailed, CallRefused
+from environments.registry.client import PARALLEL, RegistrySessions
+from portal.outbound import Answer, Fault, OutboundFailed, OutboundRefused, Reach, Reads, Session
+
+
+class OutboundSession:
+    """An HttpSession within one reach: its errors are those that the clients know."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def call(
+        self, method: str, url: str, *, headers: Mapping[str, str], timeout: tuple[float, float], limit: int
+    ) -> Answer:
+        """As HttpSession.call."""
+        try:
+            return self._session.call(method, url, headers=headers, timeout=timeout, limit=limit)
+        except OutboundRefused as error:
+            raise CallRefused(str(error)) from None
+        except OutboundFailed as error:
+            too_long = error.fault is Fault.LONG
+            raise CallFailed(error.host, error.why, lasts=error.fault.lasts, too_long=too_long) from None
+
+
+def prometheus_session() -> OutboundSession:
+    """For a Prometheus, whose address is an operator's word. Only a connection that broke is tried once more."""
+    return OutboundSession(Session(Reach.OPERATOR, retries=Reads(status_forcelist=())))
+
+
+@contextmanager
+def registry_sessions() -> Iterator[RegistrySessions]:
+    """For registries: those that an operator set up may be inside, all others are outside."""
+    with _reads(Reach.OPERATOR) as operator, _reads(Reach.OUTSIDE) as outside:
+        yield RegistrySessions(OutboundSession(operator), OutboundSession(outside))
+
+
+def _reads(reach: Reach) -> Session:
+    return Session(reach, retries=Reads(), parallel=PARALLEL)
