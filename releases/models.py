@@ -11,6 +11,8 @@ from releases.approvals.identity import Identity
 from releases.makers import Maker
 from releases.states import ENDED, LIVE, Phase
 
+DEFAULT_STRATEGY = "rolling"  # what an application is released by unless somebody says otherwise
+
 
 class Application(models.Model):
     """What is released as one: its services go together."""
@@ -19,7 +21,7 @@ class Application(models.Model):
     title = models.CharField(max_length=100, blank=True, help_text="A longer name for people.")
     description = models.TextField(blank=True, help_text="What it does, for people.")
     repository = models.CharField(max_length=200, blank=True, help_text="owner/name, for links and commit statuses.")
-    strategy = models.CharField(max_length=20, default="rolling", help_text="How its releases go by default.")
+    strategy = models.CharField(max_length=20, default=DEFAULT_STRATEGY, help_text="How its releases go by default.")
     parameters = models.JSONField(default=dict, blank=True, help_text='The strategy\'s settings, e.g. {"maxSurge": 1}.')
     bundle = models.ForeignKey(
         "Bundle",

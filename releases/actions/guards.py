@@ -11,6 +11,7 @@ from environments.models import Environment
 from portal.actors import Actor
 from portal.audit.vouching import doubts
 from portal.roles import Role, Verb
+from releases import strategies
 from releases.approvals.four_eyes import FOUR_EYES, is_person
 from releases.approvals.identity import Identity
 from releases.approvals.standing import standing
@@ -258,7 +259,7 @@ def _judged(_actor: Actor, rollout: Rollout) -> Objection:
 
 
 def _moves_requests(rollout: Rollout) -> bool:
-    return rollout.strategy != "rolling"
+    return strategies.find(rollout.strategy).moves_requests
 
 
 def _something_ahead(_actor: Actor, rollout: Rollout) -> Objection:

@@ -51,7 +51,7 @@ class Work:
     steps: tuple[Mapping[str, Any], ...]
     prune: tuple[tuple[Ref, str], ...] = ()
     adopt: tuple[Ref, ...] = ()
-    strategy: str = "rolling"
+    strategy: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     created: frozenset[str] = frozenset()
     """Ref.key of what was not there when it was planned."""
@@ -79,7 +79,7 @@ class Work:
             steps=tuple(plan.get("steps", ())),
             prune=tuple((Ref(*entry["ref"]), entry.get("uid", "")) for entry in plan.get("prune", ())),
             adopt=tuple(Ref(*ref) for ref in plan.get("adopt", ())),
-            strategy=strategy.get("name", "rolling"),
+            strategy=strategy.get("name", ""),
             parameters=strategy.get("parameters") or {},
             created=frozenset(Ref(*row["ref"]).key for row in plan.get("changes", ()) if row["action"] == "create"),
             traffic=tuple(plan.get("traffic", ())),

@@ -7,12 +7,15 @@ from typing import Any
 
 from django.utils.safestring import SafeString, mark_safe
 
+from environments.kube.traffic import Route
+from releases import strategies
 from releases.analysis.chart import Weight, chart
 from releases.analysis.judge import amount
 from releases.analysis.metrics import LATENCY, SUCCESS, Metric
 from releases.analysis.samples import Point
 from releases.models import Measurement, Rollout
 from releases.pages.traffic_shares import shares_of
+from releases.strategies import TrafficEntry
 
 KINDS = {"pass": "good", "fail": "bad", "inconclusive": "ask", "error": "ask"}
 TITLES = {SUCCESS: "Success rate", LATENCY: "Latency, p99"}
@@ -57,7 +60,7 @@ def traffic_of(rollout: Rollout, plan: Mapping[str, Any] | None) -> dict[str, An
 
     `blanks` are the drawings in which no value is seen.
     """
-    entries = list((plan or {}).get("traffic", ()))
+    entries = strategies.entries((plan or {}).get("traffic", ()))
     points = _points(rollout)
     if not entries and not points:
         return {"traffic": [], "drawings": [], "blanks": []}
@@ -90,23 +93,24 @@ def _rank(metric: str, metrics: Mapping[str, Metric]) -> tuple[int, str]:
 
 
 def _row(
-    entry: Mapping[str, Any], shares: Mapping[str, int], points: Iterable[Measurement], metrics: Mapping[str, Metric]
+    entry: TrafficEntry, shares: Mapping[str, int], points: Iterable[Measurement], metrics: Mapping[str, Metric]
 ) -> TrafficRow:
-    workload, route = entry["workload"], entry.get("route") or {}
+    workload, route = entry.workload, entry.moved_by
     newest = {point.metric: point for point in points if point.workload == workload}
     return TrafficRow(
         workload=workload,
-        router=str(route.get("router", "")),
+        router=route.router if route else "",
         place=_place(route),
         weight=shares.get(workload),
         readings=tuple(_reading(point, metrics.get(name)) for name, point in newest.items()),
     )
 
 
-def _place(route: Mapping[str, Any]) -> str:
-    """The object whose change moves the requests."""
-    ref = route.get("object")
-    return f"{ref[1]} {ref[3]}" if ref else f"Service {route.get('service', '')}"
+def _place(route: Route | None) -> str:
+    """The object whose change moves the requests; "" where it is not known."""
+    if route is None:
+        return ""
+    return f"{route.object.kind} {route.object.name}" if route.object else f"Service {route.service}"
 
 
 def _reading(point: Measurement, metric: Metric | None) -> Reading:

@@ -3,13 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from releases import strategies
 from releases.models import Rollout
 from releases.states import Phase
-from releases.strategies.blue_green.colours import KIND as COLOURED
-from releases.strategies.blue_green.workloads import Coloured
 
 GONE_BACK = frozenset({Phase.ROLLED_BACK, Phase.ABORTED})
-WEIGHT_STEPS = frozenset({"canary-pods", "canary-testers", "canary-weight"})
 
 
 def shares_of(rollout: Rollout, plan: Mapping[str, Any] | None) -> dict[str, int]:
@@ -27,17 +25,12 @@ def kept_weights(rollout: Rollout) -> dict[str, int]:
 
 
 def _promoted(rollout: Rollout, plan: Mapping[str, Any]) -> frozenset[str]:
-    """Workloads whose own Deployment has the release by now: requests that leave the canary go to the same version."""
+    """Workloads whose own Deployment has the release by now."""
     cursor = rollout.cursor
     if cursor.get("track", "forward") != "forward":
         return frozenset()
     done = plan.get("steps", ())[: cursor.get("index", 0)]
-    last = {name: step["settings"] for step in done if step["kind"] == "canary-weight" for name in _about(step)}
-    return frozenset(name for name, settings in last.items() if settings.get("last"))
-
-
-def _about(step: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(step.get("settings", {}).get("workloads", ()))
+    return strategies.find(rollout.strategy).promoted(map(strategies.step_of, done))
 
 
 def share_words(rollout: Rollout) -> str:
@@ -57,18 +50,9 @@ def shares_by_deployment(rollout: Rollout, plan: Mapping[str, Any] | None) -> di
         return {}
     found: dict[str, int] = {}
     weights = kept_weights(rollout)
-    for entry in (plan or {}).get("traffic", ()):
-        weight = weights.get(entry["workload"])
-        sides = _sides(entry)
-        if weight is not None and sides:
-            new, old = sides
+    for entry in strategies.entries((plan or {}).get("traffic", ())):
+        weight = weights.get(entry.workload)
+        if weight is not None and entry.sides:
+            new, old = entry.sides
             found |= {new: weight, old: 100 - weight}
     return found
-
-
-def _sides(entry: Mapping[str, Any]) -> tuple[str, str] | None:
-    """The Deployments of the new and of the old version."""
-    if entry.get("kind") == COLOURED:
-        coloured = Coloured.of(entry)
-        return coloured.idle.key, coloured.live.key
-    return (entry["canary"], entry["key"]) if entry.get("kind") == "canary" else None

@@ -1,6 +1,7 @@
 """What each button does to this very rollout, in a sentence: for its dialog, and for a rollout that asks."""
 
 from environments.models import Environment
+from releases import strategies
 from releases.lifecycle import needed_approvals, starts_by_itself
 from releases.models import Rollout
 from releases.pages.labels import asks
@@ -48,7 +49,7 @@ PLACEHOLDERS = {
 
 def effect(rollout: Rollout, verb: str) -> str:
     """What happens when the button is pressed; "" for a vote."""
-    texts = {**EFFECTS, **(MOVING if rollout.strategy != "rolling" else {}), **_answers(rollout)}
+    texts = {**EFFECTS, **(MOVING if strategies.find(rollout.strategy).moves_requests else {}), **_answers(rollout)}
     back = _way_back(rollout)
     said = {"new": rollout.release.version, "back": back, "back_first": back[:1].upper() + back[1:]}
     return texts.get(verb, "").format(**said, policy=_policy_of_undo(rollout.environment))
@@ -80,5 +81,5 @@ def _answers(rollout: Rollout) -> dict[str, str]:
 def _way_back(rollout: Rollout) -> str:
     if rollout.previous is None:
         return f"what {rollout.release.version} added is removed"
-    requests = "requests first, then " if rollout.strategy != "rolling" else ""
+    requests = "requests first, then " if strategies.find(rollout.strategy).moves_requests else ""
     return f"{requests}objects and configuration go back to {rollout.previous.release.version}"

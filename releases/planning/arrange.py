@@ -13,9 +13,7 @@ from releases.models import Rollout
 from releases.planning.sources import Source
 from releases.queries import plans_of
 from releases.states import LIVE
-from releases.strategies import Arranging
-from releases.strategies.blue_green.colours import as_large, plain
-from releases.strategies.flagger.conflicts import contested, refuse_while_held
+from releases.strategies import Arranging, neighbours
 from releases.strategies.shared.selectors import apart
 
 
@@ -23,12 +21,13 @@ def arrange(rollout: Rollout, source: Source, gateway: Gateway) -> Source:
     """The source with the objects as they will be applied. Raises PlanRefused, and KubeError."""
     previous = running_release(rollout.application_id, rollout.environment_id)
     before = blobs.load_json(previous.plan_digest) if previous else None
-    refuse_while_held(rollout.strategy, before)
+    strategy = strategies.find(rollout.strategy)
+    neighbours.refuse(strategy, before)
     live = cache(lambda ref: _live(gateway, ref))
     moved_hosts = cache(lambda: _moved_hosts(rollout))
-    arranged = strategies.find(rollout.strategy).arrange(
+    arranged = strategy.arrange(
         Arranging(
-            objects=apart(plain(source.objects, source.traffic), live, before),
+            objects=apart(neighbours.as_bundled(source.objects, source.traffic), live, before),
             application=rollout.application.name,
             namespace=rollout.environment.namespace_for(rollout.application.name),
             parameters=rollout.parameters,
@@ -44,8 +43,8 @@ def arrange(rollout: Rollout, source: Source, gateway: Gateway) -> Source:
             taken=lambda host: moved_hosts().get(host, ""),
         )
     )
-    notes = (*arranged.notes, *contested(rollout.strategy, [each.ref for each in arranged.objects]))
-    objects = as_large(arranged.objects, (before or {}).get("traffic", ()), live)
+    notes = (*arranged.notes, *neighbours.notes(strategy, [each.ref for each in arranged.objects]))
+    objects = neighbours.sized(arranged.objects, (before or {}).get("traffic", ()), live)
     return replace(source, objects=objects, traffic=arranged.traffic, notes=notes)
 
 
@@ -73,6 +72,6 @@ def _moved_hosts(rollout: Rollout) -> dict[str, str]:
     return {
         host: f"rollout {other.pk} ({other.release} in {other.environment})"
         for other in found
-        for entry in (plans[other.pk] or {}).get("traffic", ())
-        for host in entry.get("hosts", ())
+        for entry in strategies.entries((plans[other.pk] or {}).get("traffic", ()))
+        for host in entry.hosts
     }

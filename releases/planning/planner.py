@@ -34,7 +34,6 @@ from releases.planning import admission, dry_run
 from releases.planning.arrange import arrange
 from releases.planning.sources import Source, source_of
 from releases.states import Phase
-from releases.strategies.flagger.workloads import given_over
 from releases.wake import wake
 
 log = structlog.get_logger(__name__)
@@ -137,7 +136,8 @@ def _ask(rollout: Rollout, source: Source, gateway: Gateway) -> Planned:
     before = load_plan(previous) if previous else None
     earlier = [before, *_leftovers(rollout, previous)]
     refs = [each.ref for each in source.objects]
-    going = pruning.dropped([*refs, *given_over(source.traffic)], earlier)
+    handed_over = [ref for entry in strategies.entries(source.traffic) for ref in entry.handed_over]
+    going = pruning.dropped([*refs, *handed_over], earlier)
     around = dry_run.survey(gateway, source.objects, going)
     objects = (*_namespaces(rollout, around.missing, refs), *source.objects)
     masks = Masks(rollout.environment_id)

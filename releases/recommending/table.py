@@ -3,7 +3,10 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
+
+from releases import strategies
 
 HOTFIX = re.compile(r"\bhot-?fix\b", re.IGNORECASE)
 BREAKING = re.compile(r"\bBREAKING[ -]CHANGE\b")
@@ -31,9 +34,18 @@ class Row(NamedTuple):
     reason: str
 
 
+TITLES: Mapping[str, str] = {
+    "hotfix": "A hotfix",
+    "schema": "A change of the database's schema",
+    "major": "A major upgrade",
+    "high-risk": "A high-risk change",
+    "everyday": "An everyday update",
+}
+
+
 @dataclass(frozen=True)
 class Recommendation:
-    """`kind` is a key of TABLE; `sign` says by what it was told."""
+    """`kind` is a key of TITLES; `sign` says by what it was told."""
 
     kind: str
     strategy: str
@@ -42,18 +54,14 @@ class Recommendation:
 
     @property
     def words(self) -> str:
-        return f"{TABLE[self.kind].title} ({self.sign}): {self.reason}"
+        return f"{TITLES[self.kind]} ({self.sign}): {self.reason}"
 
 
-TABLE: Mapping[str, Row] = {
-    "hotfix": Row("A hotfix", "rolling", "it is in force at once, with the fewest moving parts."),
-    "schema": Row(
-        "A change of the database's schema", "blue-green", "the migration can be checked before requests come."
-    ),
-    "major": Row("A major upgrade", "blue-green", "it is checked whole, and back in seconds."),
-    "high-risk": Row("A high-risk change", "canary", "few requests see it before the metrics have proven it."),
-    "everyday": Row("An everyday update", "rolling", "it goes by itself, and needs no second set of pods."),
-}
+@cache
+def table() -> Mapping[str, Row]:
+    """The kinds of change, each with the strategy that says of itself that it suits it."""
+    suits = {kind: (each.name, why) for each in strategies.every() for kind, why in each.suits.items()}
+    return {kind: Row(title, *suits[kind]) for kind, title in TITLES.items()}
 
 
 def recommend(traits: Traits) -> Recommendation:
@@ -68,7 +76,8 @@ def recommend(traits: Traits) -> Recommendation:
 
 
 def _row(kind: str, sign: str) -> Recommendation:
-    return Recommendation(kind, TABLE[kind].strategy, TABLE[kind].reason, sign)
+    row = table()[kind]
+    return Recommendation(kind, row.strategy, row.reason, sign)
 
 
 def _hotfix(traits: Traits) -> str:

@@ -9,7 +9,7 @@ from environments.models import Environment
 from releases.ingest import open_bundle
 from releases.lifecycle import running_release
 from releases.models import Bundle, Release
-from releases.recommending.table import TABLE, Traits
+from releases.recommending.table import TITLES, Traits
 
 # What differs between two releases in the name of one Job: a version, or the placeholder of one.
 VERSION = re.compile(r"\$\{SLIPWAY_VERSION\w*\}")
@@ -36,7 +36,7 @@ def _of_bundle(digest: str) -> tuple[str, tuple[str, ...]]:
     change = text_at(contents.settings[0].node, "change") if contents.settings else ""
     rendered = [document for documents in contents.rendered.values() for document in documents]
     names = {_migration(document.node) for document in (*contents.base, *rendered)}
-    return (change if change in TABLE else ""), tuple(sorted(names - {""}))
+    return (change if change in TITLES else ""), tuple(sorted(names - {""}))
 
 
 def _migration(node: Node) -> str:

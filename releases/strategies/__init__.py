@@ -1,16 +1,28 @@
 """Strategies: a file or a folder each, found by being here. Its STRATEGY is an instance of Strategy."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
 
 from releases.engine.steps import Step, read_step
-from releases.strategies.base import Arrangement, Arranging, Parameter, ParameterError, Strategy
+from releases.strategies.base import Arrangement, Arranging, Parameter, ParameterError, Strategy, TrafficEntry
 
-__all__ = ["Arrangement", "Arranging", "Parameter", "ParameterError", "Strategy", "find", "names", "step_of"]
-NO_STRATEGIES = frozenset({"base", "parameters", "shared"})
+__all__ = [
+    "Arrangement",
+    "Arranging",
+    "Parameter",
+    "ParameterError",
+    "Strategy",
+    "TrafficEntry",
+    "entries",
+    "every",
+    "find",
+    "names",
+    "step_of",
+]
+NO_STRATEGIES = frozenset({"base", "neighbours", "parameters", "shared"})
 
 
 @cache
@@ -24,6 +36,18 @@ def _all() -> dict[str, Strategy]:
 def names() -> tuple[str, ...]:
     """The names of all strategies."""
     return tuple(_all())
+
+
+def every() -> tuple[Strategy, ...]:
+    """All strategies, in the order of their names."""
+    return tuple(_all()[name] for name in sorted(_all()))
+
+
+def entries(traffic: Iterable[Mapping[str, Any]]) -> tuple[TrafficEntry, ...]:
+    """A plan's `traffic`, each entry as its strategy reads it. Older plans have the tag as "by"."""
+    known = {strategy.entry.kind: strategy.entry for strategy in every() if strategy.entry}
+    found = ((known.get(data.get("kind") or data.get("by", "")), data) for data in traffic)
+    return tuple(kind.from_json(data) for kind, data in found if kind)
 
 
 def step_of(data: Mapping[str, Any]) -> Step:

@@ -1,17 +1,22 @@
-"""What a strategy is: parameters, steps forward and back, and what it changes in a manifest."""
+"""What a strategy is: parameters, steps forward and back, what it changes in a manifest, and what it says on screens.
 
-from collections.abc import Callable, Mapping, Sequence
+A release may follow one that another strategy brought. So each strategy is also asked what to do about what it left
+behind, whichever strategy comes next: see `releases.strategies.neighbours`.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, Self
 
 from environments.kube.objects import Manifest, Ref
+from environments.kube.traffic import Route as TrafficRoute
 from environments.manifests.settings import Route
 from releases.engine.facts import Work
 from releases.engine.steps import Step
 from releases.plan.objects import Row, Wanted
 from releases.strategies.parameters import Parameter, ParameterError
 
-__all__ = ["Arrangement", "Arranging", "Parameter", "ParameterError", "Strategy"]
+__all__ = ["Arrangement", "Arranging", "Parameter", "ParameterError", "Strategy", "TrafficEntry"]
 
 
 @dataclass(frozen=True)
@@ -55,12 +60,48 @@ class Arrangement:
     notes: tuple[tuple[str, str], ...] = ()
 
 
+class TrafficEntry(Protocol):
+    """One entry of a plan's `traffic`: a workload whose requests a strategy moves. JSON both ways, tagged by `kind`."""
+
+    kind: ClassVar[str]
+
+    @property
+    def workload(self) -> str: ...
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Those whose requests are moved."""
+
+    @property
+    def moved_by(self) -> TrafficRoute | None:
+        """What moves the requests; None where only a controller of the cluster knows."""
+
+    @property
+    def sides(self) -> tuple[str, str] | None:
+        """Ref.key of the Deployments of the new and of the old version; None where they are not ours to tell."""
+
+    @property
+    def handed_over(self) -> tuple[Ref, ...]:
+        """Objects of earlier plans that stay though this plan has them no longer: another controller's from now on."""
+
+    def to_json(self) -> dict[str, Any]: ...
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self: ...
+
+
 class Strategy:
     """A way of bringing a release into an environment. Stateless: everything is in the plan."""
 
     name: ClassVar[str]
     title: ClassVar[str]
     parameters: ClassVar[tuple[Parameter, ...]] = ()
+    moves_requests: ClassVar[bool] = True
+    """Whether requests go from one version to the other by its own steps, with checks that a person may skip."""
+    entry: ClassVar[type[TrafficEntry] | None] = None
+    """What it writes into a plan's `traffic`."""
+    suits: ClassVar[Mapping[str, str]] = {}
+    """Kinds of change that it is recommended for, and why: see `releases.recommending.table`."""
 
     def check(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """The given parameters, checked. ParameterError names one that does not fit or that there is not."""
@@ -85,3 +126,43 @@ class Strategy:
     def back(self, work: Work) -> tuple[Step, ...]:
         """The steps of a way back: `work` has the objects to come back, and what to prune and adopt."""
         raise NotImplementedError
+
+    def promoted(self, done: Iterable[Step]) -> frozenset[str]:  # noqa: ARG002
+        """Workloads that have the release themselves once these steps of the way forward are done."""
+        return frozenset()
+
+    def refuse(self, strategy: "Strategy", previous: Row | None) -> None:
+        """PlanRefused where what this one holds of the plan that runs keeps `strategy` from following it."""
+
+    def as_bundled(
+        self,
+        objects: tuple[Wanted, ...],
+        traffic: Sequence[Mapping[str, Any]],  # noqa: ARG002
+    ) -> tuple[Wanted, ...]:
+        """The objects of a stored plan as its bundle had them, by the plan's `traffic`."""
+        return objects
+
+    def sized(
+        self,
+        objects: tuple[Wanted, ...],
+        traffic: Sequence[Mapping[str, Any]],  # noqa: ARG002
+        live: Callable[[Ref], Manifest | None],  # noqa: ARG002
+    ) -> tuple[Wanted, ...]:
+        """The objects as large as what this one left running, by the `traffic` of the plan before."""
+        return objects
+
+    def notes(self, strategy: "Strategy", refs: Sequence[Ref]) -> tuple[tuple[str, str], ...]:  # noqa: ARG002
+        """(title, words) of what a plan by `strategy` brings that this one knows more of."""
+        return ()
+
+    def let_go(self, work: Work) -> tuple[Step, ...]:  # noqa: ARG002
+        """The steps by which what this one held, and the plan removes, is let go of before the workloads come."""
+        return ()
+
+    def drained(self, work: Work) -> tuple[Step, ...]:  # noqa: ARG002
+        """The steps that wait for what this one left, and the plan removes, until nobody asks it any more."""
+        return ()
+
+    def resumed(self, work: Work, steps: tuple[Step, ...]) -> tuple[Step, ...]:  # noqa: ARG002
+        """The steps of a way back, with what this one needs to hold again what comes back."""
+        return steps

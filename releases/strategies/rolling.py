@@ -5,10 +5,9 @@ from copy import deepcopy
 from typing import Any, ClassVar
 
 from releases.engine.facts import Work
-from releases.engine.steps import ConfirmStep, Step
+from releases.engine.steps import Step
 from releases.strategies.base import Parameter, ParameterError, Strategy
-from releases.strategies.flagger.restore import entering
-from releases.strategies.shared import parts
+from releases.strategies.shared import rolled
 
 ZERO = (0, "0", "0%")
 
@@ -16,6 +15,11 @@ ZERO = (0, "0", "0%")
 class Rolling(Strategy):
     name: ClassVar[str] = "rolling"
     title: ClassVar[str] = "Rolling update"
+    moves_requests: ClassVar[bool] = False
+    suits: ClassVar[Mapping[str, str]] = {
+        "hotfix": "it is in force at once, with the fewest moving parts.",
+        "everyday": "it goes by itself, and needs no second set of pods.",
+    }
     parameters: ClassVar[tuple[Parameter, ...]] = (
         Parameter("maxSurge", "share", "Pods above the wanted number while it rolls; empty: as the bundle says."),
         Parameter("maxUnavailable", "share", "Pods that may be missing while it rolls; empty: as the bundle says."),
@@ -46,24 +50,10 @@ class Rolling(Strategy):
         return tuned
 
     def steps(self, work: Work) -> tuple[Step, ...]:
-        return (ConfirmStep("Check that the plan still holds"), *_there(work))
+        return rolled.forward(work)
 
     def back(self, work: Work) -> tuple[Step, ...]:
-        return entering(work, _there(work, returning=True))
-
-
-def _there(work: Work, *, returning: bool = False) -> tuple[Step, ...]:
-    return (
-        *parts.adopted(work),
-        *parts.configured(work),
-        *parts.services(parts.early_services(work)),
-        *(step for number, targets in parts.waves(work) for step in parts.wave(number, targets)),
-        *parts.services(parts.late_services(work), "Services of one side"),
-        *parts.after(work),
-        *parts.drained(work),
-        *parts.removed(work),
-        *parts.ending(work, returning=returning),
-    )
+        return rolled.back(work)
 
 
 def _shares(kind: str, shares: dict[str, Any]) -> dict[str, Any]:

@@ -17,11 +17,11 @@ from releases.strategies.base import Arrangement, Arranging
 from releases.strategies.blue_green.colours import COLOURS, SCALERS, Naming, coloured, in_colour, other
 from releases.strategies.blue_green.health_path import health_of, unexposed
 from releases.strategies.blue_green.paired_services import unpaired
-from releases.strategies.blue_green.workloads import Coloured, Switch, spec_size
+from releases.strategies.blue_green.workloads import ColouredWorkload, Switch, spec_size
 from releases.strategies.shared import capacity
 from releases.strategies.shared.config_hash import hash_names, shared
 
-Entries = Sequence[Coloured]
+Entries = Sequence[ColouredWorkload]
 Needs = Sequence[capacity.Need]
 Look = Callable[[Arranging, Entries, Needs], Sequence[str]]
 
@@ -49,7 +49,7 @@ def arrange(given: Arranging) -> Arrangement:
     given = replace(given, objects=unpaired(given.objects))
     _refuse_unknown(given)
     judged = [_judge(given, each) for each in given.objects if each.ref.kind in WORKLOADS]
-    entries = [each for each in judged if isinstance(each, Coloured)]
+    entries = [each for each in judged if isinstance(each, ColouredWorkload)]
     rolled = [each for each in judged if isinstance(each, Rolled)]
     unchecked = _check_room(given, entries) if entries else ""
     objects, traffic = given.objects, []
@@ -76,7 +76,7 @@ def _refuse_unknown(given: Arranging) -> None:
         )
 
 
-def _judge(given: Arranging, wanted: Wanted) -> Coloured | Rolled:
+def _judge(given: Arranging, wanted: Wanted) -> ColouredWorkload | Rolled:
     name = wanted.ref.name
     if wanted.ref.kind != "Deployment":
         return Rolled(name, f"a {wanted.ref.kind} has one version at a time")
@@ -212,7 +212,7 @@ def _serving(given: Arranging, wanted: Wanted, route: Route) -> str | Rolled:
     return STABLE
 
 
-def _entry(given: Arranging, wanted: Wanted, route: Route, before: str) -> Coloured:
+def _entry(given: Arranging, wanted: Wanted, route: Route, before: str) -> ColouredWorkload:
     selectors = _services(given, wanted) or {route.service: {}}
     colour = other(before)
     naming = Naming(wanted.ref, colour, route.service, selectors)
@@ -225,7 +225,7 @@ def _entry(given: Arranging, wanted: Wanted, route: Route, before: str) -> Colou
     tests = tuple(test for test in given.smoke_tests if _tests_it(test, naming))
     _refuse_leading_away(wanted, health, tests)
     size = spec_size(wanted.manifest) if not scaled else spec_size(live)
-    return Coloured(
+    return ColouredWorkload(
         naming=naming,
         before=before,
         switches=_switches(given, naming, route, before),
@@ -313,14 +313,14 @@ def _metrics(given: Arranging) -> tuple[Mapping[str, Any], ...]:
     return tuple(metric.to_json() for metric in read_metrics(asked))
 
 
-def _colour(objects: tuple[Wanted, ...], entry: Coloured) -> tuple[tuple[Wanted, ...], Naming]:
+def _colour(objects: tuple[Wanted, ...], entry: ColouredWorkload) -> tuple[tuple[Wanted, ...], Naming]:
     routes = [(switch.route, switch.to) for switch in entry.switches]
     service = next((each.manifest for each in objects if each.ref == entry.service), {})
     deployment = next(each.manifest for each in objects if each.ref.key == entry.naming.workload.key)
     return coloured(objects, entry.naming, routes, unexposed(deployment, service))
 
 
-def _check_room(given: Arranging, entries: Sequence[Coloured]) -> str:
+def _check_room(given: Arranging, entries: Sequence[ColouredWorkload]) -> str:
     """Why it could not be checked whether both colours have room, "" where they have. PlanRefused where not."""
     if given.parameters.get("checkCapacity") is False:
         return "the parameters say so"
@@ -360,7 +360,7 @@ def _lacking(given: Arranging, _entries: Entries, needs: Needs) -> Sequence[str]
     return capacity.lacking(needs, given.listed("v1", "Node", ""), given.listed("v1", "Pod", ""))
 
 
-def _need(given: Arranging, entry: Coloured, spec: Mapping[str, Any]) -> capacity.Need:
+def _need(given: Arranging, entry: ColouredWorkload, spec: Mapping[str, Any]) -> capacity.Need:
     labels = {**entry.naming.selectors[entry.naming.service], TRACK: entry.naming.colour}
     namespace = entry.naming.workload.namespace
 
@@ -372,12 +372,12 @@ def _need(given: Arranging, entry: Coloured, spec: Mapping[str, Any]) -> capacit
     return capacity.Need(entry.idle.name, spec, count, mine)
 
 
-def _moved_words(entry: Coloured) -> str:
+def _moved_words(entry: ColouredWorkload) -> str:
     before = entry.live.name
-    return f"{entry.name}: {entry.idle.name} beside {before}, led by {entry.route.text}"
+    return f"{entry.workload}: {entry.idle.name} beside {before}, led by {entry.route.text}"
 
 
-def _unmeasured(entries: Sequence[Coloured]) -> str:
+def _unmeasured(entries: Sequence[ColouredWorkload]) -> str:
     if not entries or any(entry.metrics for entry in entries):
         return ""
     return "the environment has no Prometheus: only readiness and restarts of the new colour are watched"

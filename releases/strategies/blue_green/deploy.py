@@ -6,23 +6,25 @@ from typing import ClassVar
 from environments.kube.names import TRACK
 from environments.kube.objects import Ref
 from environments.kube.status.owner_references import labelled
-from releases.engine.facts import Memory, View
+from releases.engine.facts import Memory, View, Work
 from releases.engine.operations import Operation, Read, Scale
 from releases.engine.steps import Done, Fail, Judgement, Step, Wait, undone
+from releases.strategies.blue_green.colours import COLOURS, in_colour
 from releases.strategies.blue_green.operations import CountPods, Lead
-from releases.strategies.blue_green.workloads import Coloured, coloured_of, ready_pods, seen, spec_size
+from releases.strategies.blue_green.workloads import ColouredWorkload, coloured_of, ready_pods, seen, spec_size
 from releases.strategies.shared.waves import WaveStep, parameter
 
 READY_SECONDS = 300.0
 LOOK_PAUSE = 2.0
 GONE_PAUSE = 0.5
+ROLLED_DRAIN_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
 class ColourStep(Step):
     """A step that is about workloads in colours: settings["workloads"] names them, by default all."""
 
-    def coloured(self, view: View) -> tuple[Coloured, ...]:
+    def coloured(self, view: View) -> tuple[ColouredWorkload, ...]:
         return coloured_of(view.work, self.settings.get("workloads"))
 
 
@@ -32,14 +34,14 @@ def read_now(view: View, refs: tuple[Ref, ...], pause: float = LOOK_PAUSE) -> tu
     return tuple(Read(ref) for ref, read in last.items() if read is None or view.facts.now >= read["at"] + pause)
 
 
-def wanted_size(view: View, entry: Coloured) -> int:
+def wanted_size(view: View, entry: ColouredWorkload) -> int:
     """How many pods the idle colour is to have: as many as the live one now, and what the bundle wants by itself."""
     live = seen(view, entry.live)
     least = 1 if entry.scaled and live is not None else entry.size
     return max(least, spec_size(live))
 
 
-def resized(view: View, entry: Coloured, size: int) -> tuple[Operation, ...]:
+def resized(view: View, entry: ColouredWorkload, size: int) -> tuple[Operation, ...]:
     """Sets the idle colour's size where it is another; () while that cannot be told."""
     look, written = view.look(entry.idle.key), view.written.get(entry.idle.key, {})
     if look is None or look.object is None or look.generation < int(written.get("generation", 0)):
@@ -54,7 +56,7 @@ class HoldStep(ColourStep):
     kind: ClassVar[str] = "colour-hold"
 
     def remember(self, view: View) -> Memory:
-        weights = {entry.name: 0 for entry in self.coloured(view)}
+        weights = {entry.workload: 0 for entry in self.coloured(view)}
         return {**view.memory, "keep": {**view.kept, "weights": weights}}
 
     def _wanted(self, view: View) -> tuple[Operation, ...]:
@@ -102,11 +104,11 @@ class DeployStep(WaveStep, ColourStep):
             return Fail(f"not ready after {view.facts.progress_seconds:.0f} s; {words}")
         return Wait(words, 0.5)
 
-    def _sized(self, view: View, entry: Coloured) -> tuple[Operation, ...]:
+    def _sized(self, view: View, entry: ColouredWorkload) -> tuple[Operation, ...]:
         applied = entry.idle.key in view.slot("applied") and view.read(entry.live.key) is not None
         return resized(view, entry, wanted_size(view, entry)) if applied else ()
 
-    def _short(self, view: View, entry: Coloured) -> str:
+    def _short(self, view: View, entry: ColouredWorkload) -> str:
         ready, wanted = ready_pods(seen(view, entry.idle)), wanted_size(view, entry)
         return f"{entry.idle.name}: {ready} of {wanted} pods ready" if ready < wanted else ""
 
@@ -159,7 +161,7 @@ class SettleStep(ColourStep):
     def verdict(self, view: View) -> Judgement:  # noqa: ARG002
         return Done("as large as the bundle wants it")
 
-    def _own(self, view: View) -> list[Coloured]:
+    def _own(self, view: View) -> list[ColouredWorkload]:
         return [entry for entry in self.coloured(view) if not entry.scaled]
 
 
@@ -185,15 +187,27 @@ class GoneStep(ColourStep):
             return Fail(f"the pods of {words} are still there after {view.facts.progress_seconds:.0f} s")
         return Wait(f"the pods of {words} are still there", GONE_PAUSE)
 
-    def _left(self, view: View) -> list[Coloured]:
+    def _left(self, view: View) -> list[ColouredWorkload]:
         counts = view.slot("pods")
         going = {ref.key for ref, _ in view.work.prune}
         return [e for e in self.coloured(view) if e.idle.key in going and counts.get(e.idle.key, {}).get("count") != 0]
 
-    def _due(self, view: View, entry: Coloured) -> bool:
+    def _due(self, view: View, entry: ColouredWorkload) -> bool:
         last = view.slot("pods").get(entry.idle.key)
         return last is None or view.facts.now >= last["at"] + GONE_PAUSE
 
-    def _count(self, view: View, entry: Coloured) -> Operation:
+    def _count(self, view: View, entry: ColouredWorkload) -> Operation:
         labels = {**entry.naming.selectors[entry.naming.service], TRACK: entry.naming.colour}
         return CountPods(entry.idle, labelled(labels), view.facts.now)
+
+
+def drained(work: Work) -> tuple[Step, ...]:
+    """A while before a colour goes whose workload is rolled now: nodes and proxies learn late that it is left."""
+    deployments = {target.ref for target in work.targets if target.ref.kind == "Deployment"}
+    left = [
+        ref
+        for ref, _ in work.prune
+        if any(in_colour(each, colour) == ref for each in deployments for colour in COLOURS)
+    ]
+    label = f"Keep {', '.join(ref.name for ref in left)} until nobody asks it"
+    return (DrainStep(label[:200], settings={"seconds": ROLLED_DRAIN_SECONDS}),) if left else ()

@@ -10,7 +10,7 @@ from releases.engine.operations import Operation
 from releases.engine.steps import Ask, Done, Fail, Judgement, Wait, undone
 from releases.strategies.blue_green.deploy import ColourStep
 from releases.strategies.blue_green.operations import CountEndpoints, Probe
-from releases.strategies.blue_green.workloads import Coloured
+from releases.strategies.blue_green.workloads import ColouredWorkload
 from releases.strategies.shared.waves import parameter
 
 CHECKS = 10
@@ -59,13 +59,13 @@ class ChecksStep(ColourStep):
             return Done("; ".join(self._words(view, entry) for entry in entries))
         return Wait("; ".join(self._words(view, entry) for entry in entries), self._pause(view))
 
-    def _unreached(self, view: View, entries: list[Coloured]) -> Judgement:
+    def _unreached(self, view: View, entries: list[ColouredWorkload]) -> Judgement:
         words = ", ".join(entry.naming.preview.name for entry in entries)
         if view.spent >= NO_ENDPOINTS_SECONDS:
             return Fail(f"no pod is ready behind {words} after {NO_ENDPOINTS_SECONDS:.0f} s")
         return Wait(f"no pod is ready behind {words} yet", ENDPOINT_PAUSE)
 
-    def _next(self, view: View, entry: Coloured) -> tuple[Operation, ...]:
+    def _next(self, view: View, entry: ColouredWorkload) -> tuple[Operation, ...]:
         if not endpoints(view, entry.naming.preview):
             return count_now(view, entry.naming.preview)
         if _failed(view, entry):
@@ -76,11 +76,11 @@ class ChecksStep(ColourStep):
         due = view.facts.now >= _last(view, entry) + self._pause(view)
         return (_health(view, entry, number),) if due and not self._is_done(view, entry) else ()
 
-    def _is_done(self, view: View, entry: Coloured) -> bool:
+    def _is_done(self, view: View, entry: ColouredWorkload) -> bool:
         tested = not undone(view, _tests(view, entry))
         return tested and (not entry.health or _passed(view, entry) >= self._count(view))
 
-    def _words(self, view: View, entry: Coloured) -> str:
+    def _words(self, view: View, entry: ColouredWorkload) -> str:
         smoke = f"{len(entry.tests)} smoke tests passed, " if entry.tests else ""
         if not entry.health:
             return f"{entry.idle.name}: {smoke}it has no health to ask for by HTTP"
@@ -93,7 +93,7 @@ class ChecksStep(ColourStep):
         return parameter(view, "checkSeconds", CHECK_SECONDS)
 
 
-def _tests(view: View, entry: Coloured) -> list[Operation]:
+def _tests(view: View, entry: ColouredWorkload) -> list[Operation]:
     return [
         Probe(
             entry.naming.preview,
@@ -109,25 +109,25 @@ def _tests(view: View, entry: Coloured) -> list[Operation]:
     ]
 
 
-def _health(view: View, entry: Coloured, number: int) -> Probe:
+def _health(view: View, entry: ColouredWorkload, number: int) -> Probe:
     return probe(entry.naming.preview, f"health check {number + 1}", entry.health, view.facts.now)
 
 
-def _probed(view: View, entry: Coloured) -> dict[str, Mapping[str, Any]]:
+def _probed(view: View, entry: ColouredWorkload) -> dict[str, Mapping[str, Any]]:
     start = f"{entry.naming.preview.name} "
     return {key.removeprefix(start): found for key, found in view.slot("probed").items() if key.startswith(start)}
 
 
-def _passed(view: View, entry: Coloured) -> int:
+def _passed(view: View, entry: ColouredWorkload) -> int:
     return sum(found["ok"] for name, found in _probed(view, entry).items() if name.startswith("health check"))
 
 
-def _last(view: View, entry: Coloured) -> float:
+def _last(view: View, entry: ColouredWorkload) -> float:
     times = [found["at"] for name, found in _probed(view, entry).items() if name.startswith("health check")]
     return max(times, default=0.0)
 
 
-def _failed(view: View, entry: Coloured) -> str:
+def _failed(view: View, entry: ColouredWorkload) -> str:
     failed = [f"{name} {found['why']}" for name, found in _probed(view, entry).items() if not found["ok"]]
     return f"{entry.idle.name}: {', '.join(failed)}" if failed else ""
 

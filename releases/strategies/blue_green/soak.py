@@ -9,7 +9,7 @@ from releases.engine.operations import CountRestarts, Operation, RecountRestarts
 from releases.engine.steps import Ask, Done, Fail, Judgement, Wait, undone
 from releases.strategies.blue_green.deploy import ColourStep, read_now
 from releases.strategies.blue_green.watch_traffic import Watch, taken_up
-from releases.strategies.blue_green.workloads import Coloured, ready_pods, seen, spec_size
+from releases.strategies.blue_green.workloads import ColouredWorkload, ready_pods, seen, spec_size
 from releases.strategies.shared.evidence import Evidence
 from releases.strategies.shared.waves import FATAL_GRACE, parameter
 
@@ -104,7 +104,9 @@ class SoakStep(ColourStep):
         """The colour that served, scaled up again where somebody made it smaller: the way back is to be short."""
         sizes = view.kept.get("sizes", {})
         scaled = view.slot("scaled")
-        found = [(entry.live, seen(view, entry.live), int(sizes.get(entry.name, 0))) for entry in self.coloured(view)]
+        found = [
+            (entry.live, seen(view, entry.live), int(sizes.get(entry.workload, 0))) for entry in self.coloured(view)
+        ]
         return tuple(
             Scale(ref, size)
             for ref, live, size in found
@@ -116,11 +118,11 @@ class SoakStep(ColourStep):
         before, sizes = memory.get("short") or {}, view.kept.get("sizes", {})
         found = [(e, obj) for e in self.coloured(view) if (obj := seen(view, e.idle))]
         missing = [
-            e for e, obj in found if ready_pods(obj) < min(spec_size(obj), int(sizes.get(e.name, spec_size(obj))))
+            e for e, obj in found if ready_pods(obj) < min(spec_size(obj), int(sizes.get(e.workload, spec_size(obj))))
         ]
-        return {**memory, "short": {e.name: before.get(e.name) or {"at": view.facts.now} for e in missing}}
+        return {**memory, "short": {e.workload: before.get(e.workload) or {"at": view.facts.now} for e in missing}}
 
-    def _sign(self, view: View, entry: Coloured) -> str:
+    def _sign(self, view: View, entry: ColouredWorkload) -> str:
         name, look = entry.idle.name, view.look(entry.idle.key)
         if look is not None and look.object is None:
             return f"{name} is gone: somebody has deleted it"
@@ -128,7 +130,7 @@ class SoakStep(ColourStep):
             return f"{name}: containers were restarted {crashed} times since it serves"
         if look is not None and not ready_pods(look.object) and spec_size(look.object):
             return f"{name}: not one pod is ready"
-        since = (view.memory.get("short") or {}).get(entry.name)
+        since = (view.memory.get("short") or {}).get(entry.workload)
         grace = parameter(view, "fatalGraceSeconds", FATAL_GRACE)
         if since and view.facts.now >= since["at"] + grace:
             return f"{_pods(view, entry)} for {grace:.0f} s"
@@ -140,7 +142,7 @@ def _is_older(look: Mapping[str, Any], scaled: Mapping[str, Any] | None) -> bool
     return scaled is not None and int(look["metadata"].get("generation") or 0) < int(scaled["generation"])
 
 
-def _all_pods(view: View, entries: Sequence[Coloured]) -> str:
+def _all_pods(view: View, entries: Sequence[ColouredWorkload]) -> str:
     """The workloads that lack pods; where none does, all of them in one."""
     found = [obj for entry in entries if (obj := seen(view, entry.idle))]
     lacking = [entry for entry in entries if (obj := seen(view, entry.idle)) and ready_pods(obj) < spec_size(obj)]
@@ -149,7 +151,7 @@ def _all_pods(view: View, entries: Sequence[Coloured]) -> str:
     return f"all {sum(map(ready_pods, found))} pods of {len(entries)} workloads ready" if found else ""
 
 
-def _pods(view: View, entry: Coloured) -> str:
+def _pods(view: View, entry: ColouredWorkload) -> str:
     found = seen(view, entry.idle)
     return f"{entry.idle.name}: {ready_pods(found)} of {spec_size(found)} pods ready" if found else ""
 

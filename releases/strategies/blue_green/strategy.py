@@ -1,25 +1,26 @@
 """Blue-green: the new version beside the old one, tried, given every request at once, and taken back as fast."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from typing import Any, ClassVar
 
-from environments.kube.objects import Ref
+from environments.kube.objects import Manifest, Ref
 from environments.kube.traffic import names
 from releases.analysis.metrics import read_metrics
 from releases.engine.facts import Target, Work
 from releases.engine.steps import AfterStep, ConfirmStep, Step
-from releases.strategies.base import Arrangement, Arranging, Parameter, Strategy
+from releases.plan.objects import Wanted
+from releases.strategies.base import Arrangement, Arranging, Parameter, Strategy, TrafficEntry
 from releases.strategies.blue_green.arrange import arrange
-from releases.strategies.blue_green.deploy import DeployStep, DrainStep, GoneStep, HoldStep, SettleStep
+from releases.strategies.blue_green.colours import as_large, plain
+from releases.strategies.blue_green.deploy import DeployStep, DrainStep, GoneStep, HoldStep, SettleStep, drained
 from releases.strategies.blue_green.preview_checks import ChecksStep, LookStep
 from releases.strategies.blue_green.soak import SoakStep
 from releases.strategies.blue_green.switch import SwitchStep
 from releases.strategies.blue_green.switch_back import ReturnStep
 from releases.strategies.blue_green.watch_traffic import KeepStep
-from releases.strategies.blue_green.workloads import Coloured, coloured_of
-from releases.strategies.rolling import STRATEGY as ROLLING
-from releases.strategies.shared import parts
+from releases.strategies.blue_green.workloads import ColouredWorkload, coloured_of
+from releases.strategies.shared import parts, rolled
 
 DRAIN_SECONDS = 30.0
 DRAIN_BACK = 5.0
@@ -40,6 +41,11 @@ def _address(value: str) -> str:
 class BlueGreen(Strategy):
     name: ClassVar[str] = "blue-green"
     title: ClassVar[str] = "Blue-green"
+    entry: ClassVar[type[TrafficEntry]] = ColouredWorkload
+    suits: ClassVar[Mapping[str, str]] = {
+        "schema": "the migration can be checked before requests come.",
+        "major": "it is checked whole, and back in seconds.",
+    }
     parameters: ClassVar[tuple[Parameter, ...]] = (
         Parameter("workloads", "names", "Which workloads have two colours; empty: all that a Service leads to."),
         Parameter(
@@ -80,7 +86,7 @@ class BlueGreen(Strategy):
     def steps(self, work: Work) -> tuple[Step, ...]:
         entries = coloured_of(work)
         if not entries:
-            return ROLLING.steps(work)
+            return rolled.forward(work)
         return (
             ConfirmStep("Check that the plan still holds"),
             *parts.adopted(work),
@@ -101,7 +107,7 @@ class BlueGreen(Strategy):
     def back(self, work: Work) -> tuple[Step, ...]:
         entries = coloured_of(work)
         if not entries:
-            return ROLLING.back(work)
+            return rolled.back(work)
         return (
             ReturnStep(_cut(f"Requests back to {_and(e.live.name for e in entries)}"), _needed(work, entries)),
             *parts.adopted(work),
@@ -116,53 +122,67 @@ class BlueGreen(Strategy):
             *parts.ending(work, returning=True),
         )
 
+    def as_bundled(self, objects: tuple[Wanted, ...], traffic: Sequence[Mapping[str, Any]]) -> tuple[Wanted, ...]:
+        return plain(objects, traffic)
 
-def _there(work: Work, entries: Sequence[Coloured]) -> tuple[Step, ...]:
+    def sized(
+        self,
+        objects: tuple[Wanted, ...],
+        traffic: Sequence[Mapping[str, Any]],
+        live: Callable[[Ref], Manifest | None],
+    ) -> tuple[Wanted, ...]:
+        return as_large(objects, traffic, live)
+
+    def drained(self, work: Work) -> tuple[Step, ...]:
+        return drained(work)
+
+
+def _there(work: Work, entries: Sequence[ColouredWorkload]) -> tuple[Step, ...]:
     held = _held(work, entries)
     early = [target for target in parts.early_services(work) if target not in held]
     own = [target for entry in entries for target in parts.at_stage(work, "services") if target.ref in _new(entry)]
     return (*parts.configured(work), *parts.services([*early, *own]))
 
 
-def _late(work: Work, entries: Sequence[Coloured]) -> tuple[Step, ...]:
+def _late(work: Work, entries: Sequence[ColouredWorkload]) -> tuple[Step, ...]:
     """Services that lead to one side of a workload that is rolled here."""
     apart = [*_held(work, entries), *(target for e in entries for target in work.targets if target.ref in _new(e))]
     left = [target for target in parts.late_services(work) if target not in apart]
     return parts.services(left, "Services of one side")
 
 
-def _new(entry: Coloured) -> tuple[Ref, Ref]:
+def _new(entry: ColouredWorkload) -> tuple[Ref, Ref]:
     """The Services that come with the new colour."""
     return entry.naming.preview, entry.naming.own
 
 
-def _held(work: Work, entries: Iterable[Coloured]) -> list[Target]:
+def _held(work: Work, entries: Iterable[ColouredWorkload]) -> list[Target]:
     """The Services whose selectors say which colour serves: never written while that is not the one of the plan."""
     namings = [entry.naming for entry in entries]
     return [target for target in work.targets if any(naming.is_service(target.ref) for naming in namings)]
 
 
-def _follows(work: Work, entry: Coloured) -> list[Target]:
+def _follows(work: Work, entry: ColouredWorkload) -> list[Target]:
     """What is applied with the switch: the Services themselves, and what scales and guards the new colour."""
     renamed = {ref.key for ref, _ in entry.naming.renamed} - {entry.idle.key}
     held = _held(work, [entry])
     return [target for target in work.targets if target in held or target.key in renamed]
 
 
-def _after(work: Work, entries: Iterable[Coloured]) -> tuple[Step, ...]:
+def _after(work: Work, entries: Iterable[ColouredWorkload]) -> tuple[Step, ...]:
     followed = [target for entry in entries for target in _follows(work, entry)]
     left = [target for target in parts.at_stage(work, "after") if target not in followed]
     return (AfterStep(parts.AFTER, parts.indices(left)),) if left else ()
 
 
-def _needed(work: Work, entries: Sequence[Coloured]) -> tuple[int, ...]:
+def _needed(work: Work, entries: Sequence[ColouredWorkload]) -> tuple[int, ...]:
     """What pods that are gone need before they can come back."""
     held = _held(work, entries)
     found = [target for target in work.targets if target.stage in ("definitions", "configuration", "services")]
     return parts.indices([target for target in found if target not in held])
 
 
-def _waves(work: Work, entries: Sequence[Coloured]) -> Iterable[Step]:
+def _waves(work: Work, entries: Sequence[ColouredWorkload]) -> Iterable[Step]:
     idle = {entry.idle.key for entry in entries}
     for number, targets in parts.waves(work):
         yield from parts.wave(number, [target for target in targets if target.key not in idle])
@@ -170,8 +190,8 @@ def _waves(work: Work, entries: Sequence[Coloured]) -> Iterable[Step]:
             yield from _moved(work, moved)
 
 
-def _moved(work: Work, entries: Sequence[Coloured]) -> Iterable[Step]:
-    about = {"workloads": [entry.name for entry in entries]}
+def _moved(work: Work, entries: Sequence[ColouredWorkload]) -> Iterable[Step]:
+    about = {"workloads": [entry.workload for entry in entries]}
     idle, live = _and(entry.idle.name for entry in entries), _and(entry.live.name for entry in entries)
     keys = {entry.idle.key for entry in entries}
     deployments = parts.indices([target for target in work.targets if target.key in keys])
@@ -193,8 +213,8 @@ def _drain_seconds(work: Work) -> float:
     return float(work.parameters.get("drainSeconds", DRAIN_SECONDS))
 
 
-def _settled(entries: Sequence[Coloured]) -> tuple[Step, ...]:
-    own = [entry.name for entry in entries if not entry.scaled]
+def _settled(entries: Sequence[ColouredWorkload]) -> tuple[Step, ...]:
+    own = [entry.workload for entry in entries if not entry.scaled]
     return (SettleStep(_cut(f"Size of {_and(own)}"), (), {"workloads": own}),) if own else ()
 
 

@@ -10,7 +10,7 @@ from releases.engine.steps import Done, Fail, Judgement, Wait, undone
 from releases.strategies.blue_green.deploy import READY_SECONDS, ColourStep, read_now, resized, wanted_size
 from releases.strategies.blue_green.operations import Lead, LookLed, ProbeUrl
 from releases.strategies.blue_green.preview_checks import count_now, endpoints, probe
-from releases.strategies.blue_green.workloads import Coloured, colour_words, seen, spec_size
+from releases.strategies.blue_green.workloads import ColouredWorkload, colour_words, seen, spec_size
 from releases.strategies.shared.waves import parameter
 
 FRESH = 2.0  # seconds for which a look at the live colour's size counts before requests are moved
@@ -20,7 +20,7 @@ TRY_PAUSE = 1.0
 LED_PAUSE = 0.3
 
 
-def leads(entry: Coloured, *, back: bool) -> tuple[Lead, ...]:
+def leads(entry: ColouredWorkload, *, back: bool) -> tuple[Lead, ...]:
     """What leads the workload's requests: where they come in first, then its Services."""
     if back:
         return tuple(Lead(each.route, each.back, each.back_selector) for each in entry.switches)
@@ -46,12 +46,12 @@ def looks_again(view: View, wanted: tuple[Lead, ...]) -> tuple[LookLed, ...]:
     return tuple(LookLed(lead.route, now) for lead, result in late if now >= result.get("at", 0.0) + LED_PAUSE)
 
 
-def moved(view: View, kept: Mapping[str, Any], entry: Coloured, name: str, weight: int) -> Memory:
+def moved(view: View, kept: Mapping[str, Any], entry: ColouredWorkload, name: str, weight: int) -> Memory:
     """`keep` with the moment at which the workload's requests were moved, and the share that the new version gets."""
-    weights = {**kept.get("weights", {}), entry.name: weight}
+    weights = {**kept.get("weights", {}), entry.workload: weight}
     live = kept.get("sizes", {})
     size = spec_size(seen(view, entry.live))
-    sizes = {**live, entry.name: size} if name == "switched" and size else live
+    sizes = {**live, entry.workload: size} if name == "switched" and size else live
     return {**kept, "weights": weights, "sizes": sizes, name: {"at": view.facts.now}}
 
 
@@ -68,9 +68,9 @@ class SwitchStep(ColourStep):
     def remember(self, view: View) -> Memory:
         memory = view.memory
         for entry in self.coloured(view):
-            if self._is_switched(view, entry) and entry.name not in view.slot("moved"):
+            if self._is_switched(view, entry) and entry.workload not in view.slot("moved"):
                 kept = moved(view, memory.get("keep") or {}, entry, "switched", 100)
-                memory = {**memory, "keep": kept, "moved": {**(memory.get("moved") or {}), entry.name: view.spent}}
+                memory = {**memory, "keep": kept, "moved": {**(memory.get("moved") or {}), entry.workload: view.spent}}
         return memory
 
     def operations(self, view: View) -> tuple[Operation, ...]:
@@ -94,7 +94,7 @@ class SwitchStep(ColourStep):
     def _why(self, view: View) -> str:
         return "; ".join(words for entry in self.coloured(view) if (words := self._missing(view, entry)))
 
-    def _next(self, view: View, entry: Coloured) -> tuple[Operation, ...]:
+    def _next(self, view: View, entry: ColouredWorkload) -> tuple[Operation, ...]:
         if not self._is_switched(view, entry):
             return self._before(view, entry)
         after = undone(view, [Apply(t.ref, t.index) for t in self.targets(view)])
@@ -104,7 +104,7 @@ class SwitchStep(ColourStep):
             return count_now(view, entry.service, 0.2)
         return (*looks_again(view, leads(entry, back=False)), *self._probes(view, entry))
 
-    def _before(self, view: View, entry: Coloured) -> tuple[Operation, ...]:
+    def _before(self, view: View, entry: ColouredWorkload) -> tuple[Operation, ...]:
         looks = (*read_now(view, (entry.live,), FRESH), *count_now(view, entry.naming.preview))
         if looks:
             return looks
@@ -116,19 +116,19 @@ class SwitchStep(ColourStep):
         scalers = [Prune(ref, uids[ref.key]) for ref in entry.scalers if ref.key in uids]
         return undone(view, scalers) or undone(view, leads(entry, back=False))
 
-    def _is_ready(self, view: View, entry: Coloured) -> bool:
+    def _is_ready(self, view: View, entry: ColouredWorkload) -> bool:
         """As many endpoints as the live colour is to have pods: none of its requests is to wait for one."""
         needed = max(1, spec_size(seen(view, entry.live)))
         return view.fully or endpoints(view, entry.naming.preview).get(entry.naming.colour, 0) >= needed
 
-    def _is_switched(self, view: View, entry: Coloured) -> bool:
+    def _is_switched(self, view: View, entry: ColouredWorkload) -> bool:
         return not undone(view, leads(entry, back=False))
 
-    def _all_new(self, view: View, entry: Coloured) -> bool:
+    def _all_new(self, view: View, entry: ColouredWorkload) -> bool:
         ready = endpoints(view, entry.service)
         return ready.get(entry.naming.colour, 0) > 0 and set(ready) == {entry.naming.colour}
 
-    def _is_proven(self, view: View, entry: Coloured) -> bool:
+    def _is_proven(self, view: View, entry: ColouredWorkload) -> bool:
         if not self._is_switched(view, entry) or undone(view, [Apply(t.ref, t.index) for t in self.targets(view)]):
             return False
         if view.fully:
@@ -136,7 +136,7 @@ class SwitchStep(ColourStep):
         probed = not self._probes(view, entry, due=False)
         return self._all_new(view, entry) and not not_led(view, leads(entry, back=False)) and probed
 
-    def _missing(self, view: View, entry: Coloured) -> str:
+    def _missing(self, view: View, entry: ColouredWorkload) -> str:
         if not self._is_switched(view, entry):
             ready = endpoints(view, entry.naming.preview).get(entry.naming.colour, 0)
             live = max(1, spec_size(seen(view, entry.live)))
@@ -144,22 +144,22 @@ class SwitchStep(ColourStep):
         if wrong := not_led(view, leads(entry, back=False)):
             return wrong
         if not self._all_new(view, entry):
-            return f"{entry.name}: endpoints are {_told(endpoints(view, entry.service))}"
-        return f"{entry.name}: waits for an answer as the public gets it"
+            return f"{entry.workload}: endpoints are {_told(endpoints(view, entry.service))}"
+        return f"{entry.workload}: waits for an answer as the public gets it"
 
-    def _proof(self, view: View, entry: Coloured) -> str:
+    def _proof(self, view: View, entry: ColouredWorkload) -> str:
         ready = endpoints(view, entry.service).get(entry.naming.colour, 0)
         probed = " and it answers" if self._asks(view, entry) else ""
-        return f"{entry.name}: all {ready} endpoints are {entry.naming.colour}{probed}"
+        return f"{entry.workload}: all {ready} endpoints are {entry.naming.colour}{probed}"
 
-    def _asks(self, view: View, entry: Coloured) -> list[str]:
+    def _asks(self, view: View, entry: ColouredWorkload) -> list[str]:
         """What is asked as the public does: the Service, and the operator's address."""
         return [*(["public"] if entry.public else []), *filter(None, [self._url(view)])]
 
     def _url(self, view: View) -> str:
         return str(view.work.parameters.get("publicUrl") or "")
 
-    def _probes(self, view: View, entry: Coloured, *, due: bool = True) -> tuple[Operation, ...]:
+    def _probes(self, view: View, entry: ColouredWorkload, *, due: bool = True) -> tuple[Operation, ...]:
         """The next try of each that has not passed yet."""
         asked = [(what, self._tries(view, entry, what)) for what in self._asks(view, entry)]
         left = [(what, tries) for what, tries in asked if not any(found["ok"] for found in tries)]
@@ -170,16 +170,16 @@ class SwitchStep(ColourStep):
             if not due or not tries or now >= tries[-1]["at"] + TRY_PAUSE
         )
 
-    def _probe(self, view: View, entry: Coloured, what: str, number: int) -> Operation:
+    def _probe(self, view: View, entry: ColouredWorkload, what: str, number: int) -> Operation:
         if what == "public":
             return probe(entry.service, f"public {number}", entry.public, view.facts.now)
         return ProbeUrl(what, number, view.facts.now)
 
-    def _tries(self, view: View, entry: Coloured, what: str) -> list[Mapping[str, Any]]:
+    def _tries(self, view: View, entry: ColouredWorkload, what: str) -> list[Mapping[str, Any]]:
         keys = (self._probe(view, entry, what, number).key for number in range(TRIES))
         return [view.slot("probed")[key] for key in keys if key in view.slot("probed")]
 
-    def _public_failure(self, view: View, entry: Coloured) -> str:
+    def _public_failure(self, view: View, entry: ColouredWorkload) -> str:
         for what in self._asks(view, entry):
             tries = self._tries(view, entry, what)
             if len(tries) >= TRIES and not any(found["ok"] for found in tries):

@@ -10,7 +10,7 @@ from releases.engine.steps import Done, Fail, Judgement, Wait, undone
 from releases.strategies.blue_green.deploy import READY_SECONDS, ColourStep, read_now
 from releases.strategies.blue_green.preview_checks import count_now, endpoints
 from releases.strategies.blue_green.switch import leads, moved
-from releases.strategies.blue_green.workloads import Coloured, ready_pods, seen, spec_size, target_of
+from releases.strategies.blue_green.workloads import ColouredWorkload, ready_pods, seen, spec_size, target_of
 from releases.strategies.shared.waves import parameter
 
 PAUSE = 0.5
@@ -29,9 +29,9 @@ class ReturnStep(ColourStep):
     def remember(self, view: View) -> Memory:
         memory = view.memory
         for entry in self.coloured(view):
-            if self._is_led(view, entry) and entry.name not in (memory.get("moved") or {}):
+            if self._is_led(view, entry) and entry.workload not in (memory.get("moved") or {}):
                 kept = moved(view, memory.get("keep") or {}, entry, "returned", 0)
-                memory = {**memory, "keep": kept, "moved": {**(memory.get("moved") or {}), entry.name: True}}
+                memory = {**memory, "keep": kept, "moved": {**(memory.get("moved") or {}), entry.workload: True}}
         return memory
 
     def operations(self, view: View) -> tuple[Operation, ...]:
@@ -51,11 +51,11 @@ class ReturnStep(ColourStep):
             return self._waits(view, waiting)
         mixed = [entry for entry in self.coloured(view) if not self._is_alone(view, entry)]
         if mixed and view.spent < LED_SECONDS:
-            names = ", ".join(entry.name for entry in mixed)
+            names = ", ".join(entry.workload for entry in mixed)
             return Wait(f"requests of {names} are led back; endpoints still change", 0.2)
-        return Done("; ".join(f"{entry.name}: {entry.live.name} serves" for entry in self.coloured(view)))
+        return Done("; ".join(f"{entry.workload}: {entry.live.name} serves" for entry in self.coloured(view)))
 
-    def _waits(self, view: View, waiting: Sequence[Coloured]) -> Judgement:
+    def _waits(self, view: View, waiting: Sequence[ColouredWorkload]) -> Judgement:
         words = "; ".join(
             f"{entry.live.name}: {ready_pods(seen(view, entry.live))} of {self._needed(view, entry)} pods ready"
             for entry in waiting
@@ -65,27 +65,27 @@ class ReturnStep(ColourStep):
             return Fail(f"what ran before is not up again after {seconds:.0f} s, so requests stay: {words}")
         return Wait(words, PAUSE)
 
-    def _may_lead(self, view: View, entry: Coloured) -> bool:
+    def _may_lead(self, view: View, entry: ColouredWorkload) -> bool:
         """Whether what served before can take all requests. Where they were never moved it has them anyway."""
         if self._serves_still(view, entry) or view.fully:
             return seen(view, entry.live) is not None
         return seen(view, entry.live) is not None and ready_pods(seen(view, entry.live)) >= self._needed(view, entry)
 
-    def _serves_still(self, view: View, entry: Coloured) -> bool:
-        return not view.kept.get("weights", {}).get(entry.name)
+    def _serves_still(self, view: View, entry: ColouredWorkload) -> bool:
+        return not view.kept.get("weights", {}).get(entry.workload)
 
-    def _needed(self, view: View, entry: Coloured) -> int:
-        kept = int(view.kept.get("sizes", {}).get(entry.name, 1))
+    def _needed(self, view: View, entry: ColouredWorkload) -> int:
+        kept = int(view.kept.get("sizes", {}).get(entry.workload, 1))
         serving = spec_size(seen(view, entry.idle)) if self._is_gone(view, entry) else 0
         return max(1, kept, serving)
 
-    def _is_gone(self, view: View, entry: Coloured) -> bool:
+    def _is_gone(self, view: View, entry: ColouredWorkload) -> bool:
         return seen(view, entry.live) is None or entry.live.key in view.slot("applied")
 
-    def _is_led(self, view: View, entry: Coloured) -> bool:
+    def _is_led(self, view: View, entry: ColouredWorkload) -> bool:
         return not undone(view, leads(entry, back=True))
 
-    def _is_alone(self, view: View, entry: Coloured) -> bool:
+    def _is_alone(self, view: View, entry: ColouredWorkload) -> bool:
         ready = endpoints(view, entry.service)
         return bool(ready) and entry.naming.colour not in ready
 
@@ -105,7 +105,7 @@ class ReturnStep(ColourStep):
         applied = undone(view, [Apply(target.ref, target.index) for target in gone])
         return applied or tuple(operation for entry in low for operation in self._grown(view, entry))
 
-    def _needs(self, view: View, entries: Sequence[Coloured]) -> tuple[Operation, ...]:
+    def _needs(self, view: View, entries: Sequence[ColouredWorkload]) -> tuple[Operation, ...]:
         """What has to be there first: the objects of each stage together, and how large the other colour is."""
         sizes = read_now(view, tuple(entry.idle for entry in entries), 1e9)
         stages = [[t for t in self.targets(view) if t.stage == stage] for stage in ("definitions", "configuration")]
@@ -115,7 +115,7 @@ class ReturnStep(ColourStep):
                 return (*sizes, *left)
         return sizes
 
-    def _grown(self, view: View, entry: Coloured) -> tuple[Operation, ...]:
+    def _grown(self, view: View, entry: ColouredWorkload) -> tuple[Operation, ...]:
         found, size = seen(view, entry.live), self._needed(view, entry)
         if found is None or spec_size(found) >= size:
             return ()

@@ -13,7 +13,7 @@ from releases.engine.steps import Ask, Done, Judgement, Wait, undone
 from releases.strategies.blue_green.deploy import DrainStep
 from releases.strategies.blue_green.operations import Lead, LookLed
 from releases.strategies.blue_green.switch import leads
-from releases.strategies.blue_green.workloads import Coloured
+from releases.strategies.blue_green.workloads import ColouredWorkload
 
 LOOK_PAUSE = 2.0
 LOOK_SOON = 0.3
@@ -26,7 +26,7 @@ class Watch:
     leads: tuple[Lead, ...]
 
     @classmethod
-    def of(cls, entries: Iterable[Coloured]) -> "Watch":
+    def of(cls, entries: Iterable[ColouredWorkload]) -> "Watch":
         return cls(tuple(lead for entry in entries for lead in leads(entry, back=False)))
 
     def operations(self, view: View) -> tuple[Operation, ...]:

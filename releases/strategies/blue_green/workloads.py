@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from environments.kube.names import STABLE
 from environments.kube.objects import Ref
@@ -39,13 +39,16 @@ class Switch:
 
 
 @dataclass(frozen=True)
-class Coloured:
+class ColouredWorkload:
     """A workload that is deployed in the idle colour beside the one that serves.
 
     `before` is the track that serves when it begins. `size`: pods that it wants by itself, where no autoscaler
     holds them (`scaled`). `scalers` are those of the colour that serves. `health` and `public`: {"port", "path",
     "status"} of a probe through the preview, and through the Service itself. `tests` are smoke tests.
     """
+
+    kind: ClassVar[str] = KIND
+    handed_over: ClassVar[tuple[Ref, ...]] = ()
 
     naming: Naming
     before: str
@@ -61,7 +64,7 @@ class Coloured:
     metrics: tuple[Mapping[str, Any], ...] = ()
 
     @property
-    def name(self) -> str:
+    def workload(self) -> str:
         return self.naming.workload.name
 
     @property
@@ -83,10 +86,18 @@ class Coloured:
         """The one that matters most: where requests come in."""
         return self.switches[0].route
 
+    @property
+    def moved_by(self) -> Route:
+        return self.route
+
+    @property
+    def sides(self) -> tuple[str, str]:
+        return self.idle.key, self.live.key
+
     def to_json(self) -> dict[str, Any]:
         return {
             "kind": KIND,
-            "workload": self.name,
+            "workload": self.workload,
             "service": self.naming.service,
             "colour": self.naming.colour,
             "before": self.before,
@@ -105,27 +116,27 @@ class Coloured:
         }
 
     @classmethod
-    def of(cls, entry: Mapping[str, Any]) -> "Coloured":
+    def from_json(cls, data: Mapping[str, Any]) -> "ColouredWorkload":
         return cls(
-            naming=Naming.from_json(entry["naming"]),
-            before=entry["before"],
-            switches=tuple(Switch.from_json(each) for each in entry["switches"]),
-            hosts=tuple(entry["hosts"]),
-            scaled=entry["scaled"],
-            size=entry["size"],
-            wave=entry["wave"],
-            scalers=tuple(Ref(*ref) for ref in entry["scalers"]),
-            health=entry["health"],
-            public=entry["public"],
-            tests=tuple(entry["tests"]),
-            metrics=tuple(entry["metrics"]),
+            naming=Naming.from_json(data["naming"]),
+            before=data["before"],
+            switches=tuple(Switch.from_json(each) for each in data["switches"]),
+            hosts=tuple(data["hosts"]),
+            scaled=data["scaled"],
+            size=data["size"],
+            wave=data["wave"],
+            scalers=tuple(Ref(*ref) for ref in data["scalers"]),
+            health=data["health"],
+            public=data["public"],
+            tests=tuple(data["tests"]),
+            metrics=tuple(data["metrics"]),
         )
 
 
-def coloured_of(work: Work, workloads: Collection[str] | None = None) -> tuple[Coloured, ...]:
+def coloured_of(work: Work, workloads: Collection[str] | None = None) -> tuple[ColouredWorkload, ...]:
     """The entries of these workloads, by default of all, in the plan's order."""
-    found = (Coloured.of(entry) for entry in work.traffic if entry.get("kind") == KIND)
-    return tuple(each for each in found if workloads is None or each.name in workloads)
+    found = (ColouredWorkload.from_json(entry) for entry in work.traffic if entry.get("kind") == KIND)
+    return tuple(each for each in found if workloads is None or each.workload in workloads)
 
 
 def target_of(work: Work, ref: Ref) -> Target | None:

@@ -13,12 +13,10 @@ from releases.errors import PlanRefused
 from releases.plan.objects import Wanted, objects_by_key
 from releases.strategies.base import Arrangement, Arranging
 from releases.strategies.canary.manifests import beside, canary_of, scaler_of, scales
-from releases.strategies.canary.workloads import LARGEST_SHARE, Moved
+from releases.strategies.canary.workloads import LARGEST_SHARE, CanaryWorkload
 from releases.strategies.shared import capacity
 from releases.strategies.shared.config_hash import hash_names
 
-KIND = "canary"
-"""What marks an entry of a plan's `traffic` as a canary's."""
 LONGEST_NAME = 63
 WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
 INGRESSES = ("networking.k8s.io/v1", "Ingress")
@@ -50,7 +48,8 @@ class Chooser:
         for each in found:
             self._refuse(each)
         entries = tuple(self._entry(each) for each in found)
-        return Arrangement(self._objects(found, entries), entries, self._notes(found, entries, rolled))
+        traffic = tuple(each.to_json() for each in entries)
+        return Arrangement(self._objects(found, entries), traffic, self._notes(found, entries, rolled))
 
     @cached_property
     def _workloads(self) -> tuple[Wanted, ...]:
@@ -88,7 +87,7 @@ class Chooser:
 
     def _route(self, wanted: Wanted) -> Route | None:
         for entry in self.given.again:
-            if entry.get("kind") == KIND and entry["key"] == wanted.ref.key:
+            if entry.get("kind") == CanaryWorkload.kind and entry["key"] == wanted.ref.key:
                 return Route.from_json(entry["route"])
         ref = wanted.ref
         return choose(self._manifests, self.given.routes, ref.namespace, ref.name, self._parameters.get("router", ""))
@@ -163,20 +162,17 @@ class Chooser:
         found = (host for manifest in self._manifests for host in router.hosts(manifest, route))
         return tuple(dict.fromkeys(found))
 
-    def _entry(self, found: Found) -> dict[str, Any]:
+    def _entry(self, found: Found) -> CanaryWorkload:
         ref, route = found.wanted.ref, found.route
-        scaler = self._scaler(ref)
-        return {
-            "kind": KIND,
-            "workload": ref.name,
-            "key": ref.key,
-            "canary": canary_of(ref).key,
-            "service": route.service,
-            "route": route.to_json(),
-            "hosts": list(self._hosts(route, find(route.router))),
-            "replicas": _size(found),
-            "scaler": list(scaler) if scaler else None,
-        }
+        return CanaryWorkload(
+            workload=ref.name,
+            key=ref.key,
+            canary=canary_of(ref).key,
+            route=route,
+            replicas=_size(found),
+            scaler=self._scaler(ref),
+            hosts=self._hosts(route, find(route.router)),
+        )
 
     def _scaler(self, workload: Ref) -> Ref | None:
         """The autoscaler of the bundle, else one that stands there under the workload's name."""
@@ -195,10 +191,10 @@ class Chooser:
         except Denied:
             return None
 
-    def _objects(self, found: list[Found], entries: tuple[dict[str, Any], ...]) -> tuple[Wanted, ...]:
+    def _objects(self, found: list[Found], entries: tuple[CanaryWorkload, ...]) -> tuple[Wanted, ...]:
         first = self.weights[0]
         routes = {
-            entry["key"]: (each.route, Moved.of(entry).needs(first, entry["replicas"]))
+            entry.key: (each.route, entry.needs(first, entry.replicas))
             for each, entry in zip(found, entries, strict=True)
         }
         moved = [each.wanted.ref for each in found]
@@ -206,7 +202,7 @@ class Chooser:
         return hash_names(objects, [*moved, *map(canary_of, moved)], self.given.environment)
 
     def _notes(
-        self, found: list[Found], entries: tuple[dict[str, Any], ...], rolled: Mapping[str, str]
+        self, found: list[Found], entries: tuple[CanaryWorkload, ...], rolled: Mapping[str, str]
     ) -> tuple[tuple[str, str], ...]:
         weights = ", ".join(map(str, self.weights))
         canaried = [f"{each.wanted.ref.name} by {_text(each.route)}: {weights} %" for each in found]
@@ -215,16 +211,19 @@ class Chooser:
         return (
             ("Canaried", "; ".join(canaried)),
             ("Rolled", "; ".join(f"{name}: {why}" for name, why in rolled.items())),
-            ("Shares are coarse", "; ".join(_coarse(Moved.of(entry)) for entry in entries if Moved.of(entry).coarse)),
+            (
+                "Shares are coarse",
+                "; ".join(_coarse(entry) for entry in entries if entry.coarse),
+            ),
             ("There may be no room for the canary", self._lacking(found, entries)),
             ("Requests that do not follow the weights", " ".join(self._unsupported(found))),
             ("Nothing is measured", "" if analysed or not found else "The weights only hold their time."),
             ("No Prometheus", "" if self.given.measured or not analysed else NO_PROMETHEUS),
         )
 
-    def _lacking(self, found: list[Found], entries: tuple[dict[str, Any], ...]) -> str:
+    def _lacking(self, found: list[Found], entries: tuple[CanaryWorkload, ...]) -> str:
         """What nodes and quotas have no room for, as far as they may be looked at: nodes may come by themselves."""
-        needs = [self._need(each, Moved.of(entry)) for each, entry in zip(found, entries, strict=True)]
+        needs = [self._need(each, entry) for each, entry in zip(found, entries, strict=True)]
         namespaces = sorted({each.wanted.ref.namespace for each in found})
         try:
             quotas = [each for namespace in namespaces for each in self.given.listed("v1", "ResourceQuota", namespace)]
@@ -237,7 +236,7 @@ class Chooser:
             return ""
         return "; ".join(words)
 
-    def _need(self, found: Found, each: Moved) -> capacity.Need:
+    def _need(self, found: Found, each: CanaryWorkload) -> capacity.Need:
         spec = found.wanted.manifest["spec"]["template"]["spec"]
         return capacity.Need(canary_of(found.wanted.ref).name, spec, each.needs(self.weights[-1], each.replicas))
 
@@ -264,7 +263,7 @@ def _text(route: Route) -> str:
     return f"{title} {route.object.kind} {route.object.name}" if route.object else f"{title} {route.service}"
 
 
-def _coarse(each: Moved) -> str:
+def _coarse(each: CanaryWorkload) -> str:
     first = each.needs(1, each.replicas)
     share = round(100 * first / (first + each.replicas)) if each.replicas else 100
     return (

@@ -11,7 +11,7 @@ from releases.engine.operations import Apply, Operation, Read, Scale
 from releases.engine.steps import Done, Fail, Judgement, Wait, read_due, undone
 from releases.strategies.canary.steps import MovesRequests
 from releases.strategies.canary.weights import LOOK_SOON, Weights
-from releases.strategies.canary.workloads import Moved, stable_ready, stable_size, target_of, timed_out
+from releases.strategies.canary.workloads import CanaryWorkload, stable_ready, stable_size, target_of, timed_out
 from releases.strategies.shared.traffic_operations import ClearRoute, ReadWeight, ReleaseFloor, SetWeight
 from releases.strategies.shared.waves import WaveStep
 
@@ -84,11 +84,11 @@ class ReturnStep(MovesRequests):
         words = "; ".join(self._told(view, each) for each in left)
         return Fail(words) if timed_out(view) else Wait(words, LOOK_SOON)
 
-    def _returning(self, view: View) -> tuple[Moved, ...]:
+    def _returning(self, view: View) -> tuple[CanaryWorkload, ...]:
         """Those whose stable side the rollout has written: the others' requests came back at once."""
         return tuple(each for each in self.moved(view) if began(view, each) and each.key in view.written)
 
-    def _move(self, view: View, each: Moved) -> SetWeight | None:
+    def _move(self, view: View, each: CanaryWorkload) -> SetWeight | None:
         weight = self._weight(view, each)
         written = view.slot("weighed").get(each.workload)
         if not written and self._is_back(view, each):
@@ -97,7 +97,7 @@ class ReturnStep(MovesRequests):
             return None
         return SetWeight(each.route, view.facts.now, weight, NOBODY)
 
-    def _weight(self, view: View, each: Moved) -> int:
+    def _weight(self, view: View, each: CanaryWorkload) -> int:
         """What the canary keeps: the part that stable's ready pods cannot take yet. It never rises."""
         wanted = _serving(view, each)
         missing = max(0, wanted - stable_ready(view, each))
@@ -106,13 +106,13 @@ class ReturnStep(MovesRequests):
         has = written["wanted"] if written else view.slot("seen")[each.workload]["weight"]
         return max(0, min(keeps, int(has)))
 
-    def _is_back(self, view: View, each: Moved) -> bool:
+    def _is_back(self, view: View, each: CanaryWorkload) -> bool:
         found, seen = view.slot("weighed").get(each.workload), view.slot("seen").get(each.workload)
         if found is None:
             return bool(seen and seen["weight"] == 0)
         return bool(found["wanted"] == 0 and _is_settled(each, found))
 
-    def _told(self, view: View, each: Moved) -> str:
+    def _told(self, view: View, each: CanaryWorkload) -> str:
         ready, wanted = stable_ready(view, each), _serving(view, each)
         found = view.slot("weighed").get(each.workload) or {}
         still = f", {found['weight']} % still on the canary" if found.get("weight", 0) > 0 else ""
@@ -148,7 +148,7 @@ class ClearStep(MovesRequests):
             return Done(f"{len(self._clearing(view))} at rest")
         return Fail("; ".join(left)) if timed_out(view) else Wait("; ".join(left), LOOK_SOON)
 
-    def _clearing(self, view: View) -> tuple[Moved, ...]:
+    def _clearing(self, view: View) -> tuple[CanaryWorkload, ...]:
         soft = bool(self.settings.get("soft"))
         # While a canary's pods are there, a plain Service keeps them out by its selector alone.
         return tuple(each for each in self.moved(view) if began(view, each) and not (soft and each.coarse))
@@ -192,16 +192,16 @@ class RestoreStep(WaveStep, MovesRequests):
         return target.key not in view.written and target.key in keys(self.moved(view))
 
 
-def began(view: View, each: Moved) -> bool:
+def began(view: View, each: CanaryWorkload) -> bool:
     """Whether the canary of a workload was ever begun: before that there is nothing to come back."""
     return each.canary in view.written or each.workload in view.kept.get("begun", ())
 
 
-def keys(moved: Iterable[Moved]) -> frozenset[str]:
+def keys(moved: Iterable[CanaryWorkload]) -> frozenset[str]:
     return frozenset(each.key for each in moved)
 
 
-def _serving(view: View, each: Moved) -> int:
+def _serving(view: View, each: CanaryWorkload) -> int:
     """How many pods of stable are to take the requests: none where it is to have none, whoever else took them away."""
     if size := stable_size(view, each):
         return size
@@ -210,7 +210,7 @@ def _serving(view: View, each: Moved) -> int:
     return 0 if each.scaler else int(wanted)
 
 
-def _is_settled(each: Moved, found: Mapping[str, Any]) -> bool:
+def _is_settled(each: CanaryWorkload, found: Mapping[str, Any]) -> bool:
     """Whether what was read back after a write is what was written; shares by pods follow a little later."""
     by_pods = each.coarse and found["wanted"] > 0
     return bool(found["accepted"] and (by_pods or found["weight"] <= found["wanted"]))

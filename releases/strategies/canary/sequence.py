@@ -9,7 +9,7 @@ from releases.engine.facts import Target, Work
 from releases.engine.steps import ConfirmStep, Step
 from releases.strategies.canary.return_to_stable import ClearStep, FloorsStep, OffStep, RestoreStep, ReturnStep
 from releases.strategies.canary.steps import PodsStep, TestersStep, WeightStep
-from releases.strategies.canary.workloads import Moved, target_of
+from releases.strategies.canary.workloads import CanaryWorkload, target_of
 from releases.strategies.shared import parts
 from releases.strategies.shared.waves import WaveStep
 
@@ -25,7 +25,7 @@ class Way:
     testers: Testers
 
 
-def forward(work: Work, moved: Sequence[Moved], way: Way) -> tuple[Step, ...]:
+def forward(work: Work, moved: Sequence[CanaryWorkload], way: Way) -> tuple[Step, ...]:
     """Wave by wave: what is rolled, then the canaries side by side up to their promotion; then what comes after."""
     return (
         ConfirmStep("Check that the plan still holds"),
@@ -41,7 +41,7 @@ def forward(work: Work, moved: Sequence[Moved], way: Way) -> tuple[Step, ...]:
     )
 
 
-def back(work: Work, moved: Sequence[Moved]) -> tuple[Step, ...]:
+def back(work: Work, moved: Sequence[CanaryWorkload]) -> tuple[Step, ...]:
     """Requests first; then the objects of before, the Services of the routes last, when the canary's pods are gone."""
     pinned = {(each.route.namespace, each.route.service) for each in moved}
     services = parts.at_stage(work, "services")
@@ -63,7 +63,9 @@ def back(work: Work, moved: Sequence[Moved]) -> tuple[Step, ...]:
     )
 
 
-def _wave(work: Work, number: int, targets: Sequence[Target], moved: Sequence[Moved], way: Way) -> Iterator[Step]:
+def _wave(
+    work: Work, number: int, targets: Sequence[Target], moved: Sequence[CanaryWorkload], way: Way
+) -> Iterator[Step]:
     mine = [each for each in moved if each.key in {target.key for target in targets}]
     taken = {key for each in mine for key in (each.key, each.canary)}
     yield from parts.wave(number, [target for target in targets if target.key not in taken])
@@ -71,7 +73,7 @@ def _wave(work: Work, number: int, targets: Sequence[Target], moved: Sequence[Mo
         yield from _canaries(work, mine, way)
 
 
-def _canaries(work: Work, moved: Sequence[Moved], way: Way) -> Iterator[Step]:
+def _canaries(work: Work, moved: Sequence[CanaryWorkload], way: Way) -> Iterator[Step]:
     """Up, one weight after the other, promoted, and requests back to what is stable then."""
     stable = [target for each in moved if (target := target_of(work, each.key))]
     canaries = [target for each in moved if (target := target_of(work, each.canary))]
@@ -102,25 +104,25 @@ def _told(testers: Testers) -> dict[str, Any]:
     return {"testers": told} if told else {}
 
 
-def _restored(number: int, targets: Sequence[Target], moved: Sequence[Moved]) -> Step:
+def _restored(number: int, targets: Sequence[Target], moved: Sequence[CanaryWorkload]) -> Step:
     label = f"Wave {number}: {parts.names(targets)}"
     return RestoreStep(_label(label), parts.indices(targets), {"workloads": names(moved)})
 
 
-def _at_rest(moved: Sequence[Moved]) -> tuple[Step, ...]:
+def _at_rest(moved: Sequence[CanaryWorkload]) -> tuple[Step, ...]:
     return _some(ClearStep, "Routes at rest", moved)
 
 
-def _floors(moved: Sequence[Moved]) -> tuple[Step, ...]:
+def _floors(moved: Sequence[CanaryWorkload]) -> tuple[Step, ...]:
     return _some(FloorsStep, "Autoscalers free again", [each for each in moved if each.scaler])
 
 
-def _some(step: type[Step], label: str, moved: Sequence[Moved], **settings: Any) -> tuple[Step, ...]:
+def _some(step: type[Step], label: str, moved: Sequence[CanaryWorkload], **settings: Any) -> tuple[Step, ...]:
     """The step for these workloads, none for no one."""
     return (step(label, (), {"workloads": names(moved), **settings}),) if moved else ()
 
 
-def names(moved: Sequence[Moved]) -> list[str]:
+def names(moved: Sequence[CanaryWorkload]) -> list[str]:
     return [each.workload for each in moved]
 
 

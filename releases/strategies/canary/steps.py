@@ -14,7 +14,7 @@ from releases.engine.operations import Operation, Read, Scale
 from releases.engine.steps import HEARTBEAT, Ask, Done, Fail, Judgement, Step, Wait, read_due, undone
 from releases.strategies.canary.weights import Weights, taken_up
 from releases.strategies.canary.workloads import (
-    Moved,
+    CanaryWorkload,
     moved,
     size_of,
     stable_ready,
@@ -42,7 +42,7 @@ READ_STABLE = (5.0,)  # seconds between two looks at the stable workloads where 
 class MovesRequests(Step):
     """What the steps have in common: whose requests they move, and who tries the canary before the others."""
 
-    def moved(self, view: View) -> tuple[Moved, ...]:
+    def moved(self, view: View) -> tuple[CanaryWorkload, ...]:
         return moved(view.work, self.settings["workloads"])
 
     def testers(self) -> Testers:
@@ -95,7 +95,7 @@ class PodsStep(WaveStep, MovesRequests):
         )
         return "; ".join(words)
 
-    def _has_requests(self, view: View, each: Moved) -> bool:
+    def _has_requests(self, view: View, each: CanaryWorkload) -> bool:
         seen = view.slot("seen").get(each.workload)
         return bool(seen and seen["weight"] > 0 and not view.slot("weighed").get(each.workload))
 
@@ -293,7 +293,7 @@ class WeightStep(MovesRequests):
     def _sizes(self, view: View) -> tuple[Operation, ...]:
         return tuple(operation for each in self.moved(view) if (operation := self._size(view, each)))
 
-    def _size(self, view: View, each: Moved) -> Scale | None:
+    def _size(self, view: View, each: CanaryWorkload) -> Scale | None:
         """More pods for the canary where its share of stable's size needs them; never fewer than it has."""
         target = target_of(view.work, each.canary)
         if target is None:
@@ -312,13 +312,13 @@ class WeightStep(MovesRequests):
             if each.scaler and (size := stable_size(view, each)) > self._held(view, each)
         )
 
-    def _held(self, view: View, each: Moved) -> int:
+    def _held(self, view: View, each: CanaryWorkload) -> int:
         assert each.scaler
         found: dict[str, Any] = view.slot("held").get(each.scaler.key) or {}
         return int(found.get("asked", 0))
 
 
-def reads_of_stable(view: View, moved: Iterable[Moved]) -> tuple[Operation, ...]:
+def reads_of_stable(view: View, moved: Iterable[CanaryWorkload]) -> tuple[Operation, ...]:
     """The looks at the stable workloads that are due where no watch tells of them."""
     if view.facts.watching:
         return ()

@@ -1,6 +1,6 @@
 """Canary: a second Deployment gets a growing share of the requests, as long as the evidence is good."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from typing import Any, ClassVar
 
@@ -8,10 +8,11 @@ from environments.kube.traffic import Testers, names
 from releases.analysis.metrics import read_metrics
 from releases.engine.facts import Work
 from releases.engine.steps import Step
-from releases.strategies.base import Arrangement, Arranging, Parameter, ParameterError, Strategy
+from releases.strategies.base import Arrangement, Arranging, Parameter, ParameterError, Strategy, TrafficEntry
 from releases.strategies.canary import sequence
 from releases.strategies.canary.arrange import Chooser
-from releases.strategies.canary.workloads import moved
+from releases.strategies.canary.steps import WeightStep
+from releases.strategies.canary.workloads import CanaryWorkload, moved
 
 WEIGHTS = (5, 25, 50, 100)
 INTERVAL, COUNT = 60, 6
@@ -37,6 +38,8 @@ def _above_zero(value: int) -> int:
 class Canary(Strategy):
     name: ClassVar[str] = "canary"
     title: ClassVar[str] = "Canary"
+    entry: ClassVar[type[TrafficEntry]] = CanaryWorkload
+    suits: ClassVar[Mapping[str, str]] = {"high-risk": "few requests see it before the metrics have proven it."}
     parameters: ClassVar[tuple[Parameter, ...]] = (
         Parameter(
             "weights", "percents", "Shares of the requests, one after the other.", list(WEIGHTS), further=_rising
@@ -104,6 +107,11 @@ class Canary(Strategy):
 
     def back(self, work: Work) -> tuple[Step, ...]:
         return sequence.back(work, moved(work))
+
+    def promoted(self, done: Iterable[Step]) -> frozenset[str]:
+        """Requests that leave the canary go to the same version from its last weight on."""
+        last = [step for step in done if isinstance(step, WeightStep) and step.settings.get("last")]
+        return frozenset(name for step in last for name in step.settings.get("workloads", ()))
 
 
 def weights_of(parameters: Mapping[str, Any]) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 from environments.kube.traffic import Testers
 from releases.engine.facts import Memory, View
 from releases.engine.operations import Operation
-from releases.strategies.canary.workloads import Moved
+from releases.strategies.canary.workloads import CanaryWorkload
 from releases.strategies.shared.traffic_operations import ReadWeight, SetWeight
 
 LOOK_EVERY = 5.0  # seconds between two looks at weights that nobody should change
@@ -24,7 +24,7 @@ MAY_CHANGE = 1
 class Weights:
     """`weight` % for the canary of each workload, and those let in before by a header or a cookie."""
 
-    moved: tuple[Moved, ...]
+    moved: tuple[CanaryWorkload, ...]
     weight: int
     testers: Testers
 
@@ -114,27 +114,27 @@ class Weights:
         ]
         return ", ".join(told)
 
-    def _to_put_right(self, view: View, each: Moved) -> bool:
+    def _to_put_right(self, view: View, each: CanaryWorkload) -> bool:
         found, written = view.slot("changed").get(each.workload), self._written(view, each)
         return bool(found and written and found["at"] > written["at"] and found["times"] <= MAY_CHANGE)
 
-    def _written(self, view: View, each: Moved) -> Mapping[str, Any] | None:
+    def _written(self, view: View, each: CanaryWorkload) -> Mapping[str, Any] | None:
         found: Mapping[str, Any] | None = view.slot("weighed").get(each.workload)
         return found if found and found.get("wanted") == self.weight else None
 
-    def _newest(self, view: View, each: Moved) -> Mapping[str, Any] | None:
+    def _newest(self, view: View, each: CanaryWorkload) -> Mapping[str, Any] | None:
         written, seen = self._written(view, each), view.slot("seen").get(each.workload)
         return seen if written and seen and seen["at"] > written["at"] else written
 
-    def _is_met(self, each: Moved, found: Mapping[str, Any]) -> bool:
+    def _is_met(self, each: CanaryWorkload, found: Mapping[str, Any]) -> bool:
         if each.coarse and self.weight < 100 and found["weight"] < 0:
             return True  # no pod of either side is ready: there is nothing to keep requests from
         return bool(found["accepted"]) and (self._is_coarse(each) or found["weight"] == self.weight)
 
-    def _is_moved(self, each: Moved, seen: Mapping[str, Any]) -> bool:
+    def _is_moved(self, each: CanaryWorkload, seen: Mapping[str, Any]) -> bool:
         return not self._is_coarse(each) and seen["weight"] != self.weight and not seen["ours"]
 
-    def _is_coarse(self, each: Moved) -> bool:
+    def _is_coarse(self, each: CanaryWorkload) -> bool:
         return each.coarse and 0 < self.weight < 100
 
     def _read(self, found: Mapping[str, Any]) -> str:
@@ -154,5 +154,5 @@ def taken_up(memory: Memory) -> Memory:
     return {name: value for name, value in memory.items() if name not in ("changed", "weighed", "seen")}
 
 
-def workloads(moved: Sequence[Moved]) -> str:
+def workloads(moved: Sequence[CanaryWorkload]) -> str:
     return ", ".join(each.workload for each in moved)

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from math import ceil
-from typing import Any
+from typing import Any, ClassVar
 
 from environments.kube.objects import Ref
 from environments.kube.traffic import Route, find
@@ -14,11 +14,14 @@ LARGEST_SHARE = 75
 
 
 @dataclass(frozen=True)
-class Moved:
+class CanaryWorkload:
     """One entry of a plan's `traffic`. `key` and `canary` are the Ref.key of the two Deployments.
 
     `replicas` are those of stable when it was planned, `scaler` the autoscaler that holds them.
     """
+
+    kind: ClassVar[str] = "canary"
+    handed_over: ClassVar[tuple[Ref, ...]] = ()
 
     workload: str
     key: str
@@ -26,18 +29,41 @@ class Moved:
     route: Route
     replicas: int
     scaler: Ref | None = None
+    hosts: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, entry: Mapping[str, Any]) -> "Moved":
-        scaler = entry.get("scaler")
+    def from_json(cls, data: Mapping[str, Any]) -> "CanaryWorkload":
+        scaler = data.get("scaler")
         return cls(
-            workload=entry["workload"],
-            key=entry["key"],
-            canary=entry["canary"],
-            route=Route.from_json(entry["route"]),
-            replicas=int(entry["replicas"]),
+            workload=data["workload"],
+            key=data["key"],
+            canary=data["canary"],
+            route=Route.from_json(data["route"]),
+            replicas=int(data["replicas"]),
             scaler=Ref(*scaler) if scaler else None,
+            hosts=tuple(data.get("hosts", ())),
         )
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "workload": self.workload,
+            "key": self.key,
+            "canary": self.canary,
+            "service": self.route.service,
+            "route": self.route.to_json(),
+            "hosts": list(self.hosts),
+            "replicas": self.replicas,
+            "scaler": list(self.scaler) if self.scaler else None,
+        }
+
+    @property
+    def moved_by(self) -> Route:
+        return self.route
+
+    @property
+    def sides(self) -> tuple[str, str]:
+        return self.canary, self.key
 
     @property
     def coarse(self) -> bool:
@@ -52,9 +78,9 @@ class Moved:
         return max(1, ceil(weight * stable / 100))
 
 
-def moved(work: Work, workloads: Collection[str] | None = None) -> tuple[Moved, ...]:
+def moved(work: Work, workloads: Collection[str] | None = None) -> tuple[CanaryWorkload, ...]:
     """Those of these names, or all of them, in the plan's order."""
-    found = (Moved.of(entry) for entry in work.traffic if "canary" in entry)
+    found = (CanaryWorkload.from_json(each) for each in work.traffic if each.get("kind") == CanaryWorkload.kind)
     return tuple(each for each in found if workloads is None or each.workload in workloads)
 
 
@@ -63,7 +89,7 @@ def target_of(work: Work, key: str) -> Target | None:
     return next((target for target in work.targets if target.key == key), None)
 
 
-def stable_size(view: View, each: Moved) -> int:
+def stable_size(view: View, each: CanaryWorkload) -> int:
     """How many pods stable is to have now."""
     return size_of(view, each.key, each.replicas)
 
@@ -75,7 +101,7 @@ def size_of(view: View, key: str, unknown: int) -> int:
     return int(spec.get("replicas", unknown))
 
 
-def stable_ready(view: View, each: Moved) -> int:
+def stable_ready(view: View, each: CanaryWorkload) -> int:
     """How many of stable's pods can serve."""
     look = view.look(each.key)
     status = ((look.object if look else None) or {}).get("status") or {}

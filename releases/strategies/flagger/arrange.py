@@ -27,7 +27,7 @@ from releases.strategies.flagger.resource import (
     threshold_of,
 )
 from releases.strategies.flagger.traffic_policy import left_behind
-from releases.strategies.flagger.workloads import Held
+from releases.strategies.flagger.workloads import FlaggerWorkload
 
 SCALERS = frozenset({"HorizontalPodAutoscaler", "ScaledObject"})
 OWN_ROUTES = {"VirtualService": "istio", "HTTPRoute": "gateway"}
@@ -60,7 +60,7 @@ def arrange(given: Arranging) -> Arrangement:
     return Arrangement(_objects(given, holds), tuple(hold.to_json() for hold, _ in holds), notes)
 
 
-def _lost(given: Arranging, holds: Sequence[Held]) -> tuple[tuple[str, str], ...]:
+def _lost(given: Arranging, holds: Sequence[FlaggerWorkload]) -> tuple[tuple[str, str], ...]:
     """What of the mesh's policies does not hold for the Services that Flagger makes."""
     manifests = [each.manifest for each in given.objects]
     routes = [Route.from_json(hold.route) for hold in holds if hold.route]
@@ -71,14 +71,14 @@ def _lost(given: Arranging, holds: Sequence[Held]) -> tuple[tuple[str, str], ...
 
 def _again(given: Arranging) -> Arrangement:
     """The objects of an earlier plan, arranged then; who holds what is as it is now."""
-    stored = [Held.from_json(row) for row in given.again]
+    stored = [FlaggerWorkload.from_json(row) for row in given.again]
     holds = [replace(hold, first=not _is_sound(given, hold.target, hold.canary)) for hold in stored]
     live = {hold.target for hold in holds if given.live(hold.target) is not None}
     objects = tuple(_without_replicas(each) if each.ref in live else each for each in given.objects)
     return Arrangement(objects, tuple(hold.to_json() for hold in holds), _notes(holds, []))
 
 
-def _hold(given: Arranging, wanted: Wanted) -> tuple[Held, Manifest] | None:
+def _hold(given: Arranging, wanted: Wanted) -> tuple[FlaggerWorkload, Manifest] | None:
     """What Flagger gets of a Deployment, and its Canary; None for what no requests are led to."""
     if wanted.ref.kind != "Deployment":
         return None
@@ -97,7 +97,7 @@ def _hold(given: Arranging, wanted: Wanted) -> tuple[Held, Manifest] | None:
     first = not _is_sound(given, wanted.ref, ref_of(own, given.namespace))
     limit = given.parameters.get("timeoutSeconds")
     return (
-        Held(
+        FlaggerWorkload(
             target=wanted.ref,
             canary=ref_of(own, given.namespace),
             first=first,
@@ -202,7 +202,7 @@ def _lives(given: Arranging, service: Manifest) -> bool:
     return given.live(ref_of(service, given.namespace)) is not None
 
 
-def _objects(given: Arranging, holds: Sequence[tuple[Held, Manifest]]) -> tuple[Wanted, ...]:
+def _objects(given: Arranging, holds: Sequence[tuple[FlaggerWorkload, Manifest]]) -> tuple[Wanted, ...]:
     dropped = {ref.key for hold, _ in holds for ref in hold.given} | {key for hold, _ in holds for key in hold.replaced}
     have = {each.ref for each in given.objects}
     kept = [_left(given, each, holds) for each in given.objects if each.ref.key not in dropped]
@@ -210,7 +210,7 @@ def _objects(given: Arranging, holds: Sequence[tuple[Held, Manifest]]) -> tuple[
     return (*kept, *made)
 
 
-def _left(given: Arranging, wanted: Wanted, holds: Sequence[tuple[Held, Manifest]]) -> Wanted:
+def _left(given: Arranging, wanted: Wanted, holds: Sequence[tuple[FlaggerWorkload, Manifest]]) -> Wanted:
     """An object without what Flagger writes in it."""
     services = {_service_name(canary) for _, canary in holds}
     if wanted.ref.kind == "Service" and wanted.ref.name in services:
@@ -230,7 +230,7 @@ def _service_name(canary: Manifest) -> str:
     return str((canary["spec"].get("service") or {}).get("name") or _target(canary))
 
 
-def _notes(holds: Sequence[Held], rolled: Sequence[str]) -> tuple[tuple[str, str], ...]:
+def _notes(holds: Sequence[FlaggerWorkload], rolled: Sequence[str]) -> tuple[tuple[str, str], ...]:
     first = [hold.workload for hold in holds if hold.first]
     ready = [hold.workload for hold in holds if not hold.first]
     return tuple(

@@ -9,7 +9,7 @@ from releases.engine.facts import Target, Work
 from releases.engine.steps import ApplyStep, ServicesStep, Step
 from releases.strategies.flagger.resource import is_canary
 from releases.strategies.flagger.steps import CanaryStep
-from releases.strategies.flagger.workloads import Held
+from releases.strategies.flagger.workloads import FlaggerWorkload
 
 SCALERS = frozenset({"HorizontalPodAutoscaler", "ScaledObject"})
 BEFORE = frozenset({"after", "prune", "policies", "verify"})
@@ -36,13 +36,13 @@ def entering(work: Work, steps: Sequence[Step]) -> tuple[Step, ...]:
     return (*kept[:at], given, *taken, *kept[at:])
 
 
-def _held(canary: Target) -> Held:
+def _held(canary: Target) -> FlaggerWorkload:
     reference = canary.manifest["spec"]["targetRef"]
     target = Ref(reference.get("apiVersion", "apps/v1"), "Deployment", canary.ref.namespace, reference["name"])
-    return Held(target, canary.ref)
+    return FlaggerWorkload(target, canary.ref)
 
 
-def _scales(scaler: Target, holds: Iterable[Held]) -> bool:
+def _scales(scaler: Target, holds: Iterable[FlaggerWorkload]) -> bool:
     return any(autoscaled([dict(scaler.manifest)], hold.target) for hold in holds)
 
 

@@ -10,7 +10,7 @@ from releases.engine.operations import Apply, Operation, Prune, Scale
 from releases.engine.steps import ApplyStep, Done, Fail, Judgement, PruneStep, Step, Wait, all_done, undone
 from releases.strategies.flagger.operations import ApplyTemplate, Follow, HandBack, Tune
 from releases.strategies.flagger.status import Sight, measured, outcome, returned, told
-from releases.strategies.flagger.workloads import Held, held_by, target_at
+from releases.strategies.flagger.workloads import FlaggerWorkload, held_by, target_at
 
 PERIOD = 2.0  # seconds between two looks at a Canary
 SETTLE = 3.0  # seconds after a template was applied in which Flagger may still be at work on the one before
@@ -24,39 +24,39 @@ SUSPEND = {"suspend": True}
 NOTHING: dict[str, Any] = {}
 
 
-def held_in(view: View, step: Step) -> tuple[Held, ...]:
+def held_in(view: View, step: Step) -> tuple[FlaggerWorkload, ...]:
     """The workloads that the step is about: those of the plan, or those that the step itself has."""
     if own := step.settings.get("held"):
-        return tuple(Held.from_json(each) for each in own)
+        return tuple(FlaggerWorkload.from_json(each) for each in own)
     names = set(step.settings.get("workloads", ()))
     return tuple(hold for hold in held_by(view.work) if hold.workload in names)
 
 
-def sight(view: View, hold: Held) -> Sight | None:
+def sight(view: View, hold: FlaggerWorkload) -> Sight | None:
     """The last look at a Canary; None where there was none since it or its target was written."""
     found = view.slot("followed").get(hold.canary.key)
     written = max(float(view.written.get(ref.key, {}).get("at", 0.0)) for ref in (hold.canary, hold.target))
     return Sight.from_json(found) if found and found["at"] >= written else None
 
 
-def looks(view: View, holds: Iterable[Held]) -> tuple[Operation, ...]:
+def looks(view: View, holds: Iterable[FlaggerWorkload]) -> tuple[Operation, ...]:
     """The Canaries that are to be looked at now."""
     return tuple(Follow(hold.canary, hold.workload) for hold in holds if _due(view, hold))
 
 
-def _due(view: View, hold: Held) -> bool:
+def _due(view: View, hold: FlaggerWorkload) -> bool:
     seen = sight(view, hold)
     return seen is None or seen.at + PERIOD <= view.facts.now
 
 
-def tuning(view: View, hold: Held, wanted: dict[str, Any]) -> tuple[Operation, ...]:
+def tuning(view: View, hold: FlaggerWorkload, wanted: dict[str, Any]) -> tuple[Operation, ...]:
     """What brings the Canary to be tuned so, where it is not."""
     now = view.slot("tuned").get(hold.canary.key, {}).get("override", NOTHING)
     target = target_at(view.work, hold.canary.key)
     return () if now == wanted or target is None else (Tune(hold.canary, target.index, wanted),)
 
 
-def _together(judged: Sequence[tuple[Held, Judgement]]) -> Judgement:
+def _together(judged: Sequence[tuple[FlaggerWorkload, Judgement]]) -> Judgement:
     """One verdict on several workloads, each in its own words."""
     words = "; ".join(f"{hold.workload}: {each.why}" for hold, each in judged)
     failed = [f"{hold.workload}: {each.why}" for hold, each in judged if isinstance(each, Fail)]
@@ -84,7 +84,7 @@ class CanaryStep(Step):
     def verdict(self, view: View) -> Judgement:
         return _together([(hold, self._judge(view, hold)) for hold in held_in(view, self)])
 
-    def _judge(self, view: View, hold: Held) -> Judgement:
+    def _judge(self, view: View, hold: FlaggerWorkload) -> Judgement:
         seen = sight(view, hold)
         if seen and (seen.settled or seen.under_way):
             return Done(f"Flagger holds it ({seen.phase}); {hold.primary.name} serves")
@@ -159,10 +159,10 @@ class FollowStep(Step):
     def verdict(self, view: View) -> Judgement:
         return _together([(hold, self._judge(view, hold)) for hold in held_in(view, self)])
 
-    def _override(self, view: View, hold: Held) -> dict[str, Any]:
+    def _override(self, view: View, hold: FlaggerWorkload) -> dict[str, Any]:
         return SKIP if view.fully and not isinstance(self._judge(view, hold), Done | Fail) else NOTHING
 
-    def _sized(self, view: View, hold: Held) -> tuple[Operation, ...]:
+    def _sized(self, view: View, hold: FlaggerWorkload) -> tuple[Operation, ...]:
         """The bundle's number of pods, once Flagger has brought the target up: the primary gets it with the pods."""
         seen = sight(view, hold)
         if seen is None or hold.replicas is None or seen.phase != "Progressing":
@@ -170,7 +170,7 @@ class FollowStep(Step):
         wrong = seen.size and seen.size != hold.replicas
         return undone(view, [Scale(hold.target, hold.replicas)]) if wrong else ()
 
-    def _judge(self, view: View, hold: Held) -> Judgement:
+    def _judge(self, view: View, hold: FlaggerWorkload) -> Judgement:
         seen = sight(view, hold)
         if seen is None:
             return Wait("Flagger's Canary is being read", PERIOD)
@@ -187,7 +187,7 @@ class FollowStep(Step):
             return Fail(f"after {hold.seconds:.0f} s Flagger has come to no end; {told(seen)}")
         return Wait(_going(seen), PERIOD)
 
-    def _unnoticed(self, view: View, hold: Held, before: Sight, seen: Sight) -> Judgement:
+    def _unnoticed(self, view: View, hold: FlaggerWorkload, before: Sight, seen: Sight) -> Judgement:
         written = view.written.get(hold.target.key, {})
         waited = view.facts.now - float(written.get("at", view.facts.now))
         unchanged = before.generation and before.generation == written.get("generation")
@@ -207,7 +207,7 @@ def _before(view: View) -> Mapping[str, Any]:
     return found
 
 
-def _noted(memory: Memory, hold: Held, seen: Sight) -> Memory:
+def _noted(memory: Memory, hold: FlaggerWorkload, seen: Sight) -> Memory:
     """The memory with the weight, and with a check that has failed since the look before."""
     key, kept = hold.canary.key, memory.get("keep") or {}
     weights = {**kept.get("weights", {}), hold.workload: seen.weight}
@@ -287,23 +287,23 @@ class ReturnStep(Step):
     def verdict(self, view: View) -> Judgement:
         return _together([(hold, self._judge(view, hold)) for hold in held_in(view, self)])
 
-    def _override(self, view: View, hold: Held) -> dict[str, Any]:
+    def _override(self, view: View, hold: FlaggerWorkload) -> dict[str, Any]:
         return NOTHING if self._is_back(view, hold) else SKIP
 
-    def _is_back(self, view: View, hold: Held) -> bool:
+    def _is_back(self, view: View, hold: FlaggerWorkload) -> bool:
         seen = sight(view, hold)
         written = float(view.written.get(hold.target.key, {}).get("at", view.facts.now))
         if seen is None or seen.at < written + SETTLE:
             return False
         return returned(view.slot("stray").get(hold.canary.key, ""), seen) or self._rests(view, hold, seen)
 
-    def _rests(self, view: View, hold: Held, seen: Sight) -> bool:
+    def _rests(self, view: View, hold: FlaggerWorkload, seen: Sight) -> bool:
         """Whether Flagger has had time enough to find anything more to do."""
         since = view.slot("settled").get(hold.canary.key, {}).get("since", view.facts.now)
         still = view.facts.now - since >= 2 * hold.interval + UNNOTICED / 4
         return bool(still and seen.settled and seen.same and seen.primary == "done")
 
-    def _judge(self, view: View, hold: Held) -> Judgement:
+    def _judge(self, view: View, hold: FlaggerWorkload) -> Judgement:
         seen = sight(view, hold)
         if seen is None:
             return Wait("Flagger's Canary is being read", PERIOD)

@@ -4,11 +4,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
+from environments.kube.objects import Ref
+from releases import strategies
 from releases.engine.facts import Target, Work
 from releases.engine.steps import ServicesStep, Step
-from releases.strategies.base import Arrangement, Arranging, Parameter, ParameterError, Strategy
+from releases.plan.objects import Row
+from releases.strategies.base import Arrangement, Arranging, Parameter, ParameterError, Strategy, TrafficEntry
 from releases.strategies.flagger import arrange
-from releases.strategies.flagger.resource import PROVIDERS, SHORTEST_INTERVAL
+from releases.strategies.flagger.conflicts import contested, refuse_while_held
+from releases.strategies.flagger.resource import PROVIDERS, SHORTEST_INTERVAL, is_canary
+from releases.strategies.flagger.restore import entering
 from releases.strategies.flagger.steps import (
     CanaryStep,
     FollowStep,
@@ -18,8 +23,8 @@ from releases.strategies.flagger.steps import (
     TriggerStep,
     hand_back,
 )
-from releases.strategies.flagger.workloads import Held, held_by, indices, names_of
-from releases.strategies.rolling import STRATEGY as ROLLING
+from releases.strategies.flagger.workloads import FlaggerWorkload, held_by, indices, names_of
+from releases.strategies.shared import rolled as rolled_steps
 
 WAVES = frozenset({"wave"})
 BEFORE = frozenset({"confirm", "adopt", "namespaces", "configuration"})
@@ -42,6 +47,7 @@ def _metrics(value: list[Any]) -> list[Any]:
 class Flagger(Strategy):
     name: ClassVar[str] = "flagger"
     title: ClassVar[str] = "Flagger"
+    entry: ClassVar[type[TrafficEntry]] = FlaggerWorkload
     parameters: ClassVar[tuple[Parameter, ...]] = (
         Parameter("interval", "seconds", "How often Flagger looks and moves on.", 60, further=_interval),
         Parameter("threshold", "count", "After how many failed checks it goes back.", 5),
@@ -82,7 +88,7 @@ class Flagger(Strategy):
         holds = held_by(work)
         ready = [hold for hold in holds if not hold.first]
         first = [hold for hold in holds if hold.first]
-        rolled = ROLLING.steps(_without(work, _forward_keys(holds)))
+        rolled = rolled_steps.forward(_without(work, _forward_keys(holds)))
         return (
             *_of(rolled, AHEAD),
             *_handing_over(work, ready),
@@ -95,7 +101,9 @@ class Flagger(Strategy):
         there = {target.key for target in work.targets}
         stays = [hold for hold in held_by(work) if hold.canary.key in there]
         goes = [hold for hold in held_by(work) if hold.canary.key not in there]
-        rolled = ROLLING.back(_without(work, {key for hold in stays for key in (hold.canary.key, hold.target.key)}))
+        rolled = rolled_steps.back(
+            _without(work, {key for hold in stays for key in (hold.canary.key, hold.target.key)})
+        )
         return (
             *_of(rolled, BEFORE),
             *_taking_back(work, goes),
@@ -104,6 +112,19 @@ class Flagger(Strategy):
             *_of(rolled, WAVES),
             *_rest(rolled),
         )
+
+    def refuse(self, strategy: Strategy, previous: Row | None) -> None:
+        if strategy.moves_requests and strategy is not self:
+            refuse_while_held(previous, [each.name for each in strategies.every() if not each.moves_requests])
+
+    def notes(self, strategy: Strategy, refs: Sequence[Ref]) -> tuple[tuple[str, str], ...]:
+        return () if strategy is self else contested(refs, self.name)
+
+    def let_go(self, work: Work) -> tuple[Step, ...]:
+        return hand_back(work, (ref for ref, _ in work.prune if is_canary(ref)))
+
+    def resumed(self, work: Work, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+        return entering(work, steps)
 
 
 def _of(steps: Iterable[Step], kinds: frozenset[str]) -> tuple[Step, ...]:
@@ -120,13 +141,13 @@ def _without(work: Work, keys: Iterable[str]) -> Work:
     return replace(work, targets=tuple(target for target in work.targets if target.key not in gone))
 
 
-def _forward_keys(holds: Sequence[Held]) -> set[str]:
+def _forward_keys(holds: Sequence[FlaggerWorkload]) -> set[str]:
     """What the steps around Flagger apply themselves; a workload that it does not have yet is rolled."""
     own = {key for hold in holds for key in (hold.canary.key, *hold.scalers, *hold.services)}
     return own | {hold.target.key for hold in holds if not hold.first}
 
 
-def _handing_over(work: Work, holds: Sequence[Held]) -> tuple[Step, ...]:
+def _handing_over(work: Work, holds: Sequence[FlaggerWorkload]) -> tuple[Step, ...]:
     if not holds:
         return ()
     names = names_of(holds)
@@ -140,7 +161,7 @@ def _handing_over(work: Work, holds: Sequence[Held]) -> tuple[Step, ...]:
     )
 
 
-def _waves(work: Work, rolled: Sequence[Step], holds: Sequence[Held]) -> tuple[Step, ...]:
+def _waves(work: Work, rolled: Sequence[Step], holds: Sequence[FlaggerWorkload]) -> tuple[Step, ...]:
     """Wave by wave: what is rolled, then what Flagger brings in."""
     targets = {target.key: target for target in work.targets}
     waves = _of(rolled, WAVES)
@@ -151,7 +172,7 @@ def _waves(work: Work, rolled: Sequence[Step], holds: Sequence[Held]) -> tuple[S
     return tuple(step for _, step in sorted(numbered, key=lambda pair: pair[0]))
 
 
-def _release(holds: Sequence[Held], targets: Mapping[str, Target]) -> tuple[Step, ...]:
+def _release(holds: Sequence[FlaggerWorkload], targets: Mapping[str, Target]) -> tuple[Step, ...]:
     names, about = names_of(holds), _about(holds)
     deployments = tuple(targets[hold.target.key].index for hold in holds)
     canaries = tuple(targets[hold.canary.key].index for hold in holds)
@@ -161,14 +182,14 @@ def _release(holds: Sequence[Held], targets: Mapping[str, Target]) -> tuple[Step
     )
 
 
-def _returning(work: Work, holds: Sequence[Held]) -> tuple[Step, ...]:
+def _returning(work: Work, holds: Sequence[FlaggerWorkload]) -> tuple[Step, ...]:
     if not holds:
         return ()
     keys = [key for hold in holds for key in (hold.target.key, hold.canary.key)]
     return (ReturnStep(f"Back to the primary: {names_of(holds)}"[:200], indices(work, keys), _about(holds)),)
 
 
-def _taking_back(work: Work, holds: Sequence[Held]) -> tuple[Step, ...]:
+def _taking_back(work: Work, holds: Sequence[FlaggerWorkload]) -> tuple[Step, ...]:
     """What Flagger had only got by this release; it gives back what ran before, and nothing where nothing did."""
     old = indices(work, (hold.target.key for hold in holds))
     ran = [hold for hold in holds if not hold.first and indices(work, [hold.target.key])]
@@ -179,7 +200,7 @@ def _taking_back(work: Work, holds: Sequence[Held]) -> tuple[Step, ...]:
     )
 
 
-def _about(holds: Sequence[Held]) -> dict[str, Any]:
+def _about(holds: Sequence[FlaggerWorkload]) -> dict[str, Any]:
     return {"workloads": [hold.workload for hold in holds]}
 
 

@@ -2,16 +2,17 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from environments.kube.objects import Ref
+from environments.kube.traffic import Route
 from releases.engine.facts import Target, Work
 
-MARK = "flagger"
+TAGS = ("kind", "by", "workload", "resource")
 
 
 @dataclass(frozen=True)
-class Held:
+class FlaggerWorkload:
     """`target` is the Deployment that Flagger calls so; its twin that serves is TARGET-primary.
 
     `first`: Flagger gets it only once this release is up, since nothing sound runs before. `replicas`: how many pods
@@ -19,6 +20,9 @@ class Held:
     `given`: routes that are Flagger's from now on, neither applied nor removed. `replaced`: routes that its own take
     the place of. `scalers`, `services`: keys of the bundle's objects that Flagger reads, or has taken over.
     """
+
+    kind: ClassVar[str] = "flagger"
+    sides: ClassVar[None] = None
 
     target: Ref
     canary: Ref
@@ -43,6 +47,14 @@ class Held:
     def primary(self) -> Ref:
         return self.target._replace(name=f"{self.target.name}-primary")
 
+    @property
+    def handed_over(self) -> tuple[Ref, ...]:
+        return self.given
+
+    @property
+    def moved_by(self) -> Route | None:
+        return Route.from_json(self.route) if self.route else None
+
     def to_json(self) -> dict[str, Any]:
         """Plain JSON, for from_json."""
         data = asdict(self)
@@ -50,25 +62,25 @@ class Held:
         # Not "canary": by that name others know the Deployment of a canary.
         data["resource"] = list(data.pop("canary"))
         lists = {name: list(data[name]) for name in ("hosts", "replaced", "scalers", "services")}
-        return {"by": MARK, "workload": self.workload, **data, **lists}
+        return {"kind": self.kind, "workload": self.workload, **data, **lists}
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> "Held":
+    def from_json(cls, data: Mapping[str, Any]) -> "FlaggerWorkload":
         """What to_json gave."""
-        rest = {name: value for name, value in data.items() if name not in ("by", "workload", "resource")}
+        rest = {name: value for name, value in data.items() if name not in TAGS}
         tuples = {name: tuple(rest[name]) for name in ("hosts", "replaced", "scalers", "services")}
         refs = {"target": Ref(*rest["target"]), "canary": Ref(*data["resource"])}
         return cls(**{**rest, **tuples, **refs, "given": tuple(Ref(*ref) for ref in rest["given"])})
 
 
-def held_by(work: Work) -> tuple[Held, ...]:
+def held_by(work: Work) -> tuple[FlaggerWorkload, ...]:
     """Every workload of a plan that Flagger holds."""
-    return tuple(Held.from_json(entry) for entry in work.traffic if entry.get("by") == MARK)
+    return tuple(FlaggerWorkload.from_json(entry) for entry in work.traffic if _is_one(entry))
 
 
-def given_over(traffic: Iterable[Mapping[str, Any]]) -> tuple[Ref, ...]:
-    """Objects of earlier plans that stay though a plan no longer has them: they are another controller's now."""
-    return tuple(Ref(*ref) for entry in traffic for ref in entry.get("given", ()))
+def _is_one(entry: Mapping[str, Any]) -> bool:
+    # Plans of before have the tag as "by".
+    return FlaggerWorkload.kind in (entry.get("kind"), entry.get("by"))
 
 
 def indices(work: Work, keys: Iterable[str]) -> tuple[int, ...]:
@@ -81,5 +93,5 @@ def target_at(work: Work, key: str) -> Target | None:
     return next((target for target in work.targets if target.key == key), None)
 
 
-def names_of(held: Sequence[Held]) -> str:
+def names_of(held: Sequence[FlaggerWorkload]) -> str:
     return ", ".join(each.workload for each in held)

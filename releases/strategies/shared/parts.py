@@ -13,16 +13,12 @@ from releases.engine.steps import (
     ServicesStep,
     Step,
 )
-from releases.strategies.blue_green.colours import COLOURS, in_colour
-from releases.strategies.blue_green.deploy import DrainStep
-from releases.strategies.flagger.resource import is_canary
-from releases.strategies.flagger.steps import hand_back
+from releases.strategies import neighbours
 from releases.strategies.shared.policy_step import policing
 from releases.strategies.shared.verify import VerifyStep
 from releases.strategies.shared.waves import WaveStep
 
 NAMED = 4
-DRAIN_SECONDS = 5.0
 AFTER = "Autoscaling, budgets and routes"
 
 
@@ -36,24 +32,12 @@ def removed(work: Work) -> tuple[Step, ...]:
     return (PruneStep(f"Remove {_count(work.prune, 'object')} no longer in it"),) if work.prune else ()
 
 
-def drained(work: Work) -> tuple[Step, ...]:
-    """A while before a colour goes whose workload is rolled now: nodes and proxies learn late that it is left."""
-    deployments = {target.ref for target in work.targets if target.ref.kind == "Deployment"}
-    left = [
-        ref
-        for ref, _ in work.prune
-        if any(in_colour(each, colour) == ref for each in deployments for colour in COLOURS)
-    ]
-    label = f"Keep {', '.join(ref.name for ref in left)} until nobody asks it"
-    return (DrainStep(label[:200], settings={"seconds": DRAIN_SECONDS}),) if left else ()
-
-
 def configured(work: Work) -> tuple[Step, ...]:
-    """What comes before Services; a Flagger that held these workloads lets go of them."""
+    """What comes before Services; whoever held these workloads lets go of them."""
     return (
         *_stage(work, "definitions", DefinitionsStep, "Namespaces and definitions"),
         *_stage(work, "configuration", ConfigurationStep, "Configuration"),
-        *hand_back(work, (ref for ref, _ in work.prune if is_canary(ref))),
+        *neighbours.let_go(work),
     )
 
 

@@ -3,30 +3,24 @@
 import pytest
 from django.test import Client
 
+from environments.kube.objects import Ref
+from environments.kube.traffic import Route
 from portal import blobs
 from releases.models import Measurement, Rollout
 from releases.states import Phase
+from releases.strategies.canary.workloads import CanaryWorkload
 from tests.releases.world import World
 
 pytestmark = pytest.mark.django_db
 METRICS = [{"template": "success-rate"}, {"name": "queue", "query": "sum(queue{app='{{target}}'})", "max": 5}]
+ROUTE = Route("istio", "s", "web", "web", Ref("networking.istio.io/v1", "VirtualService", "s", "web"))
 PLAN = {
     "namespace": "shop-prod",
     "images": {},
     "objects": [],
     "changes": [],
     "risks": [],
-    "traffic": [
-        {
-            "workload": "web",
-            "service": "web",
-            "route": {
-                "router": "istio",
-                "service": "web",
-                "object": ["networking.istio.io/v1", "VirtualService", "s", "web"],
-            },
-        }
-    ],
+    "traffic": [CanaryWorkload("web", "apps/Deployment/s/web", "apps/Deployment/s/web-canary", ROUTE, 3).to_json()],
     "steps": [{"kind": "weight", "label": "5 %", "objects": [], "settings": {"metrics": METRICS}}],
 }
 

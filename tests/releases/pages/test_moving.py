@@ -17,14 +17,15 @@ from releases.pages.traffic_shares import share_words, shares_by_deployment, sha
 from releases.pages.verb_help import effect
 from releases.states import Phase
 from releases.strategies.blue_green.colours import Naming
-from releases.strategies.blue_green.workloads import Coloured, Switch
+from releases.strategies.blue_green.workloads import ColouredWorkload, Switch
+from releases.strategies.canary.workloads import CanaryWorkload
 from tests.releases.world import World
 
 pytestmark = pytest.mark.django_db
 WEB, CANARY, GREEN = (Ref("apps/v1", "Deployment", "shop-prod", name) for name in ("web", "web-canary", "web-green"))
 ROUTE = Route(router="service", namespace="shop-prod", workload="web", service="web", stable="web", canary="web-canary")
-BESIDE = {"kind": "canary", "workload": "web", "key": WEB.key, "canary": CANARY.key, "route": ROUTE.to_json()}
-COLOURS = Coloured(
+BESIDE = CanaryWorkload("web", WEB.key, CANARY.key, ROUTE, replicas=3).to_json()
+COLOURS = ColouredWorkload(
     Naming(WEB, "green", "web", {"web": {"app": "web"}}), "stable", (Switch(ROUTE, "green", "stable"),)
 ).to_json()
 

@@ -2,14 +2,25 @@
 
 import pytest
 
+from environments.kube.traffic import Route
 from portal import blobs
 from releases.models import Application, Rollout
 from releases.planning.arrange import _moved_hosts
 from releases.states import Phase
+from releases.strategies.canary.workloads import CanaryWorkload
 from tests.releases.world import World
 
 pytestmark = pytest.mark.django_db
-PLAN = {"traffic": [{"workload": "web", "hosts": ["shop.example/", "api.example/v1"]}]}
+HOSTS = ("shop.example/", "api.example/v1")
+WEB = CanaryWorkload(
+    "web",
+    "apps/Deployment/shop/web",
+    "apps/Deployment/shop/web-canary",
+    Route("istio", "shop", "web", "web"),
+    replicas=3,
+    hosts=HOSTS,
+)
+PLAN = {"traffic": [WEB.to_json()]}
 
 
 def of_another(world: World, phase: Phase) -> Rollout:
@@ -22,7 +33,7 @@ def of_another(world: World, phase: Phase) -> Rollout:
 def test_hosts_of_other_applications_that_move_requests_now(world: World) -> None:
     mine = world.rollout(Phase.PLANNING)
     live = of_another(world, Phase.PROGRESSING)
-    assert _moved_hosts(mine) == dict.fromkeys(PLAN["traffic"][0]["hosts"], f"rollout {live.pk} (shop 1.0.0 in prod)")
+    assert _moved_hosts(mine) == dict.fromkeys(HOSTS, f"rollout {live.pk} (shop 1.0.0 in prod)")
 
 
 @pytest.mark.parametrize("phase", [Phase.SUCCEEDED, Phase.AWAITING_APPROVAL, Phase.ROLLED_BACK])

@@ -12,7 +12,7 @@ from releases.errors import PlanRefused
 from releases.states import Phase
 from releases.strategies import ParameterError, find
 from releases.strategies.canary.strategy import metrics_of, weights_of
-from releases.strategies.canary.workloads import Moved
+from releases.strategies.canary.workloads import CanaryWorkload
 from tests.environments.kube.traffic import documents
 from tests.releases.rollout.canary_paper import (
     AGENT,
@@ -243,7 +243,7 @@ def test_the_autoscaler_of_a_workload_is_found() -> None:
     ],
 )  # fmt: skip
 def test_how_many_pods_a_share_needs(router: str, weight: int, stable: int, pods: int) -> None:
-    moved = Moved("web", "key", "canary", Route(router, "shop", "web", "web"), stable)
+    moved = CanaryWorkload("web", "key", "canary", Route(router, "shop", "web", "web"), stable)
     assert moved.needs(weight, stable) == pods
 
 

@@ -1,5 +1,6 @@
 """Releases through Flagger, decided on paper: the Canary, the steps, and what Flagger's word leads to."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,12 +16,11 @@ from releases.engine.state import Record, State
 from releases.errors import PlanRefused
 from releases.plan.objects import Wanted
 from releases.states import Phase
-from releases.strategies import Arrangement, Arranging, ParameterError, find
-from releases.strategies.flagger.conflicts import contested, refuse_while_held
+from releases.strategies import Arrangement, Arranging, ParameterError, entries, find, neighbours
 from releases.strategies.flagger.operations import ApplyTemplate, Follow, HandBack, Tune
 from releases.strategies.flagger.resource import duration, patience, seconds_of, steps_of
 from releases.strategies.flagger.status import Sight, measured, outcome, returned, sight_of, told
-from releases.strategies.flagger.workloads import Held, given_over
+from releases.strategies.flagger.workloads import FlaggerWorkload
 
 FLAGGER = find("flagger")
 SHOP = "shop"
@@ -70,6 +70,10 @@ def given(*manifests: Manifest, live: tuple[Manifest, ...] = (), **more: Any) ->
     return Arranging(
         objects, application="shop", namespace=SHOP, parameters=more.pop("parameters", {}), live=there.get, **more
     )
+
+
+def handed_over(traffic: tuple[Mapping[str, Any], ...]) -> list[Ref]:
+    return [ref for entry in entries(traffic) for ref in entry.handed_over]
 
 
 def arranged(*manifests: Manifest, **more: Any) -> Arrangement:
@@ -177,7 +181,7 @@ def test_the_bundles_own_canary_wins():
     result = arranged(DEPLOYMENT, SERVICE, ROUTE, canary, parameters={"interval": 10})
     assert [e.ref.name for e in result.objects if e.ref.kind == "Canary"] == ["own"]
     assert made(result, "Canary", "own")["spec"] == own
-    hold = Held.from_json(result.traffic[0])
+    hold = FlaggerWorkload.from_json(result.traffic[0])
     assert (hold.canary.name, hold.interval, hold.threshold) == ("own", 120.0, 3)
 
 
@@ -192,9 +196,9 @@ def test_flaggers_own_route_is_neither_applied_nor_removed_and_another_is_replac
         ("shop-routes", [], ("networking.istio.io/VirtualService/shop/shop-routes",)),
     ):
         result = arranged(DEPLOYMENT, SERVICE, named(ROUTE, name))
-        hold = Held.from_json(result.traffic[0])
+        hold = FlaggerWorkload.from_json(result.traffic[0])
         assert "VirtualService" not in {e.ref.kind for e in result.objects}
-        assert [ref.name for ref in given_over(result.traffic)] == given_refs
+        assert [ref.name for ref in handed_over(result.traffic)] == given_refs
         assert hold.replaced == replaced
 
 
@@ -252,7 +256,7 @@ def test_a_gateways_route_becomes_the_canarys():
     assert canary["provider"] == "gatewayapi:v1"
     assert canary["service"]["gatewayRefs"] == [{"name": "edge"}]
     assert canary["service"]["match"] == [{"uri": {"prefix": "/api"}}]
-    assert [ref.kind for ref in given_over(result.traffic)] == ["HTTPRoute"]
+    assert [ref.kind for ref in handed_over(result.traffic)] == ["HTTPRoute"]
 
 
 def test_a_service_alone_is_taken_where_the_bundle_names_it_and_counts_iterations():
@@ -331,7 +335,7 @@ def test_two_canaries_on_one_host_are_refused_with_a_reason():
 )
 def test_only_what_runs_soundly_is_flaggers_from_the_start(live, first, replicas):
     result = arranged(DEPLOYMENT, SERVICE, ROUTE, live=live)
-    assert Held.from_json(result.traffic[0]).first is first
+    assert FlaggerWorkload.from_json(result.traffic[0]).first is first
     assert made(result, "Deployment")["spec"].get("replicas") == replicas
 
 
@@ -347,7 +351,7 @@ def test_an_undo_brings_back_what_was_arranged_with_the_world_as_it_is():
     before = arranged(DEPLOYMENT, SERVICE, ROUTE)
     wanted = tuple(each.manifest for each in before.objects)
     again = FLAGGER.arrange(given(*wanted, live=(DEPLOYMENT | UP,), again=before.traffic))
-    assert Held.from_json(again.traffic[0]).first is False
+    assert FlaggerWorkload.from_json(again.traffic[0]).first is False
     assert "replicas" not in made(again, "Deployment")["spec"]
     assert len(again.objects) == len(before.objects)
 
@@ -592,19 +596,19 @@ def test_the_way_back_to_flagger_gives_it_the_service_only_once_it_holds_the_wor
 @pytest.mark.parametrize(("strategy", "refused"), [("canary", True), ("rolling", False), ("flagger", False)])
 def test_what_flagger_holds_is_taken_back_by_rolling_before_another_strategy_moves_it(strategy, refused):
     plan = plan_of(arranged(DEPLOYMENT, SERVICE, ROUTE))
-    refuse_while_held(strategy, None)
+    neighbours.refuse(find(strategy), None)
     if refused:
         with pytest.raises(PlanRefused, match=r"Flagger holds web\. Release once with the strategy rolling"):
-            refuse_while_held(strategy, plan)
+            neighbours.refuse(find(strategy), plan)
     else:
-        refuse_while_held(strategy, plan)
+        neighbours.refuse(find(strategy), plan)
 
 
 def test_a_canary_in_a_bundle_that_is_rolled_is_noted():
-    (note,) = contested("rolling", [WEB, CANARY])
+    (note,) = neighbours.notes(find("rolling"), [WEB, CANARY])
     assert "web: where Flagger runs, it scales the Deployment to 0" in note[1]
-    assert contested("flagger", [CANARY]) == ()
-    assert contested("rolling", [WEB]) == ()
+    assert neighbours.notes(find("flagger"), [CANARY]) == ()
+    assert neighbours.notes(find("rolling"), [WEB]) == ()
 
 
 # -- on paper ----------------------------------------------------------------------------------------------------------

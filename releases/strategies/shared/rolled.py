@@ -1,0 +1,33 @@
+"""The steps of what is rolled: objects in their order, workloads in waves. Pure.
+
+A strategy that moves requests takes them for the workloads whose requests it cannot move.
+"""
+
+from releases.engine.facts import Work
+from releases.engine.steps import ConfirmStep, Step
+from releases.strategies import neighbours
+from releases.strategies.shared import parts
+
+
+def forward(work: Work) -> tuple[Step, ...]:
+    """The steps that bring a plan in."""
+    return (ConfirmStep("Check that the plan still holds"), *_there(work))
+
+
+def back(work: Work) -> tuple[Step, ...]:
+    """The steps by which what ran before comes back."""
+    return neighbours.resumed(work, _there(work, returning=True))
+
+
+def _there(work: Work, *, returning: bool = False) -> tuple[Step, ...]:
+    return (
+        *parts.adopted(work),
+        *parts.configured(work),
+        *parts.services(parts.early_services(work)),
+        *(step for number, targets in parts.waves(work) for step in parts.wave(number, targets)),
+        *parts.services(parts.late_services(work), "Services of one side"),
+        *parts.after(work),
+        *neighbours.drained(work),
+        *parts.removed(work),
+        *parts.ending(work, returning=returning),
+    )
