@@ -6,9 +6,8 @@ stand-in for the cluster's own admission: who applies by other ways is not held 
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
-from importlib import import_module
-from pkgutil import iter_modules
 
+from common.discovery import modules_of
 from environments.admission.base import Check, Finding, Place
 from environments.admission.levels import Level, Rules
 from environments.kube.objects import Manifest, ref_of
@@ -21,9 +20,7 @@ SHARED = frozenset({"base", "hosts", "levels"})
 @cache
 def checks() -> Mapping[str, Check]:
     """Every check by its id, in the order of the files' names."""
-    modules = (info.name for info in iter_modules(__path__) if info.name not in SHARED)
-    found = (import_module(f"{__name__}.{name}").CHECK for name in sorted(modules))
-    return {check.id: check for check in found}
+    return {module.CHECK.id: module.CHECK for module in modules_of(__name__, apart=SHARED)}
 
 
 def judge(manifests: Iterable[Manifest], place: Place, rules: Rules) -> Iterator[Finding]:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Generic, TypeVar
 
-from portal.discovery import modules_of
+from common.discovery import modules_of
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., object])
 

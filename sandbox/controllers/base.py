@@ -1,11 +1,10 @@
 """What every controller has, and how they are found: a module in this package with a Controller in it."""
 
-import importlib
-import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import ClassVar
 
+from common.discovery import modules_of
 from sandbox.cluster import Cluster
 from sandbox.meta import Key, Object, controller_of, key_of, kind_of
 
@@ -56,7 +55,5 @@ class Controller(ABC):
 
 def load() -> list[type[Controller]]:
     """All controllers of this package."""
-    package = __name__.rpartition(".")[0]
-    for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
-        importlib.import_module(f"{package}.{module.name}")
+    modules_of(__name__.rpartition(".")[0])
     return CONTROLLERS

@@ -2,24 +2,23 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from importlib import import_module
-from pkgutil import iter_modules
 from typing import Any
 
+from common.discovery import modules_of
 from environments.kube.autoscaling.base import Autoscaler, Beside, Detail, Scaler
 from environments.kube.autoscaling.keda import own_hpa
 from environments.kube.objects import Manifest, Ref
 
 __all__ = ["Autoscaler", "Detail", "Scaler", "autoscalers", "scalers", "slim", "target_of"]
 
+SHARED = frozenset({"base", "reading"})
 METADATA = ("name", "namespace", "labels")
 
 
 @cache
 def scalers() -> tuple[Scaler, ...]:
     """Every kind of autoscaler."""
-    names = sorted(info.name for info in iter_modules(__path__) if info.name not in ("base", "reading"))
-    return tuple(import_module(f"{__name__}.{name}").SCALER for name in names)
+    return tuple(module.SCALER for module in modules_of(__name__, apart=SHARED))
 
 
 def target_of(obj: Manifest) -> Ref:

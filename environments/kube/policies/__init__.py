@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cache
-from importlib import import_module
-from pkgutil import iter_modules
 
+from common.discovery import modules_of
 from environments.kube.apply.diff import pod_template
 from environments.kube.objects import Manifest, ref_of
 from environments.kube.policies.acceptance import acceptance
@@ -19,8 +18,7 @@ SHARED = frozenset({"acceptance", "base", "destination_rules", "scopes", "survey
 @cache
 def families() -> tuple[Family, ...]:
     """Every family, by the names of their files."""
-    modules = (info.name for info in iter_modules(__path__) if info.name not in SHARED)
-    return tuple(import_module(f"{__name__}.{name}").FAMILY for name in sorted(modules))
+    return tuple(module.FAMILY for module in modules_of(__name__, apart=SHARED))
 
 
 def planned(manifest: Manifest) -> tuple[Policy, ...]:

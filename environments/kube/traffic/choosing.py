@@ -3,11 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
-from importlib import import_module
-from pathlib import Path
-from pkgutil import iter_modules
 from typing import Protocol
 
+from common.discovery import modules_of
 from environments.kube.objects import Manifest
 from environments.kube.traffic.base import Route, Router, of_kind
 
@@ -38,10 +36,7 @@ class Wish(Protocol):
 
 @cache
 def _all() -> Mapping[str, Router]:
-    package = __name__.rpartition(".")[0]
-    here = str(Path(__file__).parent)
-    modules = sorted(info.name for info in iter_modules([here]) if info.name not in NO_ROUTERS)
-    found = (import_module(f"{package}.{name}").ROUTER for name in modules)
+    found = (module.ROUTER for module in modules_of(__name__.rpartition(".")[0], apart=NO_ROUTERS))
     return {router.name: router for router in sorted(found, key=_rank)}
 
 

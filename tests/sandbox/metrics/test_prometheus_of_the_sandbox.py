@@ -17,7 +17,7 @@ from releases.analysis.templates import queries
 from sandbox import Sandbox
 from tests.sandbox.world import workload
 
-ROOT = Path(__file__).parents[4]
+ROOT = Path(__file__).parents[3]
 PATIENCE = 20
 SERVICE = {
     "apiVersion": "v1",

@@ -1,6 +1,6 @@
 """Modules that are found by being there."""
 
-from portal.discovery import modules_of
+from common.discovery import modules_of
 
 
 def names(*apart: str) -> list[str]:
