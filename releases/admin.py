@@ -25,9 +25,9 @@ from portal.form_fields import JSONObjectField
 from portal.outbound.urls import BadUrl, split_query
 from portal.outbound.urls import read as read_url
 from portal.roles import Verb
-from releases import actions, ingest, strategies, webhooks
+from releases import actions, ingest, strategies
 from releases.models import Application, Delivery, Release, Rollout, WebhookSource
-from releases.webhooks import report
+from releases.webhooks import providers
 
 
 class ApplicationForm(forms.ModelForm):
@@ -128,8 +128,8 @@ def new_secret() -> str:
 
 def api_of(values: Mapping[str, Any]) -> str:
     """The provider's API, which the token for commit statuses goes to; "" where none is called."""
-    mapping = values.get("mapping") or {}
-    return str(mapping.get("api") or report.GITHUB) if values.get("provider") == "github" else ""
+    provider = providers.find(values.get("provider", ""))
+    return provider.api(values.get("mapping") or {}) if provider else ""
 
 
 class WebhookSourceForm(SecretsForm):
@@ -142,7 +142,7 @@ class WebhookSourceForm(SecretsForm):
     )
     mapping = JSONObjectField(required=False, help_text=WebhookSource._meta.get_field("mapping").help_text)
     provider = forms.ChoiceField(
-        choices=lambda: [(name, name) for name in sorted(webhooks.PROVIDERS)],
+        choices=lambda: [(name, name) for name in sorted(providers.every())],
         help_text=WebhookSource._meta.get_field("provider").help_text,
     )
     callback_url = forms.URLField(
@@ -166,7 +166,7 @@ class WebhookSourceForm(SecretsForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
-        provider = webhooks.find(cleaned.get("provider", ""))
+        provider = providers.find(cleaned.get("provider", ""))
         if provider and "mapping" in cleaned:
             for problem in provider.check(cleaned["mapping"]):
                 self.add_error("mapping", problem)

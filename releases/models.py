@@ -101,7 +101,9 @@ class Rollout(models.Model):
         Environment, on_delete=models.PROTECT, related_name="rollouts", help_text="Where it goes."
     )
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.RELEASE, help_text="A release, or a way back.")
-    strategy = models.CharField(max_length=20, default="rolling", help_text="How it goes: rolling, canary, or another.")
+    strategy = models.CharField(
+        max_length=20, default=DEFAULT_STRATEGY, help_text="How it goes: rolling, canary, or another."
+    )
     parameters = models.JSONField(default=dict, help_text="The strategy's settings.")
     recommended = models.CharField(max_length=20, blank=True, help_text="What this kind of change asks for.")
     strategy_reason = models.TextField(blank=True, help_text="Why another than the recommended one was chosen.")

@@ -13,17 +13,11 @@ from portal.orchestration import queue
 from portal.orchestration.queue.sweeps import on_sweep
 from releases.ingest import store_bundle
 from releases.models import Bundle, Delivery
-from releases.webhooks import find, process
-from releases.webhooks.provider import News, Unusable
+from releases.webhooks import process
+from releases.webhooks.providers import find
+from releases.webhooks.providers.base import News, NotYet, Unusable
 
-MOST_BUNDLE = 16 * 1024 * 1024
-FETCH_SECONDS = (2.0, 20.0)
 PAUSES = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600))
-TRY_AGAIN = frozenset({429, 500, 502, 503, 504})
-
-
-class NotYet(Exception):
-    """An answer after which the bundle may come later."""
 
 
 @on_sweep
@@ -67,14 +61,13 @@ def _read_again(delivery: Delivery) -> News:
 
 
 def _fetched(delivery: Delivery, url: str) -> Bundle:
-    answer = outbound.call("GET", url, timeout=FETCH_SECONDS, limit=MOST_BUNDLE)
-    if answer.status in TRY_AGAIN:
-        raise NotYet(f"{outbound.shown(url)} answered {answer.status}.")
-    if answer.status != 200:
-        raise Unusable(f"{outbound.shown(url)} answered {answer.status}.")
-    name = urlsplit(url).path.rpartition("/")[2]
     source = delivery.source
-    return store_bundle(Actor.ci(str(source)), source.application, answer.body, name or "bundle.yaml")
+    provider = find(source.provider)
+    if provider is None:
+        raise Unusable(f"There is no provider {source.provider} any more.")
+    content = provider.fetch(delivery, url)
+    name = urlsplit(url).path.rpartition("/")[2]
+    return store_bundle(Actor.ci(str(source)), source.application, content, name or "bundle.yaml")
 
 
 def _again(delivery: Delivery, words: str) -> None:

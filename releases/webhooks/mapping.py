@@ -13,7 +13,7 @@ from string import Formatter
 from typing import Any
 
 from environments.manifests.images import repository_of
-from releases.webhooks.provider import Unusable
+from releases.webhooks.providers.base import Unusable
 
 LEADING_V = re.compile(r"^v(?=\d)")
 IMAGE_FIELDS = {"version", "workload", "tag", "branch", "sha", "short_sha", "run_number"}

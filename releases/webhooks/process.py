@@ -22,7 +22,7 @@ from releases.planning.sources import target_of
 from releases.states import InvalidTransition
 from releases.webhooks import report
 from releases.webhooks.mapping import images_of, version_of
-from releases.webhooks.provider import Ignored, News, Unusable
+from releases.webhooks.providers.base import Ignored, News, Unusable
 
 # Longer than a fetch: while one is under way nobody begins another.
 FETCH_LEASE = timedelta(seconds=60)
@@ -78,7 +78,7 @@ def _lead(delivery: Delivery, news: News, fetched: Bundle | None) -> None:
     _end(delivery, Delivery.Outcome.ACCEPTED, " ".join(notes))
     delivery.rollouts.set(rollouts)
     for rollout in rollouts:
-        report.pending(delivery, rollout)
+        report.tell(delivery, rollout)
 
 
 def _actor(source: WebhookSource, places: Sequence[Environment]) -> Actor:

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from releases.webhooks import find
 from releases.webhooks.mapping import images_of, version_of
-from releases.webhooks.provider import Unusable
+from releases.webhooks.providers import find
+from releases.webhooks.providers.base import Unusable
 
 FIELDS = {"tag": "v1.2.0", "sha": "a" * 40, "short_sha": "a" * 12, "version": "1.2.0"}
 IN_BUNDLE = ["registry.example/shop/web:0", "registry.example/shop/worker", "docker.io/library/postgres:16"]

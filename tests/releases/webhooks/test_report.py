@@ -229,7 +229,7 @@ def test_ends_before_the_start_are_told_too(
 
 
 def test_workers_know_whom_to_tell() -> None:
-    code = "import django; django.setup(); from releases.rollout import outcomes; print(len(outcomes._listeners))"
+    code = "import django; django.setup(); from releases import events; print(len(events._listeners))"
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "portal.settings"}
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
     assert told.stdout.strip() == "1"

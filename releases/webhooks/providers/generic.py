@@ -13,7 +13,7 @@ from standardwebhooks.webhooks import hmac_data
 
 from releases.makers import named
 from releases.webhooks.mapping import problems
-from releases.webhooks.provider import Headers, Ignored, News, Provider, Untrusted, Unusable, register
+from releases.webhooks.providers.base import Headers, Ignored, News, Provider, Untrusted, Unusable
 
 MARK = "whsec_"
 TOLERANCE_SECONDS = 300
@@ -99,4 +99,4 @@ def _check(mapping: Mapping[str, Any]) -> list[str]:
     return problems(mapping, {})
 
 
-register(Provider("generic", _verify, lambda headers: headers.get("webhook-id", ""), _read, _check))
+PROVIDER = Provider("generic", _verify, lambda headers: headers.get("webhook-id", ""), _read, _check)

@@ -1,4 +1,4 @@
-"""A strategy is one file or folder that registers itself: what is outside names none of them."""
+"""A strategy or a webhook provider is a file or folder that registers itself: what is outside names none of them."""
 
 import ast
 from collections.abc import Iterator
@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from releases import strategies
+from releases.webhooks import providers
 
 ROOT = Path(__file__).resolve().parents[2]
 # The usual strategy of an application, as its table has it.
@@ -16,10 +17,9 @@ SIDES = {"canary"}
 SHARED = {"base", "neighbours", "parameters", "shared"}
 
 
-def outside(name: str) -> list[Path]:
-    """Every module of the apps but those of the strategy."""
-    folder = name.replace("-", "_")
-    own = (f"releases/strategies/{folder}/", f"releases/strategies/{folder}.py")
+def outside(place: str) -> list[Path]:
+    """Every module of the apps but those of a part: "releases/strategies/canary"."""
+    own = (f"{place}/", f"{place}.py")
     paths = [path for app in ("portal", "environments", "releases") for path in sorted((ROOT / app).rglob("*.py"))]
     return [path for path in paths if "migrations" not in path.parts and not _name(path).startswith(own)]
 
@@ -28,8 +28,8 @@ def _name(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-def found(name: str, tree: ast.AST) -> Iterator[str]:
-    module = f"releases.strategies.{name.replace('-', '_')}"
+def found(name: str, place: str, tree: ast.AST) -> Iterator[str]:
+    module = place.replace("/", ".")
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module and f"{node.module}.".startswith(f"{module}."):
             yield f"line {node.lineno} imports {node.module}"
@@ -37,10 +37,16 @@ def found(name: str, tree: ast.AST) -> Iterator[str]:
             yield f"line {node.lineno} says {name!r}"
 
 
-@pytest.mark.parametrize("name", strategies.names())
-def test_nothing_outside_names_a_strategy(name: str) -> None:
-    modules = [path for path in outside(name) if _name(path) not in NAMES_ONE]
-    wrong = [f"{_name(path)} {words}" for path in modules for words in found(name, ast.parse(path.read_text()))]
+PARTS = {
+    **{name: f"releases/strategies/{name.replace('-', '_')}" for name in strategies.names()},
+    **{name: f"releases/webhooks/providers/{name.replace('-', '_')}" for name in providers.every()},
+}
+
+
+@pytest.mark.parametrize(("name", "place"), PARTS.items(), ids=list(PARTS))
+def test_nothing_outside_names_it(name: str, place: str) -> None:
+    modules = [path for path in outside(place) if _name(path) not in NAMES_ONE]
+    wrong = [f"{_name(path)} {words}" for path in modules for words in found(name, place, ast.parse(path.read_text()))]
     assert wrong == []
 
 
@@ -49,11 +55,11 @@ def test_nothing_outside_names_a_strategy(name: str) -> None:
     ["from releases.strategies.canary.steps import WeightStep", "from releases.strategies.canary import steps"],
 )
 def test_an_import_is_found(line: str) -> None:
-    assert list(found("canary", ast.parse(line)))
+    assert list(found("canary", PARTS["canary"], ast.parse(line)))
 
 
 def test_a_name_is_found() -> None:
-    assert list(found("blue-green", ast.parse("moves = strategy == 'blue-green'")))
+    assert list(found("blue-green", PARTS["blue-green"], ast.parse("moves = strategy == 'blue-green'")))
 
 
 def test_every_module_beside_the_strategies_is_known() -> None:

@@ -1,18 +1,40 @@
-"""GitHub: release, workflow_run, registry_package, push of a tag, and ping; signed by X-Hub-Signature-256."""
+"""GitHub: release, workflow_run, registry_package, push of a tag, and ping; signed by X-Hub-Signature-256.
+
+How a rollout goes is told as a commit status.
+"""
 
 import hashlib
 import hmac
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
+from portal.outbound import calls
+from releases.models import Delivery
 from releases.webhooks.mapping import problems
 from releases.webhooks.people import people_in
-from releases.webhooks.provider import Headers, Ignored, News, Provider, Untrusted, Unusable, register
+from releases.webhooks.providers.base import (
+    FULL_HASH,
+    Headers,
+    Ignored,
+    News,
+    Provider,
+    Report,
+    Untrusted,
+    Unusable,
+    commit_in,
+)
 
 VERSION_LIKE = re.compile(r"v?\d+(\.\d+)*([-+.].+)?")
-FULL_HASH = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+API = "https://api.github.com"
+JSON = "application/vnd.github+json"
+# The commit's hash alone: the whole commit with its files can be longer than an answer may be.
+HASH = "application/vnd.github.sha"
+FOUND = "releases.webhooks.report.commit_found"
+MOST_DESCRIPTION = 140
 Payload = Mapping[str, Any]
 
 
@@ -154,4 +176,59 @@ def _check(mapping: Mapping[str, Any]) -> list[str]:
     return [f"events has {event}; there are {', '.join(READERS)}." for event in unknown]
 
 
-register(Provider("github", _verify, lambda headers: headers.get("x-github-delivery", ""), _read, _check))
+def _report(report: Report) -> None:
+    """Queues a commit status; where the event named a tag only, the look-up of its commit, which tells on."""
+    commit = _commit_of(report.delivery) if report.delivery.source.mapping.get("repository") else ""
+    if not commit:
+        return
+    status = {
+        "state": report.state,
+        "context": f"slipway/{report.rollout.environment.name}",
+        "target_url": report.url,
+        "description": report.words[:MOST_DESCRIPTION],
+    }
+    url = f"{_repository(report.delivery)}/statuses/{commit}"
+    headers = _headers(report.delivery, JSON)
+    calls.enqueue(f"status:{report.key}", url, json.dumps(status), headers=headers)
+
+
+def _commit_of(delivery: Delivery) -> str:
+    """The commit; "" where it is being looked up, or cannot be."""
+    # Locked: who finds the commit tells what has been so far, and whoever comes after that tells the rest.
+    known = Delivery.objects.select_for_update().values_list("commit", flat=True).get(pk=delivery.pk)
+    tag = delivery.body["release"]["tag_name"] if delivery.event == "release" else ""
+    if known or not tag:
+        return known
+    url = f"{_repository(delivery)}/commits/{quote(str(tag), safe='')}"
+    headers = _headers(delivery, HASH)
+    return commit_in(calls.enqueue(f"commit:{delivery.pk}", url, "", headers=headers, method="GET", then=FOUND))
+
+
+def _api(mapping: Mapping[str, Any]) -> str:
+    return str(mapping.get("api") or API)
+
+
+def _repository(delivery: Delivery) -> str:
+    mapping = delivery.source.mapping
+    return f"{_api(mapping)}/repos/{mapping['repository']}"
+
+
+def _headers(delivery: Delivery, accept: str) -> dict[str, str]:
+    return {
+        "Authorization": f"Bearer {delivery.source.callback_token}",
+        "Accept": accept,
+        "X-GitHub-Api-Version": "2022-11-28",
+        "Content-Type": "application/json",
+        "User-Agent": "slipway",
+    }
+
+
+PROVIDER = Provider(
+    name="github",
+    verify=_verify,
+    delivery_id=lambda headers: headers.get("x-github-delivery", ""),
+    read=_read,
+    check=_check,
+    report=_report,
+    api=_api,
+)
