@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from http.client import HTTPException
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
@@ -11,13 +12,13 @@ from requests.exceptions import RequestException
 from urllib3.exceptions import HTTPError
 from urllib3.util import Retry
 
+from common.bounded_read import bounded_read
 from portal.outbound import faults, urls
 from portal.outbound.adapter import ONCE, Adapter
 from portal.outbound.faults import OutboundRefused, TooLong
 from portal.outbound.reach import Reach
 from portal.outbound.watch import GRACE, Watch
 
-CHUNK = 64 * 1024
 OWN_HEADERS = {"User-Agent": "slipway", "Accept-Encoding": "identity", "Accept": "*/*"}
 # What http.client and this module say themselves, whatever a caller gives.
 FIXED = frozenset({"host", "user-agent", "accept-encoding"})
@@ -113,9 +114,7 @@ def _allowed(headers: Mapping[str, str] | None) -> dict[str, str]:
 
 
 def _read(raw: Any, limit: int) -> bytes:
-    content = b""
-    while chunk := raw.read(min(CHUNK, limit + 1 - len(content)), decode_content=False):
-        content += chunk
-        if len(content) > limit:
-            raise TooLong
+    content = bounded_read(partial(raw.read, decode_content=False), limit + 1)
+    if len(content) > limit:
+        raise TooLong
     return content

@@ -4,6 +4,7 @@ Built on the Kubernetes client's ApiClient, whose own retries, redirects, proxie
 """
 
 import json
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ from urllib.parse import urlencode
 from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import HTTPError
 
+from common.bounded_read import CHUNK, bounded_read
 from environments.kube.api.access import Access, Bearer
 from environments.kube.api.breaker import Breaker
 from environments.kube.api.classify import classify, classify_exception
@@ -31,7 +33,6 @@ from environments.kube.api.paths import Path
 from environments.kube.api.tls import USER_AGENT, api_client, request
 
 Query = Sequence[tuple[str, str]]
-CHUNK = 65536
 FIRST_PAUSE = 0.1
 READS = ("GET", "HEAD")
 OPENING = 10.0  # seconds until a watch has answered; then the silence that its reader allows
@@ -242,14 +243,12 @@ def _allow_silence(response: BaseHTTPResponse, seconds: float) -> None:
 
 
 def _drain(response: BaseHTTPResponse, deadline: float, at_most: int) -> bytes:
-    chunks, size = [], 0
-    while chunk := response.read1(CHUNK):
-        chunks.append(chunk)
-        size += len(chunk)
-        if at_most and size >= at_most:
-            response.close()
-            return b"".join(chunks)[:at_most]
-        if time.monotonic() > deadline:
-            response.close()
-            raise Unreachable("The cluster's answer takes too long to arrive.", ambiguous=True)
-    return b"".join(chunks)
+    try:
+        content = bounded_read(response.read1, at_most or sys.maxsize, deadline)
+    except TimeoutError:
+        response.close()
+        raise Unreachable("The cluster's answer takes too long to arrive.", ambiguous=True) from None
+    if at_most and len(content) == at_most:
+        # There may be more of it, which nobody is to read.
+        response.close()
+    return content
