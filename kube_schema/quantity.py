@@ -1,9 +1,9 @@
-"""Kubernetes quantities: "250m", "1.5Gi", 2."""
+"""Kubernetes quantities: "250m", "1.5Gi", 2. Pure."""
 
 import re
 from decimal import ROUND_CEILING, Decimal
 
-_PATTERN = re.compile(r"^([+-]?[0-9.]+)([eE][+-]?[0-9]+|[numkMGTPE]|[KMGTPE]i)?$")
+_PATTERN = re.compile(r"([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+))([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?")
 _SUFFIXES = {
     "n": Decimal("1e-9"),
     "u": Decimal("1e-6"),
@@ -14,15 +14,26 @@ _SUFFIXES = {
 _BINARY = ("Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
 
 
+def is_quantity(value: str | float | int) -> bool:
+    """Whether it is written as a quantity."""
+    return bool(_PATTERN.fullmatch(str(value)))
+
+
 def parse(quantity: str | float | int) -> Decimal:
     """The value as a number; ValueError names a quantity that cannot be read."""
-    found = _PATTERN.match(str(quantity).strip())
+    found = _PATTERN.fullmatch(str(quantity))
     if not found:
         raise ValueError(f"{quantity!r} is no quantity such as 250m, 2 or 1.5Gi")
     number, suffix = found.groups()
-    if suffix and suffix[0] in "eE" and suffix not in _SUFFIXES:
-        return Decimal(number + suffix)
-    return Decimal(number) * _SUFFIXES.get(suffix or "", Decimal(1))
+    try:
+        return Decimal(number) * _factor(suffix or "")
+    except ArithmeticError:
+        raise ValueError(f"{quantity!r} is too large or too small for a quantity") from None
+
+
+def _factor(suffix: str) -> Decimal:
+    exponent = suffix[:1] in {"e", "E"} and suffix not in _SUFFIXES
+    return Decimal(f"1{suffix}") if exponent else _SUFFIXES.get(suffix, Decimal(1))
 
 
 def text(value: Decimal, like: str = "") -> str:

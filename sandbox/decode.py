@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kube_schema import Node
-from sandbox import quantity
+from kube_schema import Node, quantity
 from sandbox.structured_merge import MissingKey, element_of, path_text
 
 _PLACES = re.compile(r"\[\d+\]")

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from sandbox import quantity
+from kube_schema import quantity
 from sandbox.errors import Cause
 
 Object = dict[str, Any]

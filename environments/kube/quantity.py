@@ -1,21 +1,18 @@
 """Kubernetes quantities as numbers, and as a person reads them. Pure."""
 
-import re
 from typing import Any
 
-QUANTITY = re.compile(r"(\d+(?:\.\d+)?(?:e\d+)?)(m|k|[KMGTPE]i?)?")
-FACTORS = {"m": 1e-3, "k": 1e3, "": 1.0} | {
-    unit + suffix: base**power
-    for power, unit in enumerate("KMGTPE", 1)
-    for suffix, base in (("", 1000.0), ("i", 1024.0))
-}
+from kube_schema.quantity import parse
+
 BINARY = (("Gi", 2.0**30), ("Mi", 2.0**20), ("Ki", 2.0**10))
 
 
 def quantity(text: Any) -> float | None:
     """A Kubernetes quantity ("500m", "2Gi") as a number; None where it is none."""
-    found = QUANTITY.fullmatch(str(text))
-    return float(found[1]) * FACTORS[found[2] or ""] if found else None
+    try:
+        return float(parse(text))
+    except ValueError:
+        return None
 
 
 def amount(text: Any, resource: str) -> str:

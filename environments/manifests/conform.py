@@ -2,18 +2,17 @@
 
 import base64
 import binascii
-import re
 from collections.abc import Callable
 from typing import Any
 
 from kube_schema import Node as Type
+from kube_schema.quantity import is_quantity
 
 from .errors import Findings
 from .merge import default_of
 from .node import Node, Place, Unquoted, Unresolved, field_of
 from .scalars import scalar
 
-QUANTITY = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?\d+)?")
 NAMES = {dict: "a map", list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number"}
 
 
@@ -76,7 +75,7 @@ class Conformer:
         value = _put_in(node.value) if isinstance(node.value, Unquoted) and kind.type != "string" else node.value
         if not accepts(value):
             return self._wrong(node, wanted, place)
-        if kind.type == "quantity" and not QUANTITY.fullmatch(str(value)):
+        if kind.type == "quantity" and not is_quantity(value):
             self._tell(node, place, f"{value} is not a quantity such as 500m, 2 or 1Gi")
         if kind.format == "byte" and not _is_base64(value):
             self._tell(node, place, "is not base64; plain text goes into stringData")

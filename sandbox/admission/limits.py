@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
+from kube_schema.quantity import parse
 from sandbox.admission_chain import Review
 from sandbox.errors import forbidden
-from sandbox.quantity import parse
 from sandbox.store import Object, Store
 
 _ANNOTATION = "kubernetes.io/limit-ranger"

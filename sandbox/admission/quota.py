@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
+from kube_schema.quantity import parse, text
 from sandbox.admission.usage import Usage, in_scope, missing, used_by
 from sandbox.admission_chain import Review
 from sandbox.errors import forbidden
-from sandbox.quantity import parse, text
 from sandbox.store import Object, Store
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from sandbox.quantity import parse
+from kube_schema.quantity import parse
 from sandbox.store import Object
 
 Usage = dict[str, Decimal]

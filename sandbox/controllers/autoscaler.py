@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from kube_schema.quantity import parse
 from sandbox import scalers
 from sandbox.cluster import Cluster
 from sandbox.controllers.base import Controller
@@ -23,7 +24,6 @@ from sandbox.meta import (
     with_condition,
 )
 from sandbox.placement import requests_of
-from sandbox.quantity import parse
 
 _SCALED = "keda.sh/ScaledObject"
 _PERIOD = 15.0

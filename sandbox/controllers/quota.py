@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
+from kube_schema.quantity import text
 from sandbox.admission.quota import usage_of
 from sandbox.controllers.base import Controller
 from sandbox.meta import Key, Object, changed, deleting, key_of
-from sandbox.quantity import text
 
 _BATCH = 0.1
 

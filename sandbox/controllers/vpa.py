@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from kube_schema.quantity import parse, text
 from sandbox.controllers.base import Controller
 from sandbox.meta import Key, Object, changed, deleting, is_active, labels_of, matches
-from sandbox.quantity import parse, text
 
 _POLL, _MARGIN = 5.0, 1.15
 _LEAST = {"cpu": 0.025, "memory": 250.0 * 2**20}
