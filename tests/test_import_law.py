@@ -17,6 +17,7 @@ CONTRACTS = {contract["id"]: contract["name"] for contract in LAW["contracts"]}
 BREACHES = {
     "apps": ("environments/pages.py", "from releases import states"),
     "sandbox": ("sandbox/store.py", "import django"),
+    "kubelet": ("sandbox/kubelet/tasks.py", "from sandbox.kubelet.pod import PodRun"),
     "common": ("kube_schema/__init__.py", "from portal import errors"),
     "gateway": ("environments/kube/objects.py", "from environments import models"),
 }

@@ -4,6 +4,7 @@ from sandbox.behaviour import Behaviour
 from sandbox.cluster import Cluster
 from sandbox.images import Pulled, Puller
 from sandbox.kubelet.pod import PodRun
+from sandbox.kubelet.status import status_of
 from sandbox.meta import Key, Object, changed, is_over, key_of, kind_of, uid_of
 from sandbox.nodes import Node
 from sandbox.store import Key as StoreKey
@@ -103,7 +104,7 @@ class Kubelet:
         return None if due is None else max(0.0, due - self.now)
 
     def _report(self, run: PodRun) -> None:
-        status = run.status()
+        status = status_of(run)
         run.dirty = False
         current = self.cluster.store.get(StoreKey("", "Pod", *key_of(run.object)))
         if current is None or uid_of(current) != run.uid or status == current.get("status"):

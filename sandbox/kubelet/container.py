@@ -1,18 +1,16 @@
 """One container: its pull, its runs with probes, its exits and restarts."""
 
 import hashlib
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from sandbox.behaviour import KEY, Behaviour, behaviour_of
 from sandbox.images import Pulled, PullError
+from sandbox.kubelet.context import PodContext
 from sandbox.kubelet.environment import ConfigError, environment_of
 from sandbox.kubelet.logs import Log
 from sandbox.kubelet.probes import Prober
 from sandbox.kubelet.tasks import FOREVER, Part, Task
 from sandbox.meta import Object, annotations_of
-
-if TYPE_CHECKING:
-    from sandbox.kubelet.pod import PodRun
 
 _LONGEST_BACKOFF, _FORGIVEN_AFTER = 300.0, 600.0
 
@@ -29,7 +27,7 @@ class Exit(NamedTuple):
 class Container:
     """`life` is its task; what it says of itself is read by `status`."""
 
-    def __init__(self, pod: "PodRun", spec: Object, *, init: bool = False) -> None:
+    def __init__(self, pod: PodContext, spec: Object, *, init: bool = False) -> None:
         self.pod, self.spec, self.init = pod, spec, init
         self.name: str = spec["name"]
         self.waiting: dict[str, str] | None = None
@@ -112,7 +110,7 @@ class Container:
             code = yield from self._run()
             if not self._runs_again(code):
                 self.final = True
-                self.pod.container_ended(self)
+                self.pod.wake_life()
                 return
             if self.pod.now - began > _FORGIVEN_AFTER:
                 backoff = 1.0

@@ -1,75 +1,34 @@
 """The life of one pod on a simulated node."""
 
 import re
-from typing import TYPE_CHECKING, Any
 
-from sandbox.images import Pulled
 from sandbox.kubelet.container import Container
-from sandbox.kubelet.environment import field_facts, missing_mount
-from sandbox.kubelet.status import status_of
-from sandbox.kubelet.tasks import FOREVER, Task, Tasks
-from sandbox.meta import Object, annotations_of, deleting, uid_of
-
-if TYPE_CHECKING:
-    from sandbox.kubelet.agent import Kubelet
-    from sandbox.nodes import Node
+from sandbox.kubelet.context import Host, PodContext
+from sandbox.kubelet.environment import missing_mount
+from sandbox.kubelet.tasks import FOREVER, Task
+from sandbox.meta import Object, annotations_of, deleting
+from sandbox.nodes import Node
 
 _SLEEP = re.compile(r"sleep\s+([0-9.]+)")
 
 
-class PodRun:
+class PodRun(PodContext):
     """Runs in the loop's thread alone. `step` does what is due and says when more will be."""
 
-    def __init__(self, kubelet: "Kubelet", node: "Node", obj: Object) -> None:
-        self.kubelet, self.node, self.object = kubelet, node, obj
-        self.uid = uid_of(obj)
-        self.tasks = Tasks()
-        self.address = ""
+    def __init__(self, kubelet: Host, node: Node, obj: Object) -> None:
+        super().__init__(kubelet, node, obj)
         self.began = self.stamp()
         self.failed: tuple[str, str] | None = None
         self.halted = self.gone = False
-        self.dirty = True
         spec = obj["spec"]
         self.inits = [Container(self, item, init=True) for item in spec.get("initContainers") or ()]
         self.mains = [Container(self, item) for item in spec["containers"]]
         self._ending: Task | None = None
-        self._life = self.start(self._run())
-
-    @property
-    def now(self) -> float:
-        return self.kubelet.now
+        self.life = self.start(self._run())
 
     @property
     def containers(self) -> list[Container]:
         return [*self.inits, *self.mains]
-
-    def wall(self) -> float:
-        return self.kubelet.clock.wall()
-
-    def stamp(self) -> str:
-        return self.kubelet.clock.moment().stamp
-
-    def at_most(self, seconds: float, limit: float) -> float:
-        """Shortens a waiting time, unless real times were asked for."""
-        return seconds if self.kubelet.real_time else min(seconds, limit)
-
-    def lookup(self, kind: str, name: str) -> Object | None:
-        return self.kubelet.lookup(kind, self.object["metadata"]["namespace"], name)
-
-    def pull(self, image: str) -> Pulled:
-        return self.kubelet.pull(self.object, image)
-
-    def facts(self) -> dict[str, str]:
-        return field_facts(self.object, self.address, self.node.address)
-
-    def event(self, kind: str, reason: str, message: str, field: str = "") -> None:
-        self.kubelet.event(self.object, kind, reason, message, self.node.name, field)
-
-    def start(self, task: Task) -> Task:
-        return self.tasks.start(task, self.now)
-
-    def changed(self) -> None:
-        self.dirty = True
 
     def see(self, obj: Object) -> None:
         """Takes a newer version of the object in."""
@@ -84,9 +43,6 @@ class PodRun:
     def step(self) -> float | None:
         """Does what is due; returns when (in simulated time) there is more to do, or None."""
         return self.tasks.run(self.now)
-
-    def status(self) -> dict[str, Any]:
-        return status_of(self)
 
     def _run(self) -> Task:
         yield from self._mounted()
@@ -118,15 +74,6 @@ class PodRun:
         yield seconds
         self.fail("DeadlineExceeded", "Pod was active on the node longer than the specified deadline")
 
-    def container_started(self, container: Container) -> None:
-        self.changed()
-        if container.init:
-            self.tasks.wake(self.now, self._life)
-
-    def container_ended(self, container: Container) -> None:
-        del container
-        self.tasks.wake(self.now, self._life)
-
     def fail(self, reason: str, message: str) -> None:
         """Ends all containers; the pod's phase becomes Failed."""
         self.failed = (reason, message)
@@ -135,7 +82,7 @@ class PodRun:
     def halt(self) -> None:
         for container in self.containers:
             container.halt()
-        self.tasks.cancel(self._life)
+        self.tasks.cancel(self.life)
         self.halted = True
         self.changed()
 

@@ -3,22 +3,42 @@
 A probe that has come to its verdict sleeps until the behaviour can give another: idle pods cost nothing.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
+from sandbox.behaviour import Behaviour
+from sandbox.kubelet.context import PodContext
 from sandbox.kubelet.tasks import FOREVER, Part, Task
-
-if TYPE_CHECKING:
-    from sandbox.kubelet.container import Container
+from sandbox.meta import Object
 
 _MEMBERS = {"Startup": "startupProbe", "Readiness": "readinessProbe", "Liveness": "livenessProbe"}
 _LIMITS = {"Startup": 1.0, "Readiness": 2.0, "Liveness": 1.0}
 _SOON = 0.3
 
 
+class Probed(Protocol):
+    """What is probed: a container. `listens_at`: the moment from which its ports answer."""
+
+    pod: PodContext
+    spec: Object
+    name: str
+    init: bool
+    ready: bool
+    started: bool
+    listens_at: float
+
+    @property
+    def sidecar(self) -> bool: ...
+    @property
+    def behaviour(self) -> Behaviour: ...
+    def serves(self, now: float) -> bool: ...
+    def serves_from(self) -> float: ...
+    def kill(self, code: int, reason: str) -> None: ...
+
+
 class Prober:
     """The probes of one container's present run."""
 
-    def __init__(self, container: "Container") -> None:
+    def __init__(self, container: Probed) -> None:
         self.container = container
         self._tasks: list[Task] = []
 
@@ -41,7 +61,9 @@ class Prober:
             yield from self._watch(spec["startupProbe"], "Startup")
         container.started = True
         container.ready = "readinessProbe" not in spec and (not container.init or container.sidecar)
-        container.pod.container_started(container)
+        container.pod.changed()
+        if container.init:
+            container.pod.wake_life()
         for kind in ("Readiness", "Liveness"):
             if _MEMBERS[kind] in spec:
                 self._tasks.append(container.pod.start(self._watch(spec[_MEMBERS[kind]], kind)))

@@ -1,18 +1,16 @@
 """What a kubelet reports of a pod."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from sandbox.kubelet.container import Container
+from sandbox.kubelet.pod import PodRun
 from sandbox.meta import condition, deleting, generation_of
-
-if TYPE_CHECKING:
-    from sandbox.kubelet.container import Container
-    from sandbox.kubelet.pod import PodRun
 
 _OWN = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady")
 
 
-def status_of(run: "PodRun") -> dict[str, Any]:
+def status_of(run: PodRun) -> dict[str, Any]:
     """The status as it is now, with the conditions that others (the scheduler) have set."""
     old = run.object.get("status") or {}
     initialized = all(map(_initialized, run.inits))
@@ -38,13 +36,13 @@ def status_of(run: "PodRun") -> dict[str, Any]:
     return status
 
 
-def _initialized(container: "Container") -> bool:
+def _initialized(container: Container) -> bool:
     if container.sidecar:
         return container.started
     return container.terminated is not None and container.terminated["exitCode"] == 0
 
 
-def _phase(run: "PodRun", initialized: bool) -> str:
+def _phase(run: PodRun, initialized: bool) -> str:
     if run.failed is not None:
         return "Failed"
     if not initialized and not deleting(run.object):
@@ -56,7 +54,7 @@ def _phase(run: "PodRun", initialized: bool) -> str:
     return "Running" if begun else "Pending"
 
 
-def _conditions(run: "PodRun", phase: str, initialized: bool) -> list[dict[str, Any]]:
+def _conditions(run: PodRun, phase: str, initialized: bool) -> list[dict[str, Any]]:
     over = phase in ("Succeeded", "Failed")
     containers = [*run.mains, *(item for item in run.inits if item.sidecar)]
     ready = initialized and not over and all(item.ready for item in containers)
@@ -78,12 +76,12 @@ def _reason(phase: str, reason: str) -> str:
     return {"Succeeded": "PodCompleted", "Failed": "PodFailed"}.get(phase, reason)
 
 
-def _words(over: bool, what: str, containers: Iterable["Container"]) -> str:
+def _words(over: bool, what: str, containers: Iterable[Container]) -> str:
     names = [item.name for item in containers if not (item.ready or (item.init and _initialized(item)))]
     return "" if over else f"containers with {what}: [{' '.join(names)}]"
 
 
-def _condition(run: "PodRun", kind: str, holds: bool, reason: str, message: str) -> dict[str, Any]:
+def _condition(run: PodRun, kind: str, holds: bool, reason: str, message: str) -> dict[str, Any]:
     old = condition(run.object, kind)
     value = "True" if holds else "False"
     since = old["lastTransitionTime"] if old and old["status"] == value else run.stamp()
@@ -99,7 +97,7 @@ def _condition(run: "PodRun", kind: str, holds: bool, reason: str, message: str)
     return fresh
 
 
-def _closed_gate(run: "PodRun") -> str:
+def _closed_gate(run: PodRun) -> str:
     """Words on a readiness gate that is not open, or ""."""
     for gate in run.object["spec"].get("readinessGates") or ():
         found = condition(run.object, gate["conditionType"])
