@@ -2,12 +2,15 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint format lock
+.PHONY: demo test coverage lint format lock
 demo: .venv/ready
 	@$(BIN)/python -m demo
 
 test: .venv/ready lint
 	@tests/run
+
+coverage: .venv/ready
+	@tests/coverage
 
 lint: .venv/ready
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy portal environments releases sandbox kube_schema common
