@@ -7,7 +7,6 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -25,13 +24,11 @@ def note(what: str, rollout: int, at: float) -> None:
     file.write(f"{what} {rollout} {at:.6f}\n")
 
 
-def recording_leases(lease: Callable[..., Any], due: Callable[..., Any]) -> Callable[..., Any]:
-    def leased(now: datetime, most: int) -> Any:
-        times = dict(due(now).values_list("pk", "due_at")[:most])
-        found = lease(now, most)
-        for pk, _cluster, _ticket in found:
-            if pk in times:
-                note("due", pk, times[pk].timestamp())
+def recording_leases(lease: Callable[..., Any]) -> Callable[..., Any]:
+    def leased(*arguments: Any) -> Any:
+        found = lease(*arguments)
+        for ticket in found:
+            note("due", ticket.pk, ticket.due_at.timestamp())
         return found
 
     return leased
@@ -49,9 +46,10 @@ def recording_passes(advance: Callable[..., Any]) -> Callable[..., Any]:
 def main() -> None:
     """Patches the two places and runs the command."""
     django.setup()
-    from releases.orchestrator import claims, reconciler
+    from releases.orchestrator import reconciler
+    from releases.orchestrator.claims import CLAIMS
 
-    claims.lease_due = recording_leases(claims.lease_due, claims.due)
+    CLAIMS.lease = recording_leases(CLAIMS.lease)  # type: ignore[method-assign]
     reconciler.advance_one = recording_passes(reconciler.advance_one)
     execute_from_command_line(["manage.py", "orchestrate"])
 

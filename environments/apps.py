@@ -10,6 +10,7 @@ class EnvironmentsConfig(AppConfig):
 
     def ready(self) -> None:
         import_module("environments.metrics")
-        # What people hold there, and the sweep of changes that nobody decides, in workers too.
+        # What the orchestrator does: it ends changes that nobody decides, and watches clusters.
         import_module("environments.policy.changes")
+        import_module("environments.workload_sync")
         import_module("environments.vouched").register()

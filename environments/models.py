@@ -7,6 +7,7 @@ from django.db import models
 
 from environments.admission.levels import Level
 from portal.encryption import EncryptedTextField
+from portal.orchestration.leases import Held
 from portal.roles import Role
 from portal.row_bound import RowBound
 
@@ -20,8 +21,8 @@ PROMETHEUS_PATTERN = RegexValidator(
 )
 
 
-class Cluster(RowBound):
-    """A Kubernetes API and the way to speak to it. `access` is an Access as JSON, encrypted."""
+class Cluster(RowBound, Held):
+    """A Kubernetes API and the way to speak to it. `access` is an Access as JSON, encrypted. Its holder watches it."""
 
     name = models.SlugField(unique=True, help_text="A short name, as environments and the command line have it.")
     server = models.CharField(max_length=300, editable=False, blank=True, help_text="The address of its API.")
@@ -48,12 +49,6 @@ class Cluster(RowBound):
         blank=True, default="", editable=False, help_text="What is wrong with it, in words; empty: nothing is known."
     )
     state_since = models.DateTimeField(null=True, editable=False, help_text="When the breaker's state was noted.")
-    watched_by = models.CharField(
-        max_length=100, blank=True, default="", editable=False, help_text="The machine that watches it for all others."
-    )
-    watched_until = models.DateTimeField(
-        null=True, editable=False, help_text="Until when that machine has the watch, unless it renews it."
-    )
 
     class Meta:
         ordering = ["name"]

@@ -1,6 +1,6 @@
 """Keeps `Workload` rows as the clusters are: one watcher a cluster and kind, on one host at a time.
 
-The lease on a cluster is its `watched_by` and `watched_until`; whoever holds it writes, others stand by.
+Whoever holds a cluster's lease writes, others stand by.
 """
 
 import threading
@@ -13,7 +13,6 @@ from typing import Any
 
 import structlog
 from django.db import Error, close_old_connections, connection, transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from environments import autoscaler_sync
@@ -25,10 +24,12 @@ from environments.kube.objects import Manifest
 from environments.kube.status.workload import workload_status
 from environments.kube.watch.watcher import Event, Watcher, WatchState
 from environments.models import Cluster, Workload
+from portal.orchestration import companions
+from portal.orchestration.leases import hold, let_go
 
 log = structlog.get_logger(__name__)
 KINDS = (("apps/v1", "Deployment"), ("apps/v1", "StatefulSet"), ("apps/v1", "DaemonSet"), ("batch/v1", "Job"))
-LEASE = timedelta(seconds=8)
+LEASE_SECONDS = 8.0
 RENEW = 2.0
 STALE = timedelta(seconds=15)
 """So long a breaker's state stays that another process noted: one that is still open is noted again sooner."""
@@ -41,6 +42,19 @@ Told = dict[Key, tuple[Event, dict[str, Any], datetime]]
 Synced = list[tuple[int, str]]
 OnChange = Callable[[int, Collection[str]], None]
 """Called after the rows are written: the cluster, and the names of the applications whose objects changed."""
+_listeners: list[OnChange] = []
+
+
+def on_change(listener: OnChange) -> OnChange:
+    """Has the function called by the orchestrator's watches."""
+    _listeners.append(listener)
+    return listener
+
+
+def tell_listeners(cluster: int, applications: Collection[str]) -> None:
+    """Calls all who want to know that objects changed."""
+    for listener in _listeners:
+        listener(cluster, applications)
 
 
 @dataclass
@@ -72,7 +86,7 @@ class Watched:
 class Watching(threading.Thread):
     """Holds what clusters it can get, until stop()."""
 
-    def __init__(self, host: str, on_change: OnChange) -> None:
+    def __init__(self, host: str, on_change: OnChange = tell_listeners) -> None:
         super().__init__(name="watching", daemon=True)
         self._host = host
         self._on_change = on_change
@@ -119,19 +133,11 @@ class Watching(threading.Thread):
         for pk in set(self._clusters) - set(clusters):
             self._drop(pk)
         for pk, cluster in clusters.items():
-            until = time.monotonic() + LEASE.total_seconds()
-            if self._lease(pk):
+            until = time.monotonic() + LEASE_SECONDS
+            if hold(Cluster.objects.filter(pk=pk), self._host, LEASE_SECONDS):
                 self._watch(cluster, until)
             elif pk in self._clusters:
                 self._drop(pk)
-
-    def _lease(self, pk: int) -> bool:
-        now = timezone.now()
-        # No lease is that long: one that ends so late is from before the clock was put back.
-        free = Q(watched_until=None) | Q(watched_until__lt=now) | Q(watched_until__gt=now + 2 * LEASE)
-        free |= Q(watched_by=self._host)
-        until = {"watched_by": self._host, "watched_until": now + LEASE}
-        return Cluster.objects.filter(free, pk=pk).update(**until) == 1
 
     def _watch(self, cluster: Cluster, until: float) -> None:
         held = self._clusters.get(cluster.pk)
@@ -183,7 +189,7 @@ class Watching(threading.Thread):
         for pk in list(self._clusters):
             self._drop(pk)
         try:
-            Cluster.objects.filter(watched_by=self._host).update(watched_by="", watched_until=timezone.now())
+            let_go(Cluster.objects.all(), self._host)
         except Error:
             log.exception("The leases could not be given back; they run out by themselves.")
         connection.close()
@@ -225,7 +231,7 @@ class Watching(threading.Thread):
             if now != held.saved and now[0]:
                 # What others noted as trouble stays, until a watch has had some of its own.
                 ours = {"trouble": now[1]} if now[1] or (held.saved and held.saved[1]) else {}
-                Cluster.objects.filter(pk=pk, watched_by=self._host).update(watch=now[0], **ours)
+                Cluster.objects.filter(pk=pk, lease_owner=self._host).update(watch=now[0], **ours)
                 held.saved = now
 
     def _keep_autoscalers(self) -> None:
@@ -341,3 +347,6 @@ def _state_of(obj: Mapping[str, Any]) -> str:
 def _application(obj: Mapping[str, Any]) -> str:
     tracking = (obj.get("metadata", {}).get("annotations") or {}).get(TRACKING, "")
     return str(tracking.partition(":")[0])
+
+
+companions.register(Watching)

@@ -1,9 +1,10 @@
-"""The kernel's tables: content by digest, the audit chain, API tokens, outgoing calls."""
+"""The kernel's tables: content by digest, the audit chain, API tokens, outgoing calls, long jobs."""
 
 from django.conf import settings
 from django.db import models
 
 from portal.encryption import EncryptedField, EncryptedTextField
+from portal.orchestration.leases import Leased
 from portal.row_bound import RowBound
 
 
@@ -193,7 +194,7 @@ class SignInTally(models.Model):
         return self.kind
 
 
-class OutgoingCall(RowBound):
+class OutgoingCall(RowBound, Leased):
     """A call to somebody else's API that is retried until it is done or given up; nothing waits for it."""
 
     class State(models.TextChoices):
@@ -219,8 +220,6 @@ class OutgoingCall(RowBound):
     state = models.CharField(
         max_length=8, choices=State, default=State.PENDING, help_text="Whether it waits, is done, or was given up."
     )
-    attempts = models.PositiveSmallIntegerField(default=0, help_text="How often it was tried.")
-    due_at = models.DateTimeField(db_index=True, help_text="When it is tried next.")
     answer = models.TextField(blank=True, help_text="The last answer or error, in short.")
     created_at = models.DateTimeField(auto_now_add=True, help_text="When it was asked for.")
 
@@ -238,3 +237,73 @@ class Heartbeat(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Job(Leased):
+    """Work of minutes to hours, which a job worker does; `portal.orchestration.jobs` asks for it and carries it out."""
+
+    class State(models.TextChoices):
+        PENDING = "pending", "Pending"
+        RUNNING = "running", "Running"
+        DONE = "done", "Done"
+        FAILED = "failed", "Failed"
+        CANCELLED = "cancelled", "Cancelled"
+
+    kind = models.CharField(max_length=100, help_text="What kind of work it is.")
+    arguments = models.JSONField(default=dict, help_text="What it was asked to do, in detail.")
+    label = models.CharField(max_length=200, help_text="What it does, in words.")
+    target = models.CharField(max_length=200, blank=True, db_index=True, help_text="What it is about, for programs.")
+    requested_by = models.CharField(max_length=200, blank=True, help_text="The name of who asked for it.")
+    state = models.CharField(
+        max_length=9, choices=State, default=State.PENDING, help_text="Whether it waits, runs, or how it ended."
+    )
+    ending = models.CharField(
+        max_length=9, choices=State, blank=True, help_text="How it will have ended, once it is cleaned up after."
+    )
+    why = models.TextField(blank=True, help_text="Why it failed, was cancelled or is tried again.")
+    result = models.JSONField(null=True, help_text="What came of it.")
+    checkpoint = models.JSONField(default=dict, help_text="How far it is, for whoever resumes it.")
+    attempts = models.PositiveIntegerField(default=0, editable=False, help_text="How often it was taken up.")
+
+    done = models.BigIntegerField(default=0, help_text="How much is done, in units.")
+    total = models.BigIntegerField(null=True, help_text="How much there is to do, in units; empty: nobody knows.")
+    unit = models.CharField(max_length=20, blank=True, help_text="What is counted, such as bytes.")
+    rate = models.FloatField(null=True, help_text="Units a second, over the last half minute.")
+    progress_at = models.DateTimeField(null=True, help_text="When its progress was noted last.")
+
+    cancel_asked_at = models.DateTimeField(null=True, help_text="When somebody asked for it to stop.")
+    cancel_asked_by = models.CharField(max_length=200, blank=True, help_text="Who asked for it to stop.")
+    created_at = models.DateTimeField(auto_now_add=True, help_text="When it was asked for.")
+    started_at = models.DateTimeField(null=True, help_text="When it was taken up first.")
+    finished_at = models.DateTimeField(null=True, help_text="When it ended.")
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return self.label
+
+    @property
+    def ended(self) -> bool:
+        return self.state in (self.State.DONE, self.State.FAILED, self.State.CANCELLED)
+
+    @property
+    def remaining_seconds(self) -> float | None:
+        """How long it takes still, at its present rate; None where nobody can tell."""
+        if self.state != self.State.RUNNING or self.total is None or not self.rate:
+            return None
+        return max(0, self.total - self.done) / self.rate
+
+
+class JobAttempt(models.Model):
+    """One taking-up of a job by a worker. Its number is the fence: each later taking-up of any job has a higher one."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="attempts_made", help_text="What was taken up.")
+    worker = models.CharField(max_length=100, help_text="The process that took it up.")
+    started_at = models.DateTimeField(auto_now_add=True, help_text="When it was taken up.")
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.job_id} by {self.worker}"

@@ -120,7 +120,9 @@ Q_CLUSTER = {
     "label": "Queue",
 }
 
-# How long a worker may keep a rollout without a word; another takes it up after that.
+# Processes for work of minutes to hours, apart from the queue's; 0: this orchestrator does none.
+JOB_WORKERS = env.number("SLIPWAY_JOB_WORKERS", 2)
+# How long a worker may keep a rollout or a job without a word; another takes it up after that.
 LEASE_SECONDS = env.number("SLIPWAY_LEASE_SECONDS", 30)
 
 AUTHENTICATION_BACKENDS = ["portal.people.backend.PersonBackend"]

@@ -13,6 +13,8 @@ class ReleasesConfig(AppConfig):
         import_module("releases.vouched").register()
         import_module("portal.rotation").also_prove(import_module("releases.plan.secret_values").unreadable)
         import_module("releases.actions.voiding")
-        # Who listens to the ends of rollouts and to sweeps, in workers too.
-        import_module("releases.webhooks.report")
+        # What the orchestrator looks after.
+        import_module("releases.orchestrator.work")
         import_module("releases.webhooks.fetching")
+        # Who listens to the ends of rollouts, in workers too.
+        import_module("releases.webhooks.report")

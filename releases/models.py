@@ -6,6 +6,7 @@ from django.db import models
 
 from environments.models import Environment
 from portal.encryption import EncryptedTextField
+from portal.orchestration.leases import Leased
 from portal.row_bound import RowBound
 from releases.approvals.identity import Identity
 from releases.makers import Maker
@@ -85,7 +86,7 @@ class Release(models.Model):
         return tuple(Maker.from_json(row) for row in (*self.makers, *self.bundle.makers))
 
 
-class Rollout(models.Model):
+class Rollout(Leased):
     """One release going into one environment. Only releases.actions and the reconciler write it."""
 
     class Kind(models.TextChoices):
@@ -158,13 +159,7 @@ class Rollout(models.Model):
         help_text="The newer rollout that took its place.",
     )
 
-    # The claim: whoever holds the lease works on it; each save compares and raises `version`.
-    version = models.BigIntegerField(default=0, help_text="Counts every change, so that no worker overwrites another.")
     sequence = models.BigIntegerField(default=0, help_text="The cluster refuses writes of a rollout with a lower one.")
-    due_at = models.DateTimeField(null=True, db_index=True, help_text="When it is looked at next.")
-    lease_until = models.DateTimeField(null=True, help_text="Until when a worker has it.")
-    lease_owner = models.CharField(max_length=100, blank=True, help_text="The worker that has it.")
-    attempts = models.PositiveIntegerField(default=0, help_text="How often looking at it failed in a row.")
 
     class Meta:
         ordering = ["-id"]
@@ -341,8 +336,8 @@ class WebhookSource(RowBound):
         return f"{self.provider}/{self.name}"
 
 
-class Delivery(RowBound):
-    """A webhook as it came in, once, and what it led to."""
+class Delivery(RowBound, Leased):
+    """A webhook as it came in, once, and what it led to. It is due while its bundle is to be fetched."""
 
     class Outcome(models.TextChoices):
         ACCEPTED = "accepted", "Accepted"
@@ -362,8 +357,6 @@ class Delivery(RowBound):
     bundle_url = EncryptedTextField(editable=False, null=True, help_text="Where its bundle is fetched; encrypted.")
     outcome = models.CharField(max_length=10, choices=Outcome, help_text="What became of it.")
     detail = models.TextField(blank=True, help_text="The same in words.")
-    fetch_at = models.DateTimeField(null=True, help_text="When its bundle is fetched next, where it is fetched.")
-    fetches = models.PositiveSmallIntegerField(default=0, help_text="How often fetching failed.")
     release = models.ForeignKey(
         Release,
         null=True,

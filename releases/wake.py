@@ -1,18 +1,11 @@
 """Bringing a rollout to the orchestrator's attention."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 
-from django.db import transaction
 from django.utils import timezone
 
+from portal.orchestration import leases
 from releases.models import Rollout
-
-_pokes: list[Callable[[], None]] = []
-
-
-def on_wake(poke: Callable[[], None]) -> None:
-    """Has `poke` called whenever this process wakes something: the loop of an orchestrator listens."""
-    _pokes.append(poke)
 
 
 def wake(rollout: Rollout) -> None:
@@ -23,12 +16,4 @@ def wake(rollout: Rollout) -> None:
 
 def wake_all(rollouts: Collection[int]) -> None:
     """The rollouts of these ids are due now."""
-    if rollouts:
-        Rollout.objects.filter(pk__in=rollouts).update(due_at=timezone.now())
-        transaction.on_commit(poke)
-
-
-def poke() -> None:
-    """Has the loop of this process look at once."""
-    for each in _pokes:
-        each()
+    leases.wake(Rollout, rollouts)

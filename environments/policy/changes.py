@@ -16,7 +16,7 @@ from environments.policy.kinds import KINDS, Kind, shown
 from portal import audit
 from portal.actors import SYSTEM, Actor
 from portal.audit.vouching import doubts, with_changes, with_row
-from portal.orchestration.queue.sweeps import on_sweep
+from portal.orchestration.duties import every
 from portal.people import delegation
 from portal.people.voice import why_not_theirs
 
@@ -74,7 +74,7 @@ def decline(change: PolicyChange, *, actor: Actor, why: str = "") -> PolicyChang
         return _end(_open(change, actor, own=True), State.DECLINED, actor, why)
 
 
-@on_sweep
+@every(1.0)
 def expire() -> None:
     """Ends what nobody has decided in time."""
     for change in PolicyChange.objects.filter(state=State.PENDING, expires_at__lte=timezone.now())[:100]:

@@ -7,24 +7,26 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from standardwebhooks.webhooks import Webhook
 
 from portal import metrics
 from portal.models import OutgoingCall
-from portal.orchestration import queue
+from portal.orchestration import queue, work
+from portal.orchestration.leases import Lease, Leases, Lost
+from portal.orchestration.work import PassKind
 from portal.outbound import urls
 from portal.outbound.faults import NoSuchHost, OutboundFailed, OutboundRefused
 from portal.outbound.session import Answer, call
 
 log = structlog.get_logger(__name__)
+State = OutgoingCall.State
 
 PAUSES = tuple(
     timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 3600, 3 * 3600, 6 * 3600, 12 * 3600, 86400, 86400)
 )
 ATTEMPTS = len(PAUSES) + 1
-# While an attempt is under way nobody else makes one; a killed worker's call is due again after it.
-LEASE = timedelta(seconds=30)
 GONE = 410
 
 
@@ -59,35 +61,40 @@ def enqueue(
     return made
 
 
-def deliver_due(at_once: int = 20) -> int:
-    """Leases what is due and queues an attempt for each; how many. For the orchestrator's loop: makes no call."""
-    now = timezone.now()
-    due = OutgoingCall.objects.filter(state=OutgoingCall.State.PENDING, due_at__lte=now).order_by("due_at")
-    # A read first: on SQLite a transaction that finds nothing would still take the one lock for writing.
-    if not due.exists():
-        return 0
-    with transaction.atomic():
-        ids = list(due.select_for_update(skip_locked=True).values_list("pk", flat=True)[:at_once])
-        OutgoingCall.objects.filter(pk__in=ids).update(due_at=now + LEASE)
-        for pk in ids:
-            queue.enqueue("portal.outbound.calls.deliver", pk)
-    return len(ids)
+class CallLease(Lease[OutgoingCall]):
+    """While it lasts nobody else makes the call; a killed worker's is due again after it."""
+
+    @classmethod
+    def seconds(cls) -> float:
+        """Longer than an attempt."""
+        return 30.0
 
 
-def deliver(pk: int) -> None:
-    """Makes one attempt of a call and notes how it went. Runs in a worker, outside any transaction."""
-    made = OutgoingCall.objects.filter(pk=pk, state=OutgoingCall.State.PENDING).first()
-    if made is None:
-        return
+CALLS = Leases(OutgoingCall, Q(state=State.PENDING), CallLease)
+# One a message and few at once, where nothing else waits: no rollout waits behind a row of slow ones.
+work.register(PassKind(name="calls", leases=CALLS, path="portal.outbound.calls.attempt", batch=1, most=2, ahead=1))
+
+
+def attempt(ids: str, ticket: str) -> None:
+    """One attempt for each call of a ticket. Runs in a worker, outside any transaction."""
+    for lease in CALLS.take([int(each) for each in ids.split(",")], ticket):
+        try:
+            _attempt(lease)
+        except Lost:
+            log.warning("an outgoing call took longer than its lease", key=lease.row.key)
+
+
+def _attempt(lease: CallLease) -> None:
+    made = lease.row
     try:
         url = urls.join_query(made.url, str(made.query or ""))
         answer = call(made.method, url, headers=_headers(made), body=made.body.encode())
     except (OutboundFailed, NoSuchHost) as error:
-        _again(made, str(error))
+        _again(lease, str(error))
     except OutboundRefused as error:
-        _give_up(made, str(error))
+        _give_up(lease, str(error))
     else:
-        _note(made, answer)
+        _note(lease, answer)
 
 
 def _headers(made: OutgoingCall) -> dict[str, str]:
@@ -102,38 +109,39 @@ def _headers(made: OutgoingCall) -> dict[str, str]:
     }
 
 
-def _note(made: OutgoingCall, answer: Answer) -> None:
+def _note(lease: CallLease, answer: Answer) -> None:
     said = f"{answer.status} {answer.body[:200].decode('utf-8', 'replace')}".strip()
     if answer.ok:
-        _end(made, OutgoingCall.State.DONE, said)
+        _end(lease, State.DONE, said)
     elif answer.status == GONE:
-        _give_up(made, said)
+        _give_up(lease, said)
     else:
-        _again(made, said)
+        _again(lease, said)
 
 
-def _again(made: OutgoingCall, said: str) -> None:
-    if made.attempts + 1 >= ATTEMPTS:
-        _give_up(made, said)
+def _again(lease: CallLease, said: str) -> None:
+    attempts = lease.row.attempts
+    if attempts + 1 >= ATTEMPTS:
+        _give_up(lease, said)
         return
     # Spread, so that what failed together does not come back together.
-    due = timezone.now() + PAUSES[made.attempts] * random.uniform(0.8, 1.0)  # noqa: S311 # nosec B311
-    OutgoingCall.objects.filter(pk=made.pk).update(attempts=made.attempts + 1, answer=said, due_at=due)
+    due = timezone.now() + PAUSES[attempts] * random.uniform(0.8, 1.0)  # noqa: S311 # nosec B311
+    lease.finish({"attempts": attempts + 1, "answer": said}, due)
     metrics.OUTGOING.labels("failed").inc()
 
 
-def _give_up(made: OutgoingCall, said: str) -> None:
-    log.error("an outgoing call was given up", key=made.key, answer=said)
-    _end(made, OutgoingCall.State.GIVEN_UP, said)
+def _give_up(lease: CallLease, said: str) -> None:
+    log.error("an outgoing call was given up", key=lease.row.key, answer=said)
+    _end(lease, State.GIVEN_UP, said)
 
 
-def _end(made: OutgoingCall, state: OutgoingCall.State, said: str) -> None:
+def _end(lease: CallLease, state: OutgoingCall.State, said: str) -> None:
+    made = lease.row
+    fields = {"attempts": made.attempts + 1, "state": state, "answer": said.replace("\0", "\ufffd")}
     with transaction.atomic():
-        OutgoingCall.objects.filter(pk=made.pk).update(
-            attempts=made.attempts + 1, state=state, answer=said.replace("\0", "\ufffd")
-        )
-        if state is OutgoingCall.State.DONE:
+        lease.finish(fields, None)
+        if state is State.DONE:
             OutgoingCall.objects.filter(pk=made.pk).update(query=None)
-        if made.then and state is OutgoingCall.State.DONE:
+        if made.then and state is State.DONE:
             queue.enqueue(made.then, made.pk)
     metrics.OUTGOING.labels(state.value).inc()

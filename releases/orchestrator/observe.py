@@ -14,7 +14,7 @@ from releases.states import Phase
 def observe(rollout: Rollout, work: Work, index: int) -> Facts:
     """What is known now of the objects of the step at `index` and of the steps that follow it."""
     environment, now = rollout.environment, timezone.now()
-    cluster = Cluster.objects.only("watch", "watched_until").get(pk=environment.cluster_id)
+    cluster = Cluster.objects.only("watch", "lease_until").get(pk=environment.cluster_id)
     return Facts(
         now=now.timestamp(),
         phase=Phase(rollout.phase),
@@ -29,7 +29,7 @@ def observe(rollout: Rollout, work: Work, index: int) -> Facts:
 
 def watching(cluster: Cluster, now: datetime) -> bool:
     """Whether somebody tells of every change on the cluster as it happens."""
-    return cluster.watch == "live" and cluster.watched_until is not None and cluster.watched_until > now
+    return cluster.watch == "live" and cluster.lease_until is not None and cluster.lease_until > now
 
 
 def looks(cluster_id: int, targets: Iterable[Target]) -> Mapping[str, Look]:

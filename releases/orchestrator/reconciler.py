@@ -21,8 +21,8 @@ from releases.engine.decide import Decision, absorb, decide, give_up
 from releases.engine.state import State
 from releases.metrics import rollout_ended, step_ended
 from releases.models import Rollout
-from releases.orchestrator import claims, recording
-from releases.orchestrator.claims import Claim, Lost
+from releases.orchestrator import recording
+from releases.orchestrator.claims import CLAIMS, Claim, Lost
 from releases.orchestrator.executor import execute
 from releases.orchestrator.observe import observe
 from releases.orchestrator.plan_cache import Loaded, load
@@ -39,13 +39,13 @@ LONGEST_PAUSE = 60.0
 
 
 def advance(ids: str, ticket: str) -> None:
-    """One pass for each rollout of a ticket that `claims.lease_due` gave: "12,13,14"."""
+    """One pass for each rollout of a ticket that the loop leased: "12,13,14"."""
     wanted = [int(each) for each in ids.split(",")]
     until = time.monotonic() + BATCH_SECONDS
-    taken = claims.take(wanted, ticket)
+    taken = CLAIMS.take(wanted, ticket)
     for claim in taken:
         if time.monotonic() > until:
-            claims.drop([claim.rollout.pk], claim.owner)
+            CLAIMS.drop([claim.rollout.pk], claim.owner)
         else:
             advance_one(claim)
 

@@ -1,54 +1,68 @@
 """Bundles that a webhook names by an address: workers fetch them, again and again until they come or are given up."""
 
 from datetime import timedelta
+from typing import ClassVar
 from urllib.parse import urlsplit
 
-from django.db import transaction
+import structlog
+from django.db.models import Q
 from django.utils import timezone
 
 from environments.manifests.errors import BundleError
 from portal import outbound
 from portal.actors import Actor
-from portal.orchestration import queue
-from portal.orchestration.queue.sweeps import on_sweep
+from portal.orchestration import work
+from portal.orchestration.leases import Lease, Leases, Lost
+from portal.orchestration.work import PassKind
 from releases.ingest import store_bundle
 from releases.models import Bundle, Delivery
 from releases.webhooks import process
 from releases.webhooks.providers import find
 from releases.webhooks.providers.base import News, NotYet, Unusable
 
+log = structlog.get_logger(__name__)
 PAUSES = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600))
 
 
-@on_sweep
-def fetch_due(at_once: int = 20) -> int:
-    """Leases the deliveries whose bundle is due and queues a fetch for each; how many. Makes no call."""
-    now = timezone.now()
-    due = Delivery.objects.filter(outcome=Delivery.Outcome.FETCHING, fetch_at__lte=now).order_by("fetch_at")
-    if not due.exists():
-        return 0
-    with transaction.atomic():
-        ids = list(due.select_for_update(skip_locked=True).values_list("pk", flat=True)[:at_once])
-        Delivery.objects.filter(pk__in=ids).update(fetch_at=now + process.FETCH_LEASE)
-        for pk in ids:
-            queue.enqueue("releases.webhooks.fetching.fetch", pk)
-    return len(ids)
+class Fetch(Lease[Delivery]):
+    """While it lasts nobody else fetches the bundle."""
+
+    related: ClassVar[tuple[str, ...]] = ("source__application__bundle",)
+
+    @classmethod
+    def seconds(cls) -> float:
+        """Longer than a fetch."""
+        return 60.0
 
 
-def fetch(pk: int) -> None:
-    """Fetches the bundle of a delivery, which then leads on. Runs in a worker, outside any transaction."""
-    delivery = Delivery.objects.select_related("source__application").get(pk=pk)
-    if delivery.outcome != Delivery.Outcome.FETCHING:
-        return
+FETCHES = Leases(Delivery, Q(outcome=Delivery.Outcome.FETCHING), Fetch)
+# One a message and few at once, where nothing else waits: no rollout waits behind a row of slow ones.
+work.register(
+    PassKind(name="bundles", leases=FETCHES, path="releases.webhooks.fetching.fetch_bundles", batch=1, most=2, ahead=1)
+)
+
+
+def fetch_bundles(ids: str, ticket: str) -> None:
+    """Fetches the bundle of each delivery of a ticket, which then leads on. Runs in a worker, outside transactions."""
+    for lease in FETCHES.take([int(each) for each in ids.split(",")], ticket):
+        try:
+            _fetch(lease)
+        except Lost:
+            log.warning("a bundle came after its fetch's lease", delivery=lease.row.pk)
+
+
+def _fetch(lease: Fetch) -> None:
+    delivery = lease.row
     try:
         news = _read_again(delivery)
         bundle = _fetched(delivery, str(delivery.bundle_url))
     except (outbound.OutboundFailed, NotYet) as error:
-        _again(delivery, str(error))
+        _again(lease, str(error))
     except (outbound.OutboundRefused, Unusable, BundleError) as error:
-        process.refuse(delivery, str(error))
+        _refuse(lease, str(error))
     else:
-        process.lead_on(delivery, news, bundle)
+        with lease.locked() as current:
+            process.lead_on(current, news, bundle)
 
 
 def _read_again(delivery: Delivery) -> News:
@@ -70,13 +84,15 @@ def _fetched(delivery: Delivery, url: str) -> Bundle:
     return store_bundle(Actor.ci(str(source)), source.application, content, name or "bundle.yaml")
 
 
-def _again(delivery: Delivery, words: str) -> None:
-    if delivery.fetches >= len(PAUSES):
-        process.refuse(delivery, words)
+def _refuse(lease: Fetch, words: str) -> None:
+    with lease.locked() as current:
+        process.refuse(current, words)
+
+
+def _again(lease: Fetch, words: str) -> None:
+    attempts = lease.row.attempts
+    if attempts >= len(PAUSES):
+        _refuse(lease, words)
         return
-    same = Delivery.objects.filter(pk=delivery.pk, outcome=Delivery.Outcome.FETCHING)
-    same.update(
-        fetches=delivery.fetches + 1,
-        fetch_at=timezone.now() + PAUSES[delivery.fetches],
-        detail=f"The bundle has not come yet and is fetched again: {words}",
-    )
+    detail = f"The bundle has not come yet and is fetched again: {words}"
+    lease.finish({"attempts": attempts + 1, "detail": detail}, timezone.now() + PAUSES[attempts])

@@ -1,7 +1,6 @@
 """What a genuine webhook leads to: a release, and a rollout into each environment of its source."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 from django.db import transaction
 from django.utils import timezone
@@ -12,7 +11,7 @@ from environments.manifests.render import images_needed
 from environments.models import Environment
 from portal import audit, outbound
 from portal.actors import Actor
-from portal.orchestration import queue
+from portal.orchestration.wake import poke
 from portal.roles import Verb
 from releases import actions
 from releases.errors import Unacceptable
@@ -24,37 +23,28 @@ from releases.webhooks import report
 from releases.webhooks.mapping import images_of, version_of
 from releases.webhooks.providers.base import Ignored, News, Unusable
 
-# Longer than a fetch: while one is under way nobody begins another.
-FETCH_LEASE = timedelta(seconds=60)
-
 
 def lead(delivery: Delivery, read: News | Ignored) -> None:
     """Saves the delivery with its outcome. Inside a transaction; what is refused leaves nothing but the delivery."""
     if isinstance(read, Ignored):
         _end(delivery, Delivery.Outcome.IGNORED, read.why)
     elif url := read.bundle.get("url"):
-        delivery.fetch_at, delivery.fetches = timezone.now() + FETCH_LEASE, 0
+        delivery.due_at, delivery.attempts = timezone.now(), 0
         delivery.bundle_url = url
         _end(delivery, Delivery.Outcome.FETCHING, f"Fetching {outbound.shown(url)}.")
-        queue.enqueue("releases.webhooks.fetching.fetch", delivery.pk)
+        transaction.on_commit(poke)
     else:
         _lead(delivery, read, None)
 
 
 def lead_on(delivery: Delivery, news: News, bundle: Bundle) -> None:
-    """Goes on as `lead` does once the bundle is there; the first who brings it does."""
-    with transaction.atomic():
-        current = locked(delivery)
-        if current.outcome == Delivery.Outcome.FETCHING:
-            _lead(current, news, bundle)
+    """Goes on as `lead` does once the bundle is there. Whoever calls it has the delivery locked."""
+    _lead(delivery, news, bundle)
 
 
 def refuse(delivery: Delivery, words: str) -> None:
-    """Ends a delivery whose bundle cannot be had."""
-    with transaction.atomic():
-        current = locked(delivery)
-        if current.outcome == Delivery.Outcome.FETCHING:
-            _end(current, Delivery.Outcome.REFUSED, words)
+    """Ends a delivery whose bundle cannot be had. Whoever calls it has the delivery locked."""
+    _end(delivery, Delivery.Outcome.REFUSED, words)
 
 
 def locked(delivery: Delivery) -> Delivery:
@@ -154,7 +144,8 @@ def _end(delivery: Delivery, outcome: Delivery.Outcome, detail: str) -> None:
     with transaction.atomic():
         delivery.outcome, delivery.detail = outcome, Truncator(detail).chars(2000)
         if outcome != Delivery.Outcome.FETCHING:
-            delivery.bundle_url = None
+            delivery.bundle_url = delivery.due_at = delivery.lease_until = None
+            delivery.lease_owner = ""
         delivery.save()
         data = {"event": delivery.event, "delivery": delivery.delivery_id, "release": delivery.release_id}
         source = delivery.source

@@ -121,13 +121,13 @@ def test_what_went_while_nobody_watched_is_marked(
 
 def test_one_host_watches_and_another_takes_over(cluster: Cluster, watch: Callable[..., Watching]) -> None:
     first = watch("first")
-    until(lambda: Cluster.objects.filter(watched_by="first").exists())
+    until(lambda: Cluster.objects.filter(lease_owner="first").exists())
     watch("second")
     time.sleep(0.5)
-    assert Cluster.objects.filter(watched_by="first").exists()
+    assert Cluster.objects.filter(lease_owner="first").exists()
     first.stop()
     first.join(10)
-    until(lambda: Cluster.objects.filter(watched_by="second", watch="live").exists())
+    until(lambda: Cluster.objects.filter(lease_owner="second", watch="live").exists())
 
 
 def test_a_cluster_that_cannot_be_used_says_so(watch: Callable[..., Watching], transactional_db: None) -> None:
@@ -152,8 +152,8 @@ def test_a_breaker_that_another_process_noted_just_now_is_left(
     Cluster.objects.filter(pk=cluster.pk).update(breaker="open", state_since=timezone.now())
     watch()
     until(lambda: Cluster.objects.filter(watch="live").exists())
-    first = Cluster.objects.get().watched_until
-    until(lambda: Cluster.objects.filter(watched_until__gt=first + timedelta(seconds=0.2)).exists())
+    first = Cluster.objects.get().lease_until
+    until(lambda: Cluster.objects.filter(lease_until__gt=first + timedelta(seconds=0.2)).exists())
     assert Cluster.objects.get().breaker == "open"
 
 
@@ -207,9 +207,9 @@ def test_a_listener_that_raises_does_not_end_the_watching(
 def test_a_lease_from_before_the_clock_was_put_back_holds_nobody_off(
     cluster: Cluster, watch: Callable[..., Watching]
 ) -> None:
-    Cluster.objects.update(watched_by="gone", watched_until=timezone.now() + timedelta(days=1))
+    Cluster.objects.update(lease_owner="gone", lease_until=timezone.now() + timedelta(days=1))
     watch("here")
-    until(lambda: Cluster.objects.filter(watched_by="here").exists())
+    until(lambda: Cluster.objects.filter(lease_owner="here").exists())
 
 
 def test_one_watch_a_kind_serves_every_application_and_nothing_is_asked_of_its_own(

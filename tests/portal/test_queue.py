@@ -14,9 +14,11 @@ import pytest
 from django.conf import settings as django_settings
 from django.db import connection, transaction
 from django.utils import timezone
+from django.utils.module_loading import import_string
 from django_q.models import OrmQ, Task
+from django_q.signing import SignedPackage
 
-from portal.orchestration.queue import enqueue
+from portal.orchestration.queue import enqueue, renamed
 from portal.orchestration.queue.broker import PARKED, Broker
 from portal.orchestration.queue.progress import Mark, Progress
 
@@ -68,6 +70,17 @@ class TestMessages:
         broker.fail(OrmQ.objects.get().pk)
         assert OrmQ.objects.get().key == "rollouts" + PARKED
         assert broker.dequeue() is None
+
+    def test_a_message_of_before_names_the_function_of_today(self) -> None:
+        message("releases.rollout.reconciler.advance", "1,2", "ticket")
+        message("portal.outbound.calls.deliver", 7)
+        tasks = [SignedPackage.loads(payload) for _, payload in Broker("rollouts").dequeue() or ()]
+        assert [(task["func"], task["args"]) for task in tasks] == [
+            ("releases.orchestrator.reconciler.advance", ("1,2", "ticket")),
+            (renamed.NOTHING, (7,)),
+        ]
+        for path in renamed.RENAMED.values():
+            assert callable(import_string(path))
 
     def test_claims_use_the_index(self) -> None:
         if connection.vendor == "postgresql":

@@ -10,7 +10,7 @@ from django_q.brokers.orm import ORM
 from django_q.conf import Conf
 from django_q.models import OrmQ
 
-from portal.orchestration.queue import progress
+from portal.orchestration.queue import progress, renamed
 from portal.orchestration.queue.progress import Mark
 
 log = structlog.get_logger(__name__)
@@ -68,4 +68,4 @@ class Broker(ORM):  # type: ignore[misc]
         statement = CLAIM_SKIPPING if connection.features.has_select_for_update_skip_locked else CLAIM
         with transaction.atomic(using=Conf.ORM), connection.cursor() as cursor:
             cursor.execute(statement, [until, self.list_key, due, Conf.BULK])
-            return sorted(cursor.fetchall())
+            return [(pk, renamed.current(payload)) for pk, payload in sorted(cursor.fetchall())]

@@ -25,13 +25,14 @@ from environments.kube.objects import Ref
 from environments.models import Cluster
 from environments.workload_sync import Watching
 from portal.actors import SYSTEM, Actor
+from portal.orchestration.loop import Loop
+from portal.orchestration.wake import on_poke
 from portal.roles import Role
 from releases import actions, ingest
 from releases.models import Application, Rollout
-from releases.orchestrator.loop import ADVANCE, Loop, objects_changed
 from releases.orchestrator.reconciler import advance
+from releases.orchestrator.work import ROLLOUTS, objects_changed
 from releases.states import ENDED, Phase
-from releases.wake import on_wake
 from sandbox import Sandbox
 
 STUCK = 60.0
@@ -94,7 +95,7 @@ class Portal:
         return gateway_for(self.cluster)
 
     def start(self) -> None:
-        on_wake(self._loop.poke)
+        on_poke(self._loop.poke)
         self._watching.start()
         self._thread.start()
 
@@ -173,7 +174,7 @@ class Portal:
             connection.close()
 
     def _send(self, path: str, *args: Any) -> None:
-        if path == ADVANCE:
+        if path == ROLLOUTS.path:
             # After the commit, as a queue's message is seen.
             threading.Timer(0.01, lambda: self._pool.submit(_advance, *args)).start()
 

@@ -14,12 +14,13 @@ from releases.engine.decide import Decision, give_up
 from releases.engine.facts import Work
 from releases.engine.state import Record, State
 from releases.models import Rollout, Step
-from releases.orchestrator import claims, reconciler, recording
-from releases.orchestrator.claims import Claim, Lost
+from releases.orchestrator import reconciler, recording
+from releases.orchestrator.claims import CLAIMS, Claim, Lost
 from releases.orchestrator.observe import observe
 from releases.orchestrator.plan_cache import Loaded
 from releases.plan.secret_values import Masks
 from releases.states import Phase
+from releases.vouched import Doubtful
 from tests.releases.rollout.paper import WEB, plan_of
 from tests.releases.telling import tell
 from tests.releases.world import World
@@ -29,9 +30,9 @@ def claim(rollout: Rollout) -> Claim:
     """As the loop and a worker do it."""
     Rollout.objects.filter(pk=rollout.pk).update(due_at=timezone.now())
     with transaction.atomic():
-        leased = claims.lease_due(timezone.now(), 10)
-    assert [pk for pk, _, _ in leased] == [rollout.pk]
-    return claims.take([rollout.pk], leased[0][2])[0]
+        [ticket] = CLAIMS.lease(timezone.now(), 10)
+    assert ticket.pk == rollout.pk
+    return CLAIMS.take([rollout.pk], ticket.owner)[0]
 
 
 def expire(rollout: Rollout) -> None:
@@ -41,6 +42,22 @@ def expire(rollout: Rollout) -> None:
 @pytest.fixture
 def rollout(world: World) -> Rollout:
     return world.rollout(Phase.PROGRESSING, cursor=State().to_json())
+
+
+def test_a_rollout_that_is_given_back_has_no_try_under_way(rollout: Rollout) -> None:
+    mine = claim(rollout)
+    mine.give_back()
+    rollout.refresh_from_db()
+    assert (rollout.cursor, rollout.lease_owner) == ({}, "")
+
+
+def test_what_the_history_does_not_vouch_for_is_not_worked_on(rollout: Rollout) -> None:
+    mine = claim(rollout)
+    Rollout.objects.filter(pk=rollout.pk).update(phase=Phase.PAUSED)
+    with pytest.raises(Doubtful):
+        mine.reload()
+    with pytest.raises(Doubtful), mine.locked():
+        pass
 
 
 def done() -> Decision:
@@ -73,14 +90,6 @@ def test_a_worker_whose_lease_is_over_by_its_own_clock_writes_nothing(rollout: R
         save(late)
 
 
-def test_a_ticket_is_good_for_one_worker(rollout: Rollout) -> None:
-    Rollout.objects.filter(pk=rollout.pk).update(due_at=timezone.now())
-    with transaction.atomic():
-        [(pk, _, ticket)] = claims.lease_due(timezone.now(), 10)
-    assert len(claims.take([pk], ticket)) == 1
-    assert claims.take([pk], ticket) == []
-
-
 def test_what_a_person_wants_meanwhile_is_not_overwritten(rollout: Rollout) -> None:
     mine = claim(rollout)
     tell(Rollout.objects.get(pk=rollout.pk), intent="abort", version=mine.rollout.version + 1)
@@ -109,7 +118,7 @@ def test_who_is_woken_during_a_pass_is_looked_at_again(rollout: Rollout) -> None
 def test_who_is_due(rollout: Rollout, change: Callable[..., None], due: bool) -> None:
     Rollout.objects.filter(pk=rollout.pk).update(due_at=timezone.now())
     change(Rollout.objects.filter(pk=rollout.pk))
-    assert claims.due(timezone.now()).exists() is due
+    assert CLAIMS.due(timezone.now()).exists() is due
 
 
 def test_a_rollout_that_is_given_up_keeps_nobodys_wish(rollout: Rollout) -> None:

@@ -6,7 +6,6 @@ import pytest
 
 from environments.kube.objects import Ref
 from releases.engine.facts import Work
-from releases.orchestrator.loop import batches
 from releases.strategies import ParameterError, find, names, step_of
 from tests.releases.rollout.paper import API, DB, SCALER, SETTINGS, WEB, plan_of
 
@@ -106,14 +105,3 @@ def test_a_plans_steps_come_back_as_they_were_approved() -> None:
 
 def test_a_way_back_has_no_dry_run_to_confirm() -> None:
     assert [step.kind for step in ROLLING.back(Work.of(plan_of(WEB)))] == ["wave", "verify"]
-
-
-@pytest.mark.parametrize(
-    ("clusters", "most", "sizes"),
-    [([1] * 5, 20, [5]), ([1, 2, 1], 20, [2, 1]), ([1] * 45, 20, [20, 20, 5]), ([1] * 4, 1, [1, 1, 1, 1]), ([], 1, [])],
-)
-def test_batches_have_one_cluster_each(clusters: list[int], most: int, sizes: list[int]) -> None:
-    leased = [(pk, cluster, "ticket") for pk, cluster in enumerate(clusters)]
-    found = list(batches(leased, most))
-    assert [len(ids) for ids, _ in found] == sizes
-    assert sorted(pk for ids, _ in found for pk in ids) == list(range(len(clusters)))

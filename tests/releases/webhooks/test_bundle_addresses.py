@@ -9,10 +9,11 @@ import pytest
 from django.apps import apps
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 
 from releases.models import Delivery, WebhookSource
-from releases.webhooks import fetching
 from releases.webhooks.kept import kept
+from tests.passes import pass_over_due
 from tests.portal.http_server import Server, answer, serve
 from tests.releases.webhooks.signing import GENERIC_SECRET, post_generic
 from tests.releases.world import WEB, World, archive
@@ -24,7 +25,6 @@ QUERY = "X-Amz-Signature=hush"
 @pytest.fixture
 def server(settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     settings.OUTBOUND_NETWORKS = ["127.0.0.0/8"]
-    monkeypatch.setattr("portal.orchestration.queue.enqueue", lambda *_task: None)
     with serve() as running:
         yield running
 
@@ -71,9 +71,8 @@ def test_its_query_is_sent_and_seen_nowhere_else(
 ) -> None:
     server.behave, outcome = ENDS[end]
     told = post_generic(client, {"version": "1.0.0", "bundle": {"url": server.url(f"/shop.tar.gz?{QUERY}")}})
-    pk = told.json()["id"]
     assert "hush" not in told.content.decode() + stored() + shown(client)
-    fetching.fetch(pk)
+    pass_over_due("bundles")
     assert server.seen[0].path == f"/shop.tar.gz?{QUERY}"
     delivery = Delivery.objects.get()
     assert delivery.outcome == outcome
@@ -98,7 +97,7 @@ def test_nor_where_nothing_is_fetched(
 ) -> None:
     settings.OUTBOUND_NETWORKS = []
     told = post_generic(client, body)
-    fetching.fetch(told.json()["id"])
+    pass_over_due("bundles")
     assert "hush" not in told.content.decode() + stored() + shown(client)
     assert Delivery.objects.get().outcome in {"ignored", "refused"}
 
@@ -109,10 +108,10 @@ def test_a_delivery_that_is_sent_again_brings_its_own_address(
     """Signatures expire: CI makes another one and sends the same release again."""
     server.behave = lambda handler: answer(handler, 403)
     post_generic(client, {"version": "1.0.0", "bundle": {"url": server.url("/shop.tar.gz?old")}})
-    fetching.fetch(Delivery.objects.get().pk)
+    pass_over_due("bundles")
     server.behave = ENDS["accepted"][0]
     post_generic(client, {"version": "1.0.0", "bundle": {"url": server.url("/shop.tar.gz?new")}})
-    fetching.fetch(Delivery.objects.get().pk)
+    pass_over_due("bundles")
     assert [seen.path for seen in server.seen] == ["/shop.tar.gz?old", "/shop.tar.gz?new"]
     assert Delivery.objects.get().outcome == "accepted"
 
@@ -136,6 +135,7 @@ def test_addresses_of_before_are_encrypted_while_they_are_needed_and_gone_otherw
             event="release",
             outcome=outcome,
             body={"version": "1.0.0", "bundle": {"url": whole}},
+            due_at=timezone.now(),
         )
     WebhookSource.objects.filter(pk=source.pk).update(callback_url=f"https://hooks.example/x?{QUERY}")
     migration = import_module("releases.migrations.0007_addresses_apart")
@@ -147,6 +147,6 @@ def test_addresses_of_before_are_encrypted_while_they_are_needed_and_gone_otherw
     source.refresh_from_db()
     assert (source.callback_url, source.callback_query) == ("https://hooks.example/x", QUERY)
     server.behave = ENDS["accepted"][0]
-    fetching.fetch(Delivery.objects.get(outcome="fetching").pk)
+    pass_over_due("bundles")
     assert server.seen[0].path == f"/shop.tar.gz?{QUERY}"
     assert Delivery.objects.filter(outcome="accepted").count() == 2

@@ -11,18 +11,19 @@ import pytest
 from django.db import transaction
 from django.test import Client
 from django.utils import timezone
+from django.utils.module_loading import import_string
 from pytest_django import Settings
 from standardwebhooks.webhooks import Webhook
 
 from portal.models import OutgoingCall
-from portal.orchestration.queue import sweeps
-from portal.outbound import calls
+from portal.orchestration.leases import Lost
 from releases import actions, events
 from releases.lifecycle import expire
-from releases.models import Bundle, Delivery, Rollout, WebhookSource
+from releases.models import Delivery, Rollout, WebhookSource
 from releases.planning.planner import plan_now
 from releases.states import Phase
-from releases.webhooks import fetching, process, report
+from releases.webhooks import fetching, report
+from tests.passes import pass_over, pass_over_due
 from tests.portal.http_server import Server, answer, serve
 from tests.releases.fakes import FakeCluster, FakeRegistry
 from tests.releases.telling import tell
@@ -79,13 +80,9 @@ def generic(world: World, server: Server) -> WebhookSource:
 
 def run(queued: Tasks) -> None:
     """What the workers would do, until nothing is left."""
-    known = {
-        "releases.webhooks.report.commit_found": report.commit_found,
-        "portal.outbound.calls.deliver": calls.deliver,
-    }
-    while queued or calls.deliver_due():
-        path, args = queued.pop(0)
-        known[path](*args)
+    while queued or pass_over_due("calls"):
+        for path, args in [queued.pop(0)] if queued else ():
+            import_string(path)(*args)
 
 
 def end(rollout: Rollout, phase: Phase, why: str = "") -> None:
@@ -263,25 +260,22 @@ def test_a_bundle_is_fetched_from_its_address_before_the_release_is_made(
     generic(world, server)
     body = {"version": "1.0.0", "bundle": {"url": server.url("/shop.tar.gz")}}
     assert post_generic(client, body).json()["outcome"] == "fetching"
-    (path, (pk,)), *_ = queued
-    assert path == "releases.webhooks.fetching.fetch"
-    fetching.fetch(pk)
+    assert pass_over_due("bundles") == 1
     delivery = Delivery.objects.get()
     assert (delivery.outcome, delivery.release.version if delivery.release else None) == ("accepted", "1.0.0")
     assert delivery.rollouts.count() == 1
 
 
-def test_a_fetch_whose_message_was_lost_is_queued_again(
-    client: Client, world: World, server: Server, queued: Tasks
+def test_a_fetch_whose_message_was_lost_is_made_when_its_lease_is_over(
+    client: Client, world: World, server: Server
 ) -> None:
     generic(world, server)
     post_generic(client, {"version": "1.0.0", "bundle": {"url": server.url("/shop.tar.gz")}})
-    queued.clear()
-    assert fetching.fetch_due() == 0
-    Delivery.objects.update(fetch_at=timezone.now())
-    sweeps.run()
-    assert [path for path, _ in queued] == ["releases.webhooks.fetching.fetch"]
-    assert fetching.fetch_due() == 0
+    with transaction.atomic():
+        assert len(fetching.FETCHES.lease(timezone.now(), 9)) == 1
+    assert pass_over_due("bundles") == 0
+    Delivery.objects.update(due_at=timezone.now(), lease_until=timezone.now())
+    assert pass_over_due("bundles") == 1
 
 
 def test_a_bundle_that_does_not_come_is_asked_for_again_until_it_is_given_up(
@@ -292,24 +286,32 @@ def test_a_bundle_that_does_not_come_is_asked_for_again_until_it_is_given_up(
     post_generic(client, {"version": "1.0.0", "bundle": {"url": server.url("/shop.tar.gz?signature=abc")}})
     delivery = Delivery.objects.get()
     for _attempt in fetching.PAUSES:
-        fetching.fetch(delivery.pk)
+        pass_over("bundles", delivery)
         delivery.refresh_from_db()
         assert (delivery.outcome, "503" in delivery.detail) == ("fetching", True)
-    fetching.fetch(delivery.pk)
+    pass_over("bundles", delivery)
     delivery.refresh_from_db()
     assert (delivery.outcome, "signature" in delivery.detail) == ("refused", False)
 
 
-def test_of_two_who_fetch_the_same_one_leads_on(client: Client, world: World, server: Server, queued: Tasks) -> None:
+def test_of_two_who_fetch_the_same_one_leads_on(client: Client, world: World, server: Server) -> None:
     server.behave = lambda handler: answer(handler, 200, archive({"base/web.yaml": WEB}))
     generic(world, server)
     post_generic(client, {"version": "1.0.0", "bundle": {"url": server.url("/shop.tar.gz?v=1")}})
-    late = Delivery.objects.select_related("source__application").get()
-    fetching.fetch(late.pk)
-    process.refuse(late, "too late")
-    process.lead_on(late, fetching._read_again(late), Bundle.objects.latest("created_at"))
+    with transaction.atomic():
+        [ticket] = fetching.FETCHES.lease(timezone.now(), 1)
+    [late] = fetching.FETCHES.take([ticket.pk], ticket.owner)
+    Delivery.objects.update(lease_until=timezone.now(), due_at=timezone.now())
+    assert pass_over_due("bundles") == 1
+    for too_late in (fetching._fetch, lambda lease: fetching._refuse(lease, "late"), fetching_again):
+        with pytest.raises(Lost):
+            too_late(late)
     delivery = Delivery.objects.get()
-    assert (delivery.outcome, delivery.rollouts.count()) == ("accepted", 1)
+    assert (delivery.outcome, delivery.rollouts.count(), delivery.due_at) == ("accepted", 1, None)
+
+
+def fetching_again(lease: fetching.Fetch) -> None:
+    fetching._again(lease, "late")
 
 
 BAD_BUNDLES = [(404, b"", "answered 404"), (200, b"kind: [", "shop.yaml line"), (302, b"", "answered 302")]
@@ -322,7 +324,7 @@ def test_a_bundle_that_cannot_be_fetched_is_said_in_the_delivery(
     server.behave = lambda handler: answer(handler, status, content, Location="http://127.0.0.1/elsewhere")
     generic(world, server)
     post_generic(client, {"version": "1.0.0", "bundle": {"url": server.url("/shop.yaml")}})
-    fetching.fetch(Delivery.objects.get().pk)
+    pass_over_due("bundles")
     delivery = Delivery.objects.get()
     assert delivery.outcome == "refused"
     assert said in delivery.detail

@@ -1,12 +1,11 @@
-"""The orchestrator: the queue's processes, the watches, and the loop that hands out what is due."""
+"""The orchestrator: the workers of the queue, those of jobs, what runs beside them, and the loop."""
 
 import os
 import signal
 import socket
 import threading
-import time
 from argparse import ArgumentParser
-from collections.abc import Callable
+from collections.abc import Sequence
 from functools import partial
 from types import FrameType
 from typing import Any
@@ -15,13 +14,16 @@ import structlog
 from django.core.management.base import BaseCommand
 from django.db import Error, close_old_connections, connection
 
-from environments.workload_sync import Watching
 from portal import audit
 from portal.health import beat
+from portal.orchestration import companions, work
+from portal.orchestration.companions import Companion
+from portal.orchestration.duties import Duty, duties
+from portal.orchestration.jobs.workers import JobWorkers
+from portal.orchestration.loop import Loop
 from portal.orchestration.queue import QueueCluster
 from portal.orchestration.queue.cluster import WEDGED_AFTER
-from releases.orchestrator.loop import Loop, idle, objects_changed
-from releases.wake import on_wake
+from portal.orchestration.wake import on_poke
 
 log = structlog.get_logger(__name__)
 SWEEP = 1.0
@@ -33,28 +35,29 @@ STOP_SECONDS = 10.0
 class Command(BaseCommand):
     """Ends on SIGTERM and SIGINT after what is under way; with status 1 where it is stuck, for its supervisor."""
 
-    help = "Plans, starts, moves and watches rollouts. Run it on as many hosts as you like."
+    help = "Does all work in the background: rollouts, calls, long jobs, watches. Run it on as many hosts as you like."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--until-idle", action="store_true", help="End when no rollout is under way.")
+        parser.add_argument("--until-idle", action="store_true", help="End when nothing is under way.")
         parser.add_argument(
             "--stuck-after", type=float, default=WEDGED_AFTER, help="Seconds without progress after which to end."
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
         stop = _stop_on_signals()
-        queue = QueueCluster()
+        # Before any thread is there: their processes are forks.
+        queue, jobs = QueueCluster(), JobWorkers()
         queue.start()
+        jobs.start()
         loop = Loop()
-        on_wake(loop.poke)
-        watching = Watching(f"{socket.gethostname()}/{os.getpid()}", objects_changed)
-        watching.start()
+        on_poke(loop.poke)
+        beside = companions.companions(f"{socket.gethostname()}/{os.getpid()}")
+        for companion in beside:
+            companion.start()
         try:
-            trouble = _run(loop, queue, stop, options)
+            trouble = _run(loop, queue, jobs, stop, options)
         finally:
-            watching.stop()
-            clean = queue.stop(STOP_SECONDS)
-            watching.join(5)
+            clean = _end(queue, jobs, beside)
         log.info("stopped", clean=clean, trouble=trouble)
         if trouble:
             raise SystemExit(1)
@@ -73,23 +76,19 @@ def _stop_on_signals() -> threading.Event:
     return stop
 
 
-def _run(loop: Loop, queue: QueueCluster, stop: threading.Event, options: dict[str, Any]) -> str:
+def _run(loop: Loop, queue: QueueCluster, jobs: JobWorkers, stop: threading.Event, options: dict[str, Any]) -> str:
     """Until it is told to stop; why it gave up, or ""."""
     log.info("running", pid=os.getpid())
-    duties = (
-        Duty(SWEEP, partial(_sweep, loop)),
-        Duty(BEAT, partial(beat, "orchestrator")),
-        Duty(HEAD, audit.keep_publishing),
-    )
+    to_do = _duties()
     while not stop.is_set():
         try:
             loop.tick()
-            for duty in duties:
+            for duty in to_do:
                 duty.do()
-            if trouble := queue.wedged(options["stuck_after"]):
+            if trouble := queue.wedged(options["stuck_after"]) or jobs.wedged(options["stuck_after"]):
                 log.error("stuck", why=trouble)
                 return trouble
-            if options["until_idle"] and idle():
+            if options["until_idle"] and work.idle():
                 break
         except Error:
             log.exception("The database failed.")
@@ -99,21 +98,23 @@ def _run(loop: Loop, queue: QueueCluster, stop: threading.Event, options: dict[s
     return ""
 
 
-def _sweep(loop: Loop) -> None:
+def _end(queue: QueueCluster, jobs: JobWorkers, beside: Sequence[Companion]) -> bool:
+    """Ends all that was started; whether it ended by itself."""
+    jobs.tell()
+    for companion in beside:
+        companion.stop()
+    clean = queue.stop(STOP_SECONDS)
+    clean = jobs.stop(STOP_SECONDS) and clean
+    for companion in beside:
+        companion.join(5)
+    return clean
+
+
+def _duties() -> list[Duty]:
+    ours = [Duty(SWEEP, _sweep), Duty(BEAT, partial(beat, "orchestrator")), Duty(HEAD, audit.keep_publishing)]
+    return [*ours, *duties()]
+
+
+def _sweep() -> None:
     close_old_connections()
-    loop.sweep()
-
-
-class Duty:
-    """What is done every so many seconds."""
-
-    def __init__(self, seconds: float, work: Callable[[], object]) -> None:
-        self._seconds = seconds
-        self._work = work
-        self._due = 0.0
-
-    def do(self) -> None:
-        """Does it if it is time."""
-        if time.monotonic() >= self._due:
-            self._due = time.monotonic() + self._seconds
-            self._work()
+    work.sweep()
