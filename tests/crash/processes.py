@@ -6,16 +6,20 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+ORCHESTRATE = ("manage.py", "orchestrate")
 
 
 class Orchestrator:
-    """One `manage.py orchestrate`, started again whenever it ends."""
+    """One `manage.py orchestrate`, or a `command` that is like it, started again whenever it ends."""
 
-    def __init__(self, name: str, environment: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self, name: str, environment: Mapping[str, str], log: Path, command: Sequence[str] = ORCHESTRATE
+    ) -> None:
+        self._command = command
         self._name = name
         self._environment = environment
         self._log = log
@@ -28,13 +32,24 @@ class Orchestrator:
         if self._process is None or self._process.poll() is not None:
             with self._log.open("ab") as out:
                 self._process = subprocess.Popen(
-                    [sys.executable, "manage.py", "orchestrate", "--stuck-after", "5"],
+                    [sys.executable, *self._command, "--stuck-after", "5"],
                     cwd=ROOT,
                     env=dict(self._environment),
                     stdout=out,
                     stderr=out,
                 )
             self.starts += 1
+
+    @property
+    def pid(self) -> int:
+        """Of its main process."""
+        assert self._process
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return self._process is not None and self._process.poll() is None
 
     def kill_one(self) -> bool:
         """SIGKILL to a random one of its processes; False where there was none."""
