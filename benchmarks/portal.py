@@ -18,7 +18,7 @@ from releases import actions
 from releases.ingest import create_release, store_bundle
 from releases.models import Application, Release, Rollout
 from releases.plan.secret_values import load_sealed, manifests_of
-from releases.planning.planner import load_plan
+from releases.plan.store import load_plan
 from releases.states import ENDED, Phase
 
 LOOK = 0.01  # seconds between two looks at a rollout's row

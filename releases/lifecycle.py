@@ -9,7 +9,6 @@ from django.db.models import Max, Q, QuerySet
 from django.utils import timezone
 
 from releases import events
-from releases.approvals.counting import Standing
 from releases.audit_entries import entry
 from releases.models import Approval, Rollout
 from releases.plan.drift import Drift
@@ -177,9 +176,9 @@ def drifted(rollout: Rollout, drift: Drift) -> None:
     entry(rollout, "rollout.drifted", {"drift": drift.words})
 
 
-def ask_again(rollout: Rollout, votes: Standing) -> None:
+def ask_again(rollout: Rollout, why: str) -> None:
     """Sends a rollout whose votes no longer suffice back to those who approve. The caller saves, in its transaction."""
-    move(rollout, Phase.AWAITING_APPROVAL, votes.words)
+    move(rollout, Phase.AWAITING_APPROVAL, why)
     rollout.intent = ""
 
 

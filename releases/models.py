@@ -8,7 +8,7 @@ from environments.models import Environment
 from portal.encryption import EncryptedTextField
 from portal.orchestration.leases import Leased
 from portal.row_bound import RowBound
-from releases.approvals.identity import Identity
+from releases.identity import Identity
 from releases.makers import Maker
 from releases.states import ENDED, LIVE, Phase
 

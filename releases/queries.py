@@ -1,24 +1,20 @@
 """What the screens and the API read: few queries, plain values, nothing decided twice."""
 
-import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.db.models import Count, F, Max, Q, QuerySet, Window
 
 from environments.access import permitted, roles_everywhere, visible
 from environments.models import Environment
-from portal import blobs
 from portal.actors import Actor
 from portal.roles import Verb
 from releases.actions import offer
-from releases.approvals.counting import Standing
 from releases.approvals.standing import standings
 from releases.models import Application, Release, Rollout, Step
-from releases.plan.older_formats import as_shown
 from releases.states import DRIVEN, Phase
+from releases.vote_counting import Standing
 
 # Ends that leave nothing to look at: the cell shows what is live and no more.
 QUIET = frozenset({Phase.SUCCEEDED, Phase.CANCELLED, Phase.EXPIRED, Phase.REJECTED})
@@ -166,23 +162,6 @@ def _asking(rollouts: Iterable[Rollout]) -> list[Rollout]:
 def progress_of(rollout: Rollout) -> Progress:
     """The progress of one rollout: of its way back once it has one."""
     return _progress([rollout]).get(rollout.pk, Progress(0, 0))
-
-
-def plan_of(rollout: Rollout) -> dict[str, Any] | None:
-    """The plan as it was approved; None before there is one. Its shape: releases.planning."""
-    return _shown(rollout, blobs.load(rollout.plan_digest)) if rollout.plan_digest else None
-
-
-def plans_of(rollouts: Iterable[Rollout]) -> dict[int, dict[str, Any] | None]:
-    """The plans of many rollouts, by rollout, in one query."""
-    many = list(rollouts)
-    plans = blobs.load_all(rollout.plan_digest for rollout in many if rollout.plan_digest)
-    return {each.pk: _shown(each, plans[each.plan_digest]) if each.plan_digest else None for each in many}
-
-
-def _shown(rollout: Rollout, plan: bytes) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(plan)
-    return as_shown(document, rollout.environment_id)
 
 
 def awaiting_approval(actor: Actor) -> list[Rollout]:

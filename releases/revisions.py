@@ -7,8 +7,8 @@ from typing import Any
 from environments.kube.apply.diff import changes_between
 from environments.kube.objects import Ref
 from environments.models import Environment
-from portal import blobs
 from releases.models import Application, Rollout
+from releases.plan import store
 from releases.plan.objects import Plan, lasting
 from releases.plan.older_formats import comparable
 from releases.states import Phase
@@ -47,7 +47,7 @@ def between(before: Revision, after: Revision) -> dict[str, Any]:
 
 def _plan(revision: Revision) -> Plan:
     rollout = revision.rollout
-    return comparable(blobs.load_json(rollout.plan_digest), rollout.sealed_digest, rollout.environment_id)
+    return comparable(store.load(rollout.plan_digest), rollout.sealed_digest, rollout.environment_id)
 
 
 def compare(before: Row, after: Row) -> dict[str, Any]:

@@ -6,10 +6,10 @@ from typing import Any
 from django.utils import timezone
 
 from portal.audit.vouching import Doubt, Kind, doubts, last_row, vouch_for
-from releases.approvals.told import all_doubts
 from releases.lifecycle import restore_phase
 from releases.models import Bundle, Release, Rollout
 from releases.states import DRIVEN, LIVE, Phase
+from releases.votes_in_history import all_doubts
 
 # What an intent is replaced by is nothing: the reconciler clears it when it is done.
 SETTLED = {"intent": ""}

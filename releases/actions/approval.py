@@ -2,13 +2,13 @@
 
 from portal.actors import Actor
 from releases.actions.transaction import Change, changing
-from releases.approvals.counting import Standing
-from releases.approvals.identity import Identity
 from releases.approvals.standing import counted, void
-from releases.approvals.told import lost_in, row_of
+from releases.identity import Identity
 from releases.lifecycle import end, move
 from releases.models import Approval, Rollout
 from releases.states import InvalidTransition, Phase
+from releases.vote_counting import Standing
+from releases.votes_in_history import lost_in, row_of
 from releases.vouched import Doubtful
 
 

@@ -13,8 +13,8 @@ from portal.audit.vouching import doubts
 from portal.roles import Role, Verb
 from releases import strategies
 from releases.approvals.four_eyes import FOUR_EYES, is_person
-from releases.approvals.identity import Identity
 from releases.approvals.standing import standing
+from releases.identity import Identity
 from releases.lifecycle import PENDING, followers, live_sibling, running_release, siblings, starts_by_itself
 from releases.models import Release, Rollout
 from releases.states import ENDED, InvalidTransition, Phase

@@ -29,7 +29,7 @@ from releases.api.shapes import (
 )
 from releases.approvals.standing import standing
 from releases.models import Application, Rollout
-from releases.queries import plan_of
+from releases.plan.store import plan_of
 from releases.related_objects import autoscalers_of, policies_of
 from releases.states import Phase
 from releases.visibility import said_to, visible_rollout, visible_rollouts

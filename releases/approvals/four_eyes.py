@@ -6,7 +6,7 @@ from django.core.exceptions import PermissionDenied
 
 from portal.actors import Actor
 from portal.people.voice import why_no_vote
-from releases.approvals.identity import Identity
+from releases.identity import Identity
 from releases.makers import part_of
 from releases.models import Rollout
 

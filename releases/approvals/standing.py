@@ -10,11 +10,11 @@ from portal.actors import Actor
 from portal.audit import vouching
 from portal.audit.vouching import Doubt
 from portal.roles import ALLOWED, Role, Verb
-from releases.approvals.counting import Standing, Vote, count
 from releases.approvals.four_eyes import FOUR_EYES
-from releases.approvals.told import cast_votes, doubts_of, told_votes
 from releases.lifecycle import needed_approvals
 from releases.models import Approval, Rollout
+from releases.vote_counting import Standing, Vote, count
+from releases.votes_in_history import cast_votes, doubts_of, told_votes
 from releases.vouched import Doubtful
 
 Grounds = Mapping[int, Sequence[Ground]]

@@ -6,11 +6,11 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from environments.kube.objects import Manifest
-from portal import blobs
 from releases import strategies
 from releases.engine.facts import Work
 from releases.engine.state import Track
 from releases.models import Rollout
+from releases.plan import store
 from releases.plan.rollback_plan import back_plan
 from releases.plan.secret_values import Masks, load_sealed, masks_of, unseal
 
@@ -42,14 +42,14 @@ def load(rollout: Rollout, track: Track) -> Loaded:
 
 @lru_cache(KEPT)
 def _loaded(digest: str, sealed_digest: str) -> Loaded:
-    return _of(blobs.load_json(digest), sealed_digest)
+    return _of(store.load(digest), sealed_digest)
 
 
 @lru_cache(KEPT)
 def _way_back(digest: str, strategy: str) -> Loaded:
-    plan = blobs.load_json(digest)
+    plan = store.load(digest)
     before = plan["back"]["plan"]
-    loaded = _of(back_plan(plan, blobs.load_json(before) if before else None), _sealed_of(before))
+    loaded = _of(back_plan(plan, store.load(before) if before else None), _sealed_of(before))
     steps = tuple(step.to_json() for step in strategies.find(strategy).back(loaded.work))
     return replace(loaded, work=replace(loaded.work, steps=steps))
 

@@ -9,9 +9,7 @@ from django.db import IntegrityError
 from django.utils import timezone
 
 from environments.clusters import ConnectError
-from releases.approvals.counting import Standing
 from releases.approvals.standing import counted, void
-from releases.approvals.told import lost_in
 from releases.audit_entries import entry
 from releases.engine.state import State
 from releases.errors import PlanPostponed
@@ -21,6 +19,8 @@ from releases.orchestrator.claims import Claim
 from releases.plan.drift import Drift
 from releases.planning.planner import confirm, pause_after, plan_rollout
 from releases.states import Phase
+from releases.vote_counting import Standing
+from releases.votes_in_history import lost_in
 
 LOOK_AGAIN = 30.0
 COUNT_AGAIN = timedelta(minutes=5)
@@ -175,7 +175,7 @@ def _ask_anew(claim: Claim) -> bool:
 
 def _ask_again(rollout: Rollout, votes: Standing) -> None:
     void(votes)
-    ask_again(rollout, votes)
+    ask_again(rollout, votes.words)
     rollout.due_at = _next_count(rollout, timezone.now())
     save(rollout)
     told = {"from": Phase.WAITING, "why": votes.words, "void": lost_in(votes)}

@@ -11,11 +11,12 @@ from portal.actors import Actor
 from portal.pages import render_live
 from portal.roles import Role
 from releases import actions
-from releases.approvals.counting import Standing
 from releases.approvals.standing import standings, told
 from releases.models import Rollout
 from releases.pages.changes import change_rows, count_words
-from releases.queries import awaiting_approval, plans_of
+from releases.plan.store import plans_of
+from releases.queries import awaiting_approval
+from releases.vote_counting import Standing
 
 
 @login_required

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from portal import blobs
 from releases.models import Rollout
+from releases.plan import store
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Image:
 def names_of(rollout: Rollout, plan: Mapping[str, Any] | None) -> dict[str, str]:
     """{pinned reference: what the releases called it}, of the plan and of the one before it."""
     before = rollout.previous.plan_digest if rollout.previous else ""
-    plans = [blobs.load_json(before) if before else {}, plan or {}]
+    plans = [store.load(before) if before else {}, plan or {}]
     return {
         pinned: each["references"][name]
         for each in plans

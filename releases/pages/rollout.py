@@ -26,8 +26,8 @@ from releases.pages.changes import change_rows, count_words
 from releases.pages.evidence import traffic_of
 from releases.pages.policies import policies_beside
 from releases.pages.workloads import workload_rows
-from releases.planning.planner import load_plan
-from releases.queries import plan_of, progress_of
+from releases.plan.store import load_plan, plan_of
+from releases.queries import progress_of
 from releases.revisions import compare
 from releases.states import InvalidTransition
 from releases.visibility import said_to, visible_rollout

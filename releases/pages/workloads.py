@@ -23,7 +23,7 @@ from portal.roles import Verb
 from releases.models import Rollout
 from releases.pages.images import Image, images, names_of
 from releases.pages.traffic_shares import shares_by_deployment
-from releases.queries import plan_of
+from releases.plan.store import plan_of
 from releases.related_objects import autoscalers_beside, workloads_of
 from releases.states import Phase
 from releases.visibility import visible_rollout

@@ -7,10 +7,10 @@ from environments.admission.hosts import hosts_of
 from environments.admission.levels import parse
 from environments.kube.objects import Manifest
 from environments.models import Environment
-from portal import blobs
 from releases.errors import PlanRefused
 from releases.lifecycle import running_release
 from releases.models import Rollout
+from releases.plan import store
 
 Note = tuple[str, str]
 SHOWN = 5
@@ -47,7 +47,7 @@ def _running_hosts(application: int, place: Environment) -> Iterable[str]:
     """The hosts of what the application runs there. Of later environments only: so the first does not take a host from
     the last by being there earlier."""
     running = running_release(application, place.pk)
-    plan = blobs.load_json(running.plan_digest) if running else {"objects": []}
+    plan = store.load(running.plan_digest) if running else {"objects": []}
     return (host for row in plan["objects"] for host in hosts_of(row["manifest"]))
 
 

@@ -6,12 +6,11 @@ from functools import cache
 from environments.kube.api.client import Gateway
 from environments.kube.api.errors import KindMissing
 from environments.kube.objects import Manifest, Ref
-from portal import blobs
 from releases import strategies
 from releases.lifecycle import running_release
 from releases.models import Rollout
+from releases.plan import store
 from releases.planning.sources import Source
-from releases.queries import plans_of
 from releases.states import LIVE
 from releases.strategies import Arranging, neighbours
 from releases.strategies.shared.selectors import apart
@@ -20,7 +19,7 @@ from releases.strategies.shared.selectors import apart
 def arrange(rollout: Rollout, source: Source, gateway: Gateway) -> Source:
     """The source with the objects as they will be applied. Raises PlanRefused, and KubeError."""
     previous = running_release(rollout.application_id, rollout.environment_id)
-    before = blobs.load_json(previous.plan_digest) if previous else None
+    before = store.load(previous.plan_digest) if previous else None
     strategy = strategies.find(rollout.strategy)
     neighbours.refuse(strategy, before)
     live = cache(lambda ref: _live(gateway, ref))
@@ -68,7 +67,7 @@ def _moved_hosts(rollout: Rollout) -> dict[str, str]:
     live = Rollout.objects.filter(environment__cluster=rollout.environment.cluster_id, phase__in=LIVE)
     others = live.exclude(application=rollout.application_id).exclude(plan_digest="")
     found = list(others.select_related("release__application", "environment"))
-    plans = plans_of(found)
+    plans = store.plans_of(found)
     return {
         host: f"rollout {other.pk} ({other.release} in {other.environment})"
         for other in found

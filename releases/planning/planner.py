@@ -24,7 +24,7 @@ from releases.engine.facts import Work
 from releases.errors import PlanPostponed, PlanRefused
 from releases.lifecycle import end, move, required_approvals, running_release, save, unfinished_since
 from releases.models import Rollout, Step
-from releases.plan import compose, pruning
+from releases.plan import compose, pruning, store
 from releases.plan.drift import Drift, compare
 from releases.plan.objects import Plan, Sighting, Wanted, ref_in
 from releases.plan.risks import Circumstances
@@ -102,7 +102,7 @@ def confirm(rollout: Rollout) -> Drift | None:
 
     The objects are the plan's own; registry, bundle and configuration are not asked again.
     """
-    plan = load_plan(rollout)
+    plan = store.load_plan(rollout)
     manifests = manifests_of(plan, load_sealed(rollout.sealed_digest))
     objects = tuple(
         Wanted(manifest, ref_in(row), row["stage"], row["wave"], temporary=row.get("temporary", False))
@@ -118,12 +118,6 @@ def confirm(rollout: Rollout) -> Drift | None:
     return compare(plan, again.document)
 
 
-def load_plan(rollout: Rollout) -> Plan:
-    """The stored plan of a planned rollout; BlobError where it has none."""
-    plan: Plan = blobs.load_json(rollout.plan_digest)
-    return plan
-
-
 def _plan_of(rollout: Rollout, source: Source, gateway: Gateway) -> Planned:
     try:
         return _ask(rollout, source, gateway)
@@ -133,7 +127,7 @@ def _plan_of(rollout: Rollout, source: Source, gateway: Gateway) -> Planned:
 
 def _ask(rollout: Rollout, source: Source, gateway: Gateway) -> Planned:
     previous = running_release(rollout.application_id, rollout.environment_id)
-    before = load_plan(previous) if previous else None
+    before = store.load_plan(previous) if previous else None
     earlier = [before, *_leftovers(rollout, previous)]
     refs = [each.ref for each in source.objects]
     handed_over = [ref for entry in strategies.entries(source.traffic) for ref in entry.handed_over]
@@ -166,7 +160,7 @@ def _leftovers(rollout: Rollout, previous: Rollout | None) -> list[Plan]:
     """Plans that were begun after the running one and came to nothing."""
     started = unfinished_since(previous, rollout.application_id, rollout.environment_id)
     digests = dict.fromkeys(each.plan_digest for each in started if each.pk != rollout.pk and each.plan_digest)
-    return [blobs.load_json(digest) for digest in digests]
+    return [store.load(digest) for digest in digests]
 
 
 def _namespaces(rollout: Rollout, missing: Iterable[str], refs: Iterable[Ref]) -> tuple[Wanted, ...]:
@@ -238,7 +232,7 @@ def _unproven(rollout: Rollout) -> str:
 def _moved_images(rollout: Rollout, source: Source) -> str:
     others = Rollout.objects.filter(release=rollout.release).exclude(plan_digest="").exclude(pk=rollout.pk)
     other = others.order_by("-pk").first()
-    images = load_plan(other)["images"] if other else {}
+    images = store.load_plan(other)["images"] if other else {}
     moved = [name for name, pinned in source.images.items() if images.get(name, pinned) != pinned]
     return f"{', '.join(moved)}: another digest than where it was planned before." if moved else ""
 

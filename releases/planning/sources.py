@@ -9,7 +9,6 @@ from environments.manifests.render import Rendering, images_needed, render
 from environments.manifests.settings import Route
 from environments.manifests.target import Target
 from environments.models import ConfigurationEntry, Environment
-from portal import blobs
 from portal.blobs import BlobError
 from portal.encryption import SecretUnreadable, keyed_hash
 from releases import strategies
@@ -17,6 +16,7 @@ from releases.errors import PlanRefused
 from releases.image_digests import pin
 from releases.ingest import open_bundle
 from releases.models import Rollout
+from releases.plan import store
 from releases.plan.objects import Wanted, lasting, ref_in
 from releases.plan.secret_values import Masks, load_sealed, masks_of, unseal
 
@@ -102,7 +102,7 @@ def _wanted(rendering: Rendering, rollout: Rollout) -> tuple[Wanted, ...]:
 
 def _from_plan(rollout: Rollout) -> Source:
     try:
-        plan = blobs.load_json(rollout.source_plan)
+        plan = store.load(rollout.source_plan)
         sealed = load_sealed(_sealed_digest(rollout.source_plan))
     except (BlobError, SecretUnreadable) as error:
         raise PlanRefused(f"It cannot be brought back as it was stored. {error}") from error

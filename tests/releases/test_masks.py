@@ -18,7 +18,8 @@ from releases import actions
 from releases.models import Rollout
 from releases.plan.objects import ref_in
 from releases.plan.secret_values import MasksOfBefore, load_sealed, store_sealed
-from releases.planning.planner import confirm, load_plan, plan_now
+from releases.plan.store import load_plan
+from releases.planning.planner import confirm, plan_now
 from releases.planning.sources import source_of
 from releases.revisions import between, revisions
 from releases.strategies.shared.config_hash import hash_names

@@ -14,7 +14,8 @@ from releases import actions
 from releases.models import Rollout
 from releases.plan.rollback_plan import back_plan
 from releases.plan.secret_values import load_sealed, manifests_of
-from releases.planning.planner import confirm, load_plan, make_plan, plan_now, plan_rollout
+from releases.plan.store import load_plan
+from releases.planning.planner import confirm, make_plan, plan_now, plan_rollout
 from releases.states import Phase
 from tests.releases.fakes import FakeCluster, FakeRegistry
 from tests.releases.telling import tell

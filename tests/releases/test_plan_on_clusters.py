@@ -17,7 +17,8 @@ from portal.actors import SYSTEM
 from releases import actions
 from releases.models import Rollout
 from releases.plan.secret_values import load_sealed, manifests_of
-from releases.planning.planner import confirm, load_plan, plan_now
+from releases.plan.store import load_plan
+from releases.planning.planner import confirm, plan_now
 from releases.states import Phase
 from sandbox import Sandbox
 from tests.releases.fakes import FakeRegistry

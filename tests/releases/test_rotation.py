@@ -16,7 +16,8 @@ from releases import actions
 from releases.models import Rollout
 from releases.orchestrator.plan_cache import load
 from releases.plan.secret_values import load_sealed
-from releases.planning.planner import load_plan, plan_now
+from releases.plan.store import load_plan
+from releases.planning.planner import plan_now
 from releases.states import Phase
 from tests.releases.fakes import FakeCluster, FakeRegistry
 from tests.releases.telling import tell

@@ -24,7 +24,8 @@ from releases.approvals.standing import standing
 from releases.engine.state import State
 from releases.models import Approval, Rollout
 from releases.orchestrator import reconciler
-from releases.planning.planner import load_plan, plan_now
+from releases.plan.store import load_plan
+from releases.planning.planner import plan_now
 from releases.states import LIVE, InvalidTransition, Phase
 from tests.audit import unguarded
 from tests.releases.fakes import FakeCluster, FakeRegistry

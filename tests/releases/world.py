@@ -16,12 +16,12 @@ from environments.models import Cluster, Environment
 from portal.actors import SYSTEM, Actor
 from portal.roles import Role, Verb
 from releases import actions, ingest
-from releases.approvals.identity import Identity
-from releases.approvals.told import row_of
 from releases.audit_entries import entry
+from releases.identity import Identity
 from releases.lifecycle import needed_approvals
 from releases.models import Application, Approval, Bundle, Release, Rollout
 from releases.states import LIVE, Phase
+from releases.votes_in_history import row_of
 
 ROLES: Mapping[str, Role | None] = {
     "lead": Role.APPROVER,

@@ -15,7 +15,8 @@ from portal.actors import Actor
 from releases import actions, cli, image_digests, ingest
 from releases.errors import PlanPostponed, PlanRefused, Unacceptable
 from releases.models import Application, Release, Rollout
-from releases.planning.planner import load_plan, plan_now
+from releases.plan.store import load_plan
+from releases.planning.planner import plan_now
 from releases.states import ENDED, InvalidTransition, Phase
 
 REFUSALS = (PermissionDenied, InvalidTransition, Unacceptable, BundleError, PlanRefused, PlanPostponed)

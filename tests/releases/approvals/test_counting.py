@@ -2,8 +2,8 @@
 
 import pytest
 
-from releases.approvals.counting import Vote, count
-from releases.approvals.identity import Identity
+from releases.identity import Identity
+from releases.vote_counting import Vote, count
 
 LEAD = Identity(7, "lead", "lead@example.test")
 

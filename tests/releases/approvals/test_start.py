@@ -14,13 +14,13 @@ from portal.models import AuditEntry, ServiceAccount
 from portal.roles import Role
 from releases import actions
 from releases.approvals.standing import standing
-from releases.approvals.told import row_of
 from releases.audit_entries import entry
 from releases.makers import named
 from releases.models import Rollout
 from releases.orchestrator import prestart, reconciler
 from releases.planning.planner import plan_now
 from releases.states import InvalidTransition, Phase
+from releases.votes_in_history import row_of
 from tests.releases.fakes import FakeCluster, FakeRegistry
 from tests.releases.rollout.test_claims import claim
 from tests.releases.telling import tell

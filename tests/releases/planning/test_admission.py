@@ -8,7 +8,8 @@ from django.apps import apps
 from environments.models import Environment
 from releases import actions
 from releases.models import Rollout
-from releases.planning.planner import confirm, load_plan, plan_now
+from releases.plan.store import load_plan
+from releases.planning.planner import confirm, plan_now
 from releases.states import Phase
 from tests.releases.fakes import FakeCluster, FakeRegistry
 from tests.releases.telling import tell

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from releases.approvals.identity import Identity
+from releases.identity import Identity
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from typing import Any
 
 from portal.audit import chain, vouching
 from portal.models import AuditEntry
-from releases.approvals.counting import Standing
 from releases.models import Approval, Rollout
+from releases.vote_counting import Standing
 
 # What makes, casts and voids votes; a plan is made with none, and a baseline has those of before.
 PLANNED, BASELINE = "rollout.planned", "history.baseline"
