@@ -5,16 +5,22 @@ import os
 import shutil
 import subprocess
 
+import urllib3 as http
+from urllib3.exceptions import HTTPError
+
 from benchmarks.harness import Stage, free_port
 
+READY = 200
 EVERY = {"scrape_interval": "1s", "scrape_timeout": "1s"}
 
 
 def scraping(stage: Stage, metrics: str, address: str = "") -> str:
     """Starts it among the stage's processes; its URL. `metrics`: the URL to scrape; `address`: host:port to serve at.
 
-    SystemExit where there is no such program.
+    One that serves there already is taken as it is. SystemExit where there is no such program.
     """
+    if address and _serves(address):
+        return f"http://{address}"
     program = os.environ.get("SLIPWAY_TEST_PROMETHEUS") or shutil.which("prometheus")
     if not program:
         raise SystemExit("This needs Prometheus: install it, or set SLIPWAY_TEST_PROMETHEUS to the program.")
@@ -27,6 +33,13 @@ def scraping(stage: Stage, metrics: str, address: str = "") -> str:
     stage.processes.start("prometheus", [program, *places, f"--web.listen-address={address}"], {})
     stage.processes.wait_for(f"http://{address}/-/ready")
     return f"http://{address}"
+
+
+def _serves(address: str) -> bool:
+    try:
+        return http.request("GET", f"http://{address}/-/ready", timeout=2.0, retries=False).status == READY
+    except HTTPError:
+        return False
 
 
 def version() -> str:

@@ -1,6 +1,7 @@
 """What a benchmark leaves: a table on the terminal and a JSON file in var/benchmarks/."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from rich.table import Table as Drawn
 from benchmarks import machine
 
 ROOT = Path(__file__).resolve().parent.parent
-RESULTS = ROOT / "var" / "benchmarks"
+RESULTS = Path(os.environ.get("BENCHMARK_RESULTS") or ROOT / "var" / "benchmarks")
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Report:
     raw: dict[str, Any] = field(default_factory=dict)
 
     def publish(self) -> None:
-        """Prints the report and writes it to var/benchmarks/NAME.json."""
+        """Prints the report and writes it to NAME.json in var/benchmarks/, or in the folder BENCHMARK_RESULTS."""
         console = Console(width=140)
         for table in self.tables:
             drawn = Drawn(*table.columns, title=table.title)

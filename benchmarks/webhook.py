@@ -44,7 +44,7 @@ def _source(url: str) -> dict[str, str]:
 
     with Sandbox(controllers=False) as sandbox:
         seed.people()
-        seed.environments(sandbox.kubeconfig)
+        seed.environments(sandbox.kubeconfig, "")
     seed.applications(seed_folder())
     application = Application.objects.get(name="ai-workflow")
     return seed.webhooks(application, {"registry.example/web": "registry.example/web:{version}"}, url)["github"]
