@@ -25,6 +25,11 @@ OPERATE = ROOT / "docs" / "how-to" / "operate.md"
 READ = re.compile(r"""(?:\b(?:text|words|flag|choice|number|database)|os\.environ(?:\.get)?)[(\[]\s*"(SLIPWAY_\w+)\"""")
 ROW = re.compile(r"^\| `(SLIPWAY_\w+)` \|", re.MULTILINE)
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
+DECISIONS = ROOT / "docs" / "decisions.md"
+RECORD = re.compile(
+    r"\d{4}-\d\d-\d\d · (?:accepted|(?:accepted in part; .+ )?superseded by \"(?P<newer>.+)\")\n"
+    r"- Context: .+\n(?:  .+\n)*- Decision: .+\n(?:  .+\n)*- Consequence: .+\n(?:  .+\n)*"
+)
 COMMAND = re.compile(r"manage\.py ([a-z_]+)")
 ADDRESS = re.compile(r"(?<![\w.:/])(/(?:api|admin|webhooks|history|healthz|readyz|metrics)[\w/.-]*)")
 API = re.compile(r"(?:\$S|/api/v1)(/[\w/.-]+)")
@@ -38,6 +43,17 @@ def text_of(pages: list[Path]) -> str:
 def test_every_relative_link_leads_to_a_file(page: Path) -> None:
     links = [link for link in LINK.findall(page.read_text()) if "://" not in link]
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_each_decision_is_a_record_with_date_status_context_decision_and_consequence() -> None:
+    _, *sections = DECISIONS.read_text().split("\n## ")
+    records = [one.partition("\n") for section in sections for one in f"{section}\n".split("\n### ")[1:]]
+    read = {title: RECORD.fullmatch(text.strip("\n") + "\n") for title, _, text in records}
+    assert len(read) == len(records) > 100, "two decisions have the same heading"
+    assert [title for title, found in read.items() if found is None] == []
+    newer = {found["newer"] for found in read.values() if found and found["newer"]}
+    assert newer - set(read) == set()
+    assert [one for one in sections if not one.partition("\n")[2].startswith("\n### ")] == [], "text outside a record"
 
 
 def test_the_operators_table_has_every_variable_that_is_read_and_no_other() -> None:
