@@ -106,6 +106,12 @@ def without_counters(live: Manifest) -> Manifest:
     return {**live, "metadata": metadata, "annotations": annotations, "status": None}
 
 
+def written(live: Manifest) -> Manifest:
+    """What changes when one of us or a person writes, and not when a controller tells of a status."""
+    fields = [each for each in live["metadata"].get("managedFields", []) if each["manager"].startswith("slipway")]
+    return {**without_counters(live), "ours": fields}
+
+
 def managers(live: Manifest) -> dict[str, str]:
     """The managers of an object by name, with their operation."""
     return {entry["manager"]: entry["operation"] for entry in live["metadata"].get("managedFields", [])}
@@ -125,4 +131,5 @@ __all__ = [
     "encoded",
     "managers",
     "ref_of",
+    "written",
 ]

@@ -8,7 +8,7 @@ from environments.kube.apply.ownership import owns
 from environments.kube.apply.server_side_apply import apply_object
 from environments.kube.names import FLOOR, MANAGER
 from environments.kube.objects import Ref
-from tests.contract.namespace import ContractNamespace
+from tests.contract.namespace import ContractNamespace, written
 from tests.contract.objects import Manifest
 
 MINIMUM = ("f:spec", "f:minReplicas")
@@ -51,10 +51,10 @@ def test_a_minimum_is_held_up_and_given_back(ns: ContractNamespace) -> None:
 
 def test_a_minimum_that_is_high_enough_is_left_alone(ns: ContractNamespace) -> None:
     ref = released(ns, scaler(5))
-    version = ns.found(ref)["metadata"]["resourceVersion"]
+    before = written(ns.found(ref))
     assert hold_floor(ns.gateway, ref, 4, sequence=2) == (5, 5)
     assert release_floor(ns.gateway, ref, sequence=2) is None
-    assert ns.found(ref)["metadata"]["resourceVersion"] == version
+    assert written(ns.found(ref)) == before
 
 
 def test_one_that_nobody_has_set_is_unset_again(ns: ContractNamespace) -> None:

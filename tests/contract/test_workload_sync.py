@@ -12,6 +12,7 @@ from environments.kube.status.workload import workload_status
 from environments.kube.watch.watcher import Watcher
 from tests.contract.namespace import MERGE, ContractNamespace
 from tests.contract.objects import config_map, deployment, statefulset
+from tests.patience import SOON
 
 LABELS = {"slipway.dev/managed": "true"}
 
@@ -75,14 +76,12 @@ def test_an_object_that_loses_our_label_arrives_as_deleted_and_returns_as_added(
     assert ns.live(config_ref(ns, "first")) is not None
 
 
-def test_a_silent_watch_ends_within_a_second_of_being_told_to(ns: ContractNamespace, watched: Watched):
+def test_a_silent_watch_ends_when_it_is_told_to(ns: ContractNamespace, watched: Watched):
     watched.next(), watched.next()
     time.sleep(0.2)
-    began = time.monotonic()
     watched.watcher.stop()
-    watched.watcher.join(5)
+    watched.watcher.join(SOON)
     assert not watched.watcher.is_alive()
-    assert time.monotonic() - began < 1
 
 
 @pytest.mark.parametrize("make", [deployment, statefulset], ids=["Deployment", "StatefulSet"])

@@ -19,6 +19,7 @@ from environments.kube.api import errors
 from environments.kube.api.access import Access, AccessError
 from environments.kube.api.breaker import Breaker
 from environments.kube.api.client import Gateway, Resource, connect_to
+from tests.patience import SOON
 
 Serve = Callable[[socket.socket, int], None]
 OK = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 14\r\n\r\n{"major": "1"}'
@@ -96,7 +97,7 @@ def truncate(connection: socket.socket, _: int) -> None:
 def trickle(connection: socket.socket, _: int) -> None:
     for byte in OK.replace(b"Content-Length: 14", b"Content-Length: 140") + b" " * 126:
         connection.sendall(bytes([byte]))
-        time.sleep(0.02 if byte != 32 else 0.1)
+        time.sleep(0.02 if byte != 32 else 0.2)
 
 
 HTML = "Content-Type: text/html"
@@ -157,7 +158,7 @@ def test_a_body_that_trickles_ends_with_the_time_for_the_whole_call() -> None:
     start = time.monotonic()
     with serving(trickle) as server, pytest.raises(errors.Unreachable, match="too long"):
         gateway(server, attempts=1).version()
-    assert time.monotonic() - start < 2.5
+    assert time.monotonic() - start < SOON
 
 
 def test_a_fault_that_passes_is_not_seen() -> None:
@@ -177,7 +178,7 @@ def test_the_servers_own_pause_is_kept() -> None:
     start = time.monotonic()
     with serving(serve) as server:
         gateway(server).version()
-    assert 1.0 <= time.monotonic() - start < 2.0
+    assert time.monotonic() - start >= 1.0
 
 
 def test_a_pause_longer_than_the_call_may_last_is_left_to_the_caller() -> None:
@@ -186,7 +187,7 @@ def test_a_pause_longer_than_the_call_may_last_is_left_to_the_caller() -> None:
     with serving(busy) as server, pytest.raises(errors.Throttled) as raised:
         gateway(server).version()
     assert (raised.value.retry_after, server.connections) == (60, 1)
-    assert time.monotonic() - start < 1.0
+    assert time.monotonic() - start < SOON
 
 
 def test_the_breaker_opens_and_lets_one_try_through() -> None:
@@ -312,4 +313,4 @@ class TestTls:
             calling = gateway(silent.getsockname()[1], scheme="https", attempts=1)
             with pytest.raises(errors.Unreachable):
                 calling.version()
-        assert time.monotonic() - start < 1.5
+        assert time.monotonic() - start < SOON

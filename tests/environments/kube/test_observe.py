@@ -12,6 +12,7 @@ from environments.kube.api.access import Access
 from environments.kube.api.client import Gateway
 from environments.kube.watch.watcher import Pace, Watcher, relevant
 from tests.environments.kube.scripted import scripted
+from tests.patience import SOON
 
 SHAPES = Path(__file__).parent / "shapes"
 PATH = "/apis/apps/v1/deployments"
@@ -279,17 +280,15 @@ def test_a_callback_that_raises_does_not_end_the_watch():
 
 
 @pytest.mark.parametrize("moment", ["silent", "pausing", "at once"])
-def test_stop_ends_it_within_a_second(moment):
+def test_stop_ends_it_at_once(moment):
     act = refuse(503) if moment == "pausing" else watch(END)
     pace = Pace(first_pause=60, longest_pause=60)
     with watching(act, pace=pace) as (_server, seen, watcher):
         if moment != "at once":
             eventually(lambda: seen.states)
-        began = time.monotonic()
         watcher.stop()
-        watcher.join(5)
+        watcher.join(SOON)
         assert not watcher.is_alive()
-        assert time.monotonic() - began < 1
 
 
 def test_only_what_deciding_reads_is_kept():

@@ -8,6 +8,7 @@ import pytest
 from releases.models import Measurement, Rollout, Step
 from releases.states import Phase
 from tests.environments.kube.traffic import documents
+from tests.patience import SOON
 from tests.releases.rollout.bundles import config, deployment
 from tests.releases.rollout.canaries import (
     IMAGE,
@@ -82,7 +83,7 @@ def test_a_bad_version_is_taken_back_by_what_is_measured_and_a_good_one_stays(li
     failed = Measurement.objects.filter(rollout=bad, verdict="fail").earliest("at")
     back = Step.objects.get(rollout=bad, track="back", index=0)
     assert back.finished_at
-    assert back.finished_at.timestamp() - failed.at < 2.0
+    assert back.finished_at.timestamp() - failed.at < SOON
     assert live.get("Deployment", "agent-service-green") is None
     good = live.wait(release(live, "1.1.0", bundle), seconds=60)
     assert good.phase == Phase.SUCCEEDED, told(good)

@@ -12,7 +12,7 @@ from sandbox import Sandbox
 from tests.sandbox.edge.objects import service
 from tests.sandbox.world import pod
 
-SLOW = 0.3
+SLOW = 1.0
 
 
 @pytest.fixture(scope="module")
