@@ -20,7 +20,7 @@ class Verb(models.TextChoices):
     PAUSE = "pause", "pause and resume a rollout"
     PROMOTE = "promote", "promote a rollout past a wait"
     ABORT = "abort", "abort a rollout"
-    ROLL_BACK = "rollback", "roll back a rollout"
+    ROLLBACK = "rollback", "roll back a rollout"
     CONFIGURE = "configure", "change an environment's configuration"
     MAKE_CURRENT = "make-current", "make a bundle an application's current one (in every environment)"
     AUDIT = "audit", "read and export the audit log"
@@ -37,7 +37,7 @@ ALLOWED: dict[Role, frozenset[Verb]] = {
             Verb.APPROVE,
             Verb.START,
             Verb.ABORT,
-            Verb.ROLL_BACK,
+            Verb.ROLLBACK,
             Verb.PAUSE,
             Verb.PROMOTE,
         }
@@ -51,7 +51,7 @@ ALLOWED: dict[Role, frozenset[Verb]] = {
             Verb.PAUSE,
             Verb.PROMOTE,
             Verb.ABORT,
-            Verb.ROLL_BACK,
+            Verb.ROLLBACK,
             Verb.CONFIGURE,
             Verb.MAKE_CURRENT,
         }

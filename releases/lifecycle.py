@@ -71,7 +71,7 @@ def why_waiting(rollout: Rollout) -> str:
     ahead = blocker(rollout)
     if ahead:
         return f"Waits for rollout {ahead.pk} ({ahead.release.version}), which is {ahead.phase}."
-    if not starts_by_itself(rollout) and rollout.intent != "start":
+    if not starts_by_itself(rollout) and rollout.intent != Rollout.Intent.START:
         return "Waits for somebody to start it."
     return ""
 
@@ -189,7 +189,7 @@ def back_to_planning(rollout: Rollout) -> None:
     rollout.steps.all().delete()
     rollout.plan_digest = rollout.sealed_digest = rollout.intent = ""
     rollout.planned_at = rollout.expires_at = rollout.needed = None
-    rollout.cursor = {}
+    rollout.cursor, rollout.shares = {}, {}
     rollout.attempts = 0
     rollout.due_at = timezone.now()
 

@@ -8,6 +8,7 @@ from environments.models import Environment
 from portal.encryption import EncryptedTextField
 from portal.orchestration.leases import Leased
 from portal.row_bound import RowBound
+from portal.steps.state import State
 from releases.identity import Identity
 from releases.makers import Maker
 from releases.states import ENDED, LIVE, Phase
@@ -93,6 +94,18 @@ class Rollout(Leased):
         RELEASE = "release", "Release"
         UNDO = "undo", "Undo to an earlier release"
 
+    class Intent(models.TextChoices):
+        """Verbs that the orchestrator carries out, spelled as everywhere; the labels are for sentences."""
+
+        START = "start", "start"
+        PAUSE = "pause", "pause"
+        RESUME = "resume", "resume"
+        PROMOTE = "promote", "promote"
+        PROMOTE_FULLY = "promote-fully", "promote fully"
+        RETRY = "retry", "retry"
+        ABORT = "abort", "abort"
+        ROLLBACK = "rollback", "roll back"
+
     release = models.ForeignKey(Release, on_delete=models.PROTECT, related_name="rollouts", help_text="What goes out.")
     # Of the release, repeated here for the constraint below.
     application = models.ForeignKey(
@@ -115,7 +128,9 @@ class Rollout(Leased):
         help_text="How far it is.",
     )
     why = models.TextField(blank=True, help_text="What it waits for or why it ended, in plain words.")
-    intent = models.CharField(max_length=20, blank=True, help_text="What a person asked for and is not done yet.")
+    intent = models.CharField(
+        max_length=20, blank=True, choices=Intent, help_text="What a person asked for and is not done yet."
+    )
     intent_by = models.CharField(max_length=200, blank=True, help_text="Who asked for that.")
 
     plan_digest = models.CharField(max_length=80, blank=True, help_text="SHA-256 of the plan, which approvals name.")
@@ -130,6 +145,9 @@ class Rollout(Leased):
         help_text="What ran here before: the way back.",
     )
     cursor = models.JSONField(default=dict, help_text="Which step it is at, and what that step remembers.")
+    shares = models.JSONField(
+        default=dict, help_text="The percentage of each workload's requests that the new version gets."
+    )
     policies = models.JSONField(default=list, help_text="Its traffic policies, and whether they are in effect.")
 
     requested_by = models.CharField(max_length=200, help_text="The name of who asked for it, as it was then.")
@@ -181,6 +199,11 @@ class Rollout(Leased):
     @property
     def ended(self) -> bool:
         return Phase(self.phase) in ENDED
+
+    @property
+    def state(self) -> State:
+        """Where it is on its way."""
+        return State.from_json(self.cursor)
 
     @property
     def asked_by(self) -> Identity:

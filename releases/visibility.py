@@ -13,6 +13,7 @@ from environments.models import Environment
 from portal.actors import Actor
 from portal.models import AuditEntry
 from portal.roles import Verb
+from portal.steps.state import outputs_of
 from releases.engine.program_output import said_of
 from releases.models import Application, Release, Rollout, Step
 
@@ -41,7 +42,7 @@ def said_to(actor: Actor, rollout: Rollout) -> str:
     """What programs wrote and answered, now or in the last step that failed; "" for who may not read logs there."""
     if not may(actor, Verb.LOGS, rollout.environment):
         return ""
-    now = said_of(rollout.cursor.get("memory") or {})
+    now = said_of(outputs_of(rollout.state))
     failed = Step.objects.filter(rollout=rollout, state=Step.State.FAILED).order_by("-finished_at").first()
     return now if now and not rollout.ended else (failed.said if failed else "")
 

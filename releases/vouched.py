@@ -1,6 +1,6 @@
 """What the history vouches for of releases and rollouts, and what becomes of a rollout that it does not."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from django.utils import timezone
@@ -13,6 +13,8 @@ from releases.votes_in_history import all_doubts
 
 # What an intent is replaced by is nothing: the reconciler clears it when it is done.
 SETTLED = {"intent": ""}
+# Verbs as entries of before spell them: the one place that knows of it.
+SPELLED = {"promote fully": "promote-fully", "roll back": "rollback"}
 COLUMNS = {"release": "release_id", "application": "application_id", "environment": "environment_id"}
 
 
@@ -67,6 +69,12 @@ def rollout(row: Rollout) -> dict[str, Any]:
     }
 
 
+def as_spelled(told: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What an entry tells of a rollout, in today's spelling."""
+    intent = told.get("intent", "")
+    return {**told, "intent": SPELLED.get(intent, intent)}
+
+
 def check(row: Rollout) -> None:
     """Doubtful where the history does not vouch for a rollout, its environment or, before its start, its release."""
     found = doubts_of(row)
@@ -102,4 +110,4 @@ def register() -> None:
     vouch_for(Release, Kind(release, Release.objects.select_related("application").order_by("pk").all))
     bundles = Bundle.objects.order_by("pk").all
     vouch_for(Bundle, Kind(bundle, bundles, weighty=lambda _row: False, plain={"makers": []}))
-    vouch_for(Rollout, Kind(rollout, rollouts.order_by("pk").all, settled=SETTLED, more=all_doubts))
+    vouch_for(Rollout, Kind(rollout, rollouts.order_by("pk").all, settled=SETTLED, more=all_doubts, told=as_spelled))

@@ -36,6 +36,8 @@ class Kind:
     settled: Row = field(default_factory=dict)
     more: Callable[[list[Any]], Iterable[object]] = lambda _rows: ()
     """What else of these rows is not as the history says."""
+    told: Callable[[Row], Row] = lambda row: row
+    """How a row is read that an entry of before tells of: values that are spelled otherwise today, as they are now."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ def with_changes(target: Model, changed: Collection[str], data: Mapping[str, Any
 def last_row(target: Model) -> Row | None:
     """The row as the history has it; None where it has none."""
     entry = _last_entries([target]).get(_key(target))
-    return entry.data["row"] if entry else None
+    return _told(target, entry) if entry else None
 
 
 def doubts(targets: Iterable[Model]) -> list[Doubt]:
@@ -167,7 +169,7 @@ def _of(target: Model, entry: AuditEntry | None, broken: Collection[int]) -> Ite
 
 
 def _differences(kind: Kind, target: Model, entry: AuditEntry) -> Iterator[Doubt]:
-    told = {**kind.plain, **entry.data["row"]}
+    told = {**kind.plain, **_told(target, entry)}
     for column, found in _row(target).items():
         if column in kind.settled and kind.settled[column] == found:
             continue
@@ -181,6 +183,12 @@ def _differences(kind: Kind, target: Model, entry: AuditEntry) -> Iterator[Doubt
                 _shown(found),
                 f"entry {entry.number} of the history says {_shown(told[column])}",
             )
+
+
+def _told(target: Model, entry: AuditEntry) -> Row:
+    """The row as the entry has it, in today's spelling."""
+    row = entry.data["row"]
+    return _kinds[type(target)].told(row) if row else row
 
 
 def _row(target: Model) -> Row:

@@ -72,8 +72,9 @@ def _outputs(state: State, outcome: Outcome) -> Mapping[str, Mapping[str, str]]:
     return {**state.outputs, slot: said} if said else {name: s for name, s in state.outputs.items() if name != slot}
 
 
-def give_up(flow: Flow[WorkT, FactsT, ViewT], state: State, now: float, why: str) -> Decision:
+def give_up(flow: Flow[WorkT, FactsT, ViewT], state: State, facts: FactsT, why: str) -> Decision:
     """Ends a work whose passes only fail, whatever the step at work says."""
+    now = facts.now
     change = StepChange(state.track, state.index, "failed", why, state.started or now, now, state.tries)
     move = Move(flow.phases.failed, f"{flow.wording.given_up}: {why}")
     failed = replace(state, failed=True)

@@ -13,7 +13,7 @@ from releases.actions.control import (
     restore,
     resume,
     retry,
-    roll_back,
+    rollback,
     start,
     supersede,
 )
@@ -40,7 +40,7 @@ __all__ = [
     "restore",
     "resume",
     "retry",
-    "roll_back",
+    "rollback",
     "start",
     "supersede",
     "undo",

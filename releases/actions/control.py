@@ -14,41 +14,41 @@ from releases.wake import wake
 
 def start(actor: Actor, rollout: Rollout, comment: str = "") -> Rollout:
     """Starts an approved rollout, where the environment leaves that to a person."""
-    return _wish(actor, rollout, "start", "rollout.start-requested", comment)
+    return _wish(actor, rollout, Rollout.Intent.START, comment)
 
 
 def pause(actor: Actor, rollout: Rollout, comment: str = "") -> Rollout:
     """Holds it after what is being applied now."""
-    return _wish(actor, rollout, "pause", "rollout.pause-requested", comment)
+    return _wish(actor, rollout, Rollout.Intent.PAUSE, comment)
 
 
 def resume(actor: Actor, rollout: Rollout, comment: str = "") -> Rollout:
     """Goes on from where it was held."""
-    return _wish(actor, rollout, "resume", "rollout.resume-requested", comment)
+    return _wish(actor, rollout, Rollout.Intent.RESUME, comment)
 
 
 def promote(actor: Actor, rollout: Rollout, comment: str = "") -> Rollout:
     """Goes past what it waits for now."""
-    return _wish(actor, rollout, "promote", "rollout.promote-requested", comment)
+    return _wish(actor, rollout, Rollout.Intent.PROMOTE, comment)
 
 
 def promote_fully(actor: Actor, rollout: Rollout, comment: str = "") -> Rollout:
     """Goes past every wait and every check that is left, for the reason given."""
-    return _wish(actor, rollout, "promote fully", "rollout.promote-fully-requested", comment, verb="promote-fully")
+    return _wish(actor, rollout, Rollout.Intent.PROMOTE_FULLY, comment)
 
 
 def abort(actor: Actor, rollout: Rollout, comment: str = "") -> Rollout:
     """Stops it."""
-    return _wish(actor, rollout, "abort", "rollout.abort-requested", comment)
+    return _wish(actor, rollout, Rollout.Intent.ABORT, comment)
 
 
-def roll_back(actor: Actor, rollout: Rollout, comment: str = "") -> Rollout:
+def rollback(actor: Actor, rollout: Rollout, comment: str = "") -> Rollout:
     """Goes back to what ran before, from wherever it is: its objects return and what it added is removed."""
     with changing(actor, rollout, "rollback", "rollout.rollback-requested", comment) as change:
         change.data = {"to": change.rollout.previous.release.version if change.rollout.previous else ""}
         if change.rollout.phase not in LIVE:
             enter_live(change.rollout, Phase.ROLLING_BACK)
-        change.rollout.intent, change.rollout.intent_by = "roll back", actor.name
+        change.rollout.intent, change.rollout.intent_by = Rollout.Intent.ROLLBACK, actor.name
     return rollout
 
 
@@ -56,7 +56,7 @@ def retry(actor: Actor, rollout: Rollout, comment: str = "") -> Rollout:
     """Tries the failed step of the same plan again."""
     with changing(actor, rollout, "retry", "rollout.retried", comment) as change:
         enter_live(change.rollout, Phase.PROGRESSING)
-        change.rollout.intent, change.rollout.intent_by = "retry", actor.name
+        change.rollout.intent, change.rollout.intent_by = Rollout.Intent.RETRY, actor.name
         change.rollout.why, change.rollout.attempts = "", 0
     return rollout
 
@@ -90,8 +90,8 @@ def supersede(actor: Actor, rollout: Rollout, comment: str = "") -> Rollout:
     return rollout
 
 
-def _wish(actor: Actor, rollout: Rollout, intent: str, line: str, comment: str, verb: str = "") -> Rollout:
-    with changing(actor, rollout, verb or intent, line, comment) as change:
+def _wish(actor: Actor, rollout: Rollout, intent: Rollout.Intent, comment: str) -> Rollout:
+    with changing(actor, rollout, intent, f"rollout.{intent}-requested", comment) as change:
         change.rollout.intent, change.rollout.intent_by = intent, actor.name
     return rollout
 
@@ -103,7 +103,7 @@ def _give_way(actor: Actor, other: Rollout, newer: Rollout) -> None:
     check_vouched(other, "abort")
     other.superseded_by = newer
     if other.phase in RUNNING:
-        other.intent, other.intent_by = "abort", actor.name
+        other.intent, other.intent_by = Rollout.Intent.ABORT, actor.name
     else:
         why = f"Superseded by rollout {newer.pk} ({newer.release.version}), by {actor.name}."
         end(other, Phase.CANCELLED, why)

@@ -141,8 +141,9 @@ def _wish(rollout: Rollout, verb: str) -> Objection:
         return None
     if any(each.field == "intent" for each in doubts([rollout])):
         return None
+    wish = rollout.get_intent_display()
     return InvalidTransition(
-        f"{rollout.intent_by} has asked for “{rollout.intent}” already, and that comes first. Look again in a moment."
+        f"{rollout.intent_by} has asked for “{wish}” already, and that comes first. Look again in a moment."
     )
 
 
@@ -310,14 +311,14 @@ RULES: Mapping[str, Rule] = {
     ),
     "rollback": Rule(
         "Roll back",
-        Verb.ROLL_BACK,
+        Verb.ROLLBACK,
         RUNNING | OVER,
         (_started, _newest, _alone, _way_back_is_free),
         danger=True,
     ),
     "undo": Rule(
         "Bring back",
-        Verb.ROLL_BACK,
+        Verb.ROLLBACK,
         frozenset({Phase.SUCCEEDED}),
         (_gone, _kept, _not_on_its_way_back),
         danger=True,

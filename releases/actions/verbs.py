@@ -14,7 +14,7 @@ from releases.actions.control import (
     restore,
     resume,
     retry,
-    roll_back,
+    rollback,
     start,
     supersede,
 )
@@ -35,7 +35,7 @@ STEERING: Mapping[str, Callable[[Actor, Rollout, str], Rollout]] = {
     "cancel": cancel,
     "abort": abort,
     "restore": restore,
-    "rollback": roll_back,
+    "rollback": rollback,
     "undo": bring_back,
 }
 SAID: Mapping[str, str] = {

@@ -76,7 +76,7 @@ def post_undo(request: HttpRequest, wanted: UndoIn) -> Status[RolloutOut]:
     """Asks for what an earlier rollout had applied, as it was stored: a new rollout, planned and approved as any."""
     actor = actor_of(request)
     application = application_named(actor, wanted.application)
-    environment = environment_for(actor, Verb.ROLL_BACK, wanted.environment)
+    environment = environment_for(actor, Verb.ROLLBACK, wanted.environment)
     target = earlier(application, environment, rollout=wanted.rollout, version=wanted.version, number=wanted.revision)
     return Status(201, shown(actions.undo(actor, application, environment, target, reason=wanted.comment)))
 

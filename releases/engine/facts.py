@@ -5,12 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from environments.kube.objects import Ref
-from releases.states import Phase
-
-Memory = dict[str, Any]
-"""Of one step, as JSON: slot → key → result, and `errors`: "slot key" → what went wrong and when to try again.
-
-`keep` outlives the step; `points` are measurements that are not on record yet."""
+from portal.steps import step as steps
 
 WATCHED = frozenset({"Deployment", "StatefulSet", "DaemonSet", "Job"})
 """Kinds that watches tell of; others are read."""
@@ -88,47 +83,17 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Facts:
-    """The world as one pass sees it. `now` in seconds since the epoch; `looks` by Ref.key."""
+class Facts(steps.Facts):
+    """The world as one pass sees it. `looks` by Ref.key."""
 
-    now: float
-    phase: Phase
-    intent: str = ""
-    intent_by: str = ""
     looks: Mapping[str, Look] = field(default_factory=dict)
     watching: bool = True
     """Whether somebody keeps `looks` fresh; else steps read for themselves."""
-    progress_seconds: float = 600
-    roll_back_on_failure: bool = False
-    way_back: bool = True
 
 
 @dataclass(frozen=True)
-class View:
-    """What a step sees."""
-
-    work: Work
-    facts: Facts
-    memory: Memory
-    spent: float = 0.0
-    """Seconds that this step has been worked on: time in which nobody looked does not count."""
-    written: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """{"uid", "generation", "at"} of every object that the rollout has applied, by Ref.key."""
-    fully: bool = False
-    """Whether somebody has said that no wait and no check is to hold it up any more."""
-
-    @property
-    def promoted(self) -> bool:
-        """Whether somebody has said that this step's wait is to be skipped."""
-        return self.fully or bool(self.memory.get("promoted"))
-
-    @property
-    def kept(self) -> Mapping[str, Any]:
-        """What an earlier step of the track has put into its memory under "keep"."""
-        return self.slot("keep")
-
-    def slot(self, name: str) -> Mapping[str, Any]:
-        return self.memory.get(name) or {}
+class View(steps.View[Work, Facts]):
+    """What a step sees. `written` has {"uid", "generation", "at"} of every object that the rollout has applied."""
 
     def look(self, key: str) -> Look | None:
         """The newest look at an object: what the watch told, or what the step read itself."""

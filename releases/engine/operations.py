@@ -1,27 +1,10 @@
-"""What a step may want done to a cluster, and what came of it. Data only: a file of `acting` carries it out."""
+"""What a step may want done to the objects of a cluster. Data only: handlers carry it out."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
-from environments.kube.api.errors import Fault
 from environments.kube.objects import Ref
-
-
-@dataclass(frozen=True)
-class Operation:
-    """One call or a few on one object. `slot` and `key` say where its result is remembered."""
-
-    slot: ClassVar[str] = ""
-    writes: ClassVar[bool] = True
-
-    @property
-    def key(self) -> str:
-        return ""
-
-    def keeps(self, result: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:  # noqa: ARG002
-        """What of its result outlives the step, under "keep": name → key → value."""
-        return {}
+from portal.steps.operations import Operation, Outcome, Result
 
 
 @dataclass(frozen=True)
@@ -36,6 +19,16 @@ class OnObject(Operation):
 
 
 @dataclass(frozen=True)
+class Write(OnObject):
+    """The plan's object of that index, written as a whole. Result: {"uid", "generation"}."""
+
+    index: int
+
+    def written(self, before: Result | None, result: Result, now: float) -> Result | None:  # noqa: ARG002
+        return {**result, "at": now}
+
+
+@dataclass(frozen=True)
 class Adopt(OnObject):
     """Take the fields that people and tools own. Result: {"managers": [name, …]}."""
 
@@ -43,18 +36,16 @@ class Adopt(OnObject):
 
 
 @dataclass(frozen=True)
-class Apply(OnObject):
-    """Apply the plan's object of that index. Result: {"uid", "generation"}."""
+class Apply(Write):
+    """Apply it as it is."""
 
-    index: int
     slot: ClassVar[str] = "applied"
 
 
 @dataclass(frozen=True)
-class Halt(OnObject):
-    """Apply the plan's Deployment of that index with spec.paused. Result: {"uid", "generation"}."""
+class Halt(Write):
+    """Apply a Deployment with spec.paused."""
 
-    index: int
     slot: ClassVar[str] = "halted"
 
 
@@ -64,6 +55,10 @@ class Scale(OnObject):
 
     replicas: int
     slot: ClassVar[str] = "scaled"
+
+    def written(self, before: Result | None, result: Result, now: float) -> Result | None:
+        """A status from before the new number says nothing of it."""
+        return {**before, "generation": result["generation"], "at": now} if before else None
 
 
 @dataclass(frozen=True)
@@ -81,6 +76,10 @@ class Read(OnObject):
     slot: ClassVar[str] = "read"
     writes: ClassVar[bool] = False
 
+    def remembered(self, before: Result, outcome: Outcome, now: float) -> Result | None:
+        """With when, and how often by now."""
+        return None if outcome.trouble else {**outcome.result, "at": now, "count": before.get("count", 0) + 1}
+
 
 @dataclass(frozen=True)
 class Diagnose(OnObject):
@@ -90,6 +89,19 @@ class Diagnose(OnObject):
     """
 
     slot: ClassVar[str] = "looked"
+
+    def remembered(self, before: Result, outcome: Outcome, now: float) -> Result | None:
+        """One more look; that pods cannot be looked at fails nothing."""
+        found = {"at": now, "count": before.get("count", 0) + 1}
+        if outcome.trouble:
+            summary = f"why is not known, since its pods cannot be looked at: {outcome.trouble.words}"
+            return {**found, "summary": summary, "fatal": False, "fatal_since": None}
+        fatal = any(problem["fatal"] for problem in outcome.result["problems"])
+        since = (before.get("fatal_since") or now) if fatal else None
+        return {**found, "summary": outcome.result.get("summary", ""), "fatal": fatal, "fatal_since": since}
+
+    def output(self, result: Result) -> str:
+        return str(result.get("said", ""))
 
 
 @dataclass(frozen=True)
@@ -105,21 +117,3 @@ class RecountRestarts(CountRestarts):
     """The same, later."""
 
     slot: ClassVar[str] = "recounted"
-
-
-@dataclass(frozen=True)
-class Trouble:
-    """Why an operation was not done, in the cluster's words. `retry_after` in seconds where the server named them."""
-
-    fault: Fault
-    words: str
-    retry_after: float | None = None
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of one operation: its result, or the trouble."""
-
-    operation: Operation
-    data: Mapping[str, Any] = field(default_factory=dict)
-    trouble: Trouble | None = None

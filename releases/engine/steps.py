@@ -1,119 +1,41 @@
-"""What a strategy is made of. A step owns its label, what it wants done, and its verdict on what it sees. Pure.
-
-A step is stored in the plan as {"kind", "label", "objects": [index of plan["objects"], …], "settings": {…}} and read
-back from there, so that what was approved is what runs. A subclass with a `kind` registers itself.
-"""
+"""What every strategy is made of: steps on a plan's objects. Pure."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar
 
+from common.discovery import modules_of
 from environments.kube.status.health import health
-from releases.engine.facts import Memory, Target, View
-from releases.engine.operations import Adopt, Apply, OnObject, Operation, Prune, Read
+from portal.steps import step as steps
+from portal.steps.operations import Operation
+from portal.steps.step import undone
+from portal.steps.verdicts import Done, Fail, Judgement, Wait
+from releases.engine.facts import Target, View
+from releases.engine.operations import Adopt, Apply, OnObject, Prune, Read
 
-HEARTBEAT = 30.0  # seconds after which a rollout that nothing wakes is looked at all the same
+KINDS_IN = "releases.strategies"
 READ_PAUSES = (0.2, 0.5, 1.0, 2.0)
 BEFORE_ROUTES = frozenset({"DestinationRule"})
 
 
-@dataclass(frozen=True)
-class Done:
-    """The step has reached what it is for; `why` is kept with it."""
-
-    why: str = ""
-
-
-@dataclass(frozen=True)
-class Wait:
-    """Not yet. `due_in`: seconds after which to look again even if nothing wakes the rollout."""
-
-    why: str
-    due_in: float = HEARTBEAT
-
-
-@dataclass(frozen=True)
-class Fail:
-    """It will not get there without a change. `back`: the way back begins at once, whatever the environment says."""
-
-    why: str
-    back: bool = False
-
-
-@dataclass(frozen=True)
-class Ask:
-    """It cannot tell: the rollout is paused with these words, and a person says how it goes on."""
-
-    why: str
-
-
-Judgement = Done | Wait | Fail | Ask
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step of a track. Subclasses say what they want and when they are content."""
-
-    label: str
-    objects: tuple[int, ...] = ()
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    """What the strategy gave the step, as JSON: weights, routes, intervals."""
-    kind: ClassVar[str] = ""
-    guards: ClassVar[bool] = False
-    """Whether it looks after something while it is paused."""
-    returns: ClassVar[bool] = False
-    """Whether the way back begins at once when it fails, whatever the environment says: requests depend on it."""
-
-    def to_json(self) -> dict[str, Any]:
-        """As the plan stores it."""
-        told = {"settings": dict(self.settings)} if self.settings else {}
-        return {"kind": self.kind, "label": self.label, "objects": list(self.objects), **told}
+class Step(steps.Step[View]):
+    """One step of a track. `objects` are indices of plan["objects"], `settings` what the strategy gave it."""
 
     def targets(self, view: View) -> tuple[Target, ...]:
         return tuple(view.work.targets[index] for index in self.objects)
 
-    def remember(self, view: View) -> Memory:
-        """The memory as it is after this look at the world."""
-        return view.memory
-
-    def operations(self, view: View) -> tuple[Operation, ...]:
-        """What is to be done now; () when there is nothing but to wait."""
-        raise NotImplementedError
-
-    def verdict(self, view: View) -> Judgement:
-        """How far the step is; asked only when there is nothing to do."""
-        raise NotImplementedError
-
-    def guard(self, view: View) -> tuple[Operation, ...]:  # noqa: ARG002
-        """What is to be done while the rollout is paused in this step: looks, nothing that changes anything."""
-        return ()
-
-    def standing(self, view: View) -> str:  # noqa: ARG002
-        """What a person should know of the step while it is paused; "" for nothing."""
-        return ""
-
-    def alarm(self, view: View) -> Fail | None:  # noqa: ARG002
-        """What ends a pause in this step, by what the guard has seen."""
-        return None
-
 
 def read_step(data: Mapping[str, Any]) -> Step:
     """The step that `to_json` wrote. KeyError names a kind that this version does not know."""
-    kinds = {cls.kind: cls for cls in _kinds(Step) if cls.kind}
-    if data["kind"] not in kinds:
-        raise KeyError(f"no step of kind {data['kind']!r}; this version knows {', '.join(sorted(kinds))}")
-    return kinds[data["kind"]](data["label"], tuple(data.get("objects", ())), data.get("settings") or {})
+    _load_kinds()
+    return steps.read_step(Step, data)
 
 
-def _kinds(cls: type[Step]) -> Iterable[type[Step]]:
-    for child in cls.__subclasses__():
-        yield child
-        yield from _kinds(child)
-
-
-def undone(view: View, operations: Iterable[Operation]) -> tuple[Operation, ...]:
-    """Those that have no result yet."""
-    return tuple(operation for operation in operations if operation.key not in view.slot(operation.slot))
+@cache
+def _load_kinds() -> None:
+    """Strategies bring kinds of their own: a step is one once its file is imported."""
+    modules_of(KINDS_IN, deep=True)
 
 
 def all_done(view: View, operations: Iterable[Operation], why: str) -> Judgement:

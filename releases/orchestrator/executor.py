@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 from environments.kube.api.errors import KubeError, Unauthorized
-from releases.engine.operations import Operation, Outcome, Trouble
-from releases.strategies.shared.handling import Execution, handler_of
+from portal.steps.operations import Operation, Outcome, Trouble
+from releases.strategies.shared.handling import HANDLERS, Execution
 
 SIDE_BY_SIDE = 4
 BUDGET = 8.0  # seconds of one round after which nothing more is begun; what is left comes in the next
@@ -32,7 +32,7 @@ def _one(execution: Execution, operation: Operation, deadline: float) -> Outcome
     if time.monotonic() > deadline or (operation.writes and not execution.may_write()):
         return None
     try:
-        return Outcome(operation, handler_of(operation)(execution, operation))
+        return Outcome(operation, HANDLERS.handle(execution, operation))
     except KubeError as error:
         return Outcome(operation, trouble=_trouble(error))
 

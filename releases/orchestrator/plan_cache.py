@@ -6,9 +6,9 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from environments.kube.objects import Manifest
+from portal.steps.state import Track
 from releases import strategies
 from releases.engine.facts import Work
-from releases.engine.state import Track
 from releases.models import Rollout
 from releases.plan import store
 from releases.plan.rollback_plan import back_plan

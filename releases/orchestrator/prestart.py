@@ -9,9 +9,9 @@ from django.db import IntegrityError
 from django.utils import timezone
 
 from environments.clusters import ConnectError
+from portal.steps.state import State
 from releases.approvals.standing import counted, void
 from releases.audit_entries import entry
-from releases.engine.state import State
 from releases.errors import PlanPostponed
 from releases.lifecycle import ask_again, drifted, end, enter_live, expire, move, save, why_waiting
 from releases.models import Rollout
@@ -103,7 +103,7 @@ def _begin(claim: Claim) -> bool:
 
 
 def _give_up(rollout: Rollout) -> bool:
-    if rollout.cursor.get("begun", 0) < TRIES:
+    if rollout.state.begun < TRIES:
         return False
     end(rollout, Phase.FAILED, f"It could not be {DOING[Phase(rollout.phase)]} in {TRIES} tries. {rollout.why}")
     save(rollout)
@@ -113,14 +113,14 @@ def _give_up(rollout: Rollout) -> bool:
 
 def _note_try(rollout: Rollout) -> None:
     """Leaves the version: whoever has read the row may still save it."""
-    begun = rollout.cursor.get("begun", 0)
+    begun = rollout.state.begun
     if begun:
         what = DOING[Phase(rollout.phase)]
         rollout.why = (
             f"It is being {what}, try {begun + 1} of {TRIES}: the last was broken off, since it took too long "
             "or its process ended."
         )
-    rollout.cursor = {"begun": begun + 1}
+    rollout.cursor = State(begun=begun + 1).to_json()
     rollout.save(update_fields=["cursor", "why", "expires_at"])
 
 
@@ -184,7 +184,7 @@ def _ask_again(rollout: Rollout, votes: Standing) -> None:
 
 def _enter(rollout: Rollout, began: float) -> None:
     enter_live(rollout, Phase.PROGRESSING)
-    rollout.cursor = State(started=began).to_json()
+    rollout.cursor, rollout.shares = State(started=began).to_json(), {}
     rollout.intent = rollout.intent_by = rollout.why = ""
     rollout.attempts = 0
     save(rollout)

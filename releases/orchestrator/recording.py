@@ -3,31 +3,29 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from portal.steps.flow import Decision
+from portal.steps.state import Move, StepChange
 from releases import events
 from releases.audit_entries import entry
-from releases.engine.decide import Decision
 from releases.engine.facts import Work
-from releases.engine.state import Move, Record
+from releases.engine.program_output import said_of
 from releases.lifecycle import moved, wake_next
 from releases.models import Rollout, Step
-from releases.orchestrator import measurements
-from releases.orchestrator.measurements import without_points
+from releases.orchestrator.recorders import RECORDERS
 from releases.states import ENDED, Phase
 
 
 def fields_of(rollout: Rollout, decision: Decision) -> dict[str, Any]:
     """What the decision changes in the rollout's row."""
-    fields: dict[str, Any] = {"cursor": without_points(decision.state).to_json(), "attempts": 0}
-    if policies := decision.state.memory.get("policies"):
-        fields["policies"] = policies
+    fields: dict[str, Any] = {"cursor": decision.state.to_json(), "attempts": 0}
     why = _why(decision)
     if why is not None:
         fields["why"] = why
     if rollout.intent and (decision.again or decision.phase in ENDED):
         fields |= {"intent": "", "intent_by": ""}
-    if decision.state.track == "back" and rollout.cursor.get("track", "forward") == "forward":
+    if decision.state.track == "back" and rollout.state.track == "forward":
         fields["sequence"] = rollout.sequence + 1
-    return fields | moved(Phase(rollout.phase), [move.phase for move in decision.moves])
+    return fields | moved(Phase(rollout.phase), [Phase(move.phase) for move in decision.moves])
 
 
 def _why(decision: Decision) -> str | None:
@@ -45,15 +43,17 @@ def record(rollout: Rollout, work: Work, decision: Decision, before: Phase) -> N
     if decision.moves and decision.phase in ENDED:
         events.tell(rollout)
         wake_next(rollout)
-    measurements.store(rollout, decision.state)
-    for each in decision.records:
+    if decision.steps and decision.steps[0].index == 0:
+        _lay_out(rollout, work, decision.steps[0].track)
+    RECORDERS.put(rollout, decision.state.records)
+    for each in decision.steps:
         _record_step(rollout, work, each)
     for move in decision.moves:
         _record_move(rollout, move, before)
-        before = move.phase
+        before = Phase(move.phase)
 
 
-def lay_out(rollout: Rollout, work: Work, track: str) -> None:
+def _lay_out(rollout: Rollout, work: Work, track: str) -> None:
     """The rows of all steps of a track, pending; those that are there stay as they are."""
     Step.objects.bulk_create(
         [Step(rollout=rollout, track=track, index=i, label=step["label"]) for i, step in enumerate(work.steps)],
@@ -61,11 +61,11 @@ def lay_out(rollout: Rollout, work: Work, track: str) -> None:
     )
 
 
-def _record_step(rollout: Rollout, work: Work, each: Record) -> None:
+def _record_step(rollout: Rollout, work: Work, each: StepChange) -> None:
     Step.objects.filter(rollout=rollout, track=each.track, index=each.index).update(
         state=each.state,
         why=each.why,
-        said=each.said,
+        said=said_of(each.outputs),
         started_at=_time(each.started),
         finished_at=_time(each.finished),
     )

@@ -43,4 +43,4 @@ def word_of(rollout: Rollout) -> str:
 
 def asks(rollout: Rollout) -> bool:
     """Whether it has paused by itself, to ask a person how it goes on."""
-    return rollout.phase == Phase.PAUSED and bool((rollout.cursor.get("memory") or {}).get("asked"))
+    return rollout.phase == Phase.PAUSED and bool(rollout.state.asked)

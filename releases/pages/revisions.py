@@ -26,7 +26,7 @@ def show(request: HttpRequest, application: str, environment: str) -> HttpRespon
         "application": found,
         "environment": place,
         "revisions": rows,
-        "may_undo": may(actor, Verb.ROLL_BACK, place),
+        "may_undo": may(actor, Verb.ROLLBACK, place),
         **_compared(request, rows),
     }
     return render(request, "revisions.html", context)

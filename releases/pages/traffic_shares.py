@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from releases import strategies
+from releases.engine.steps import read_step
 from releases.models import Rollout
 from releases.states import Phase
 
@@ -14,30 +15,24 @@ def shares_of(rollout: Rollout, plan: Mapping[str, Any] | None) -> dict[str, int
     """{workload: percent} of a rollout whose requests may be divided; {} before it moves any and after its end."""
     if rollout.phase == Phase.SUCCEEDED or rollout.phase in GONE_BACK:
         return {}
-    weights = kept_weights(rollout)
     promoted = _promoted(rollout, plan or {})
-    return {name: 100 if name in promoted else weight for name, weight in weights.items()}
-
-
-def kept_weights(rollout: Rollout) -> dict[str, int]:
-    """What was read back last, by workload."""
-    return dict((rollout.cursor.get("memory") or {}).get("keep", {}).get("weights", {}))
+    return {name: 100 if name in promoted else weight for name, weight in rollout.shares.items()}
 
 
 def _promoted(rollout: Rollout, plan: Mapping[str, Any]) -> frozenset[str]:
     """Workloads whose own Deployment has the release by now."""
-    cursor = rollout.cursor
-    if cursor.get("track", "forward") != "forward":
+    state = rollout.state
+    if state.track != "forward":
         return frozenset()
-    done = plan.get("steps", ())[: cursor.get("index", 0)]
-    return strategies.find(rollout.strategy).promoted(map(strategies.step_of, done))
+    done = plan.get("steps", ())[: state.index]
+    return strategies.find(rollout.strategy).promoted(map(read_step, done))
 
 
 def share_words(rollout: Rollout) -> str:
     """ "25 %", or "5 to 25 %" where workloads differ; "" where nothing is divided."""
     if rollout.ended:
         return ""
-    weights = sorted(kept_weights(rollout).values())
+    weights = sorted(rollout.shares.values())
     if not weights:
         return ""
     low, high = weights[0], weights[-1]
@@ -49,9 +44,8 @@ def shares_by_deployment(rollout: Rollout, plan: Mapping[str, Any] | None) -> di
     if rollout.ended and rollout.phase != Phase.FAILED:
         return {}
     found: dict[str, int] = {}
-    weights = kept_weights(rollout)
     for entry in strategies.entries((plan or {}).get("traffic", ())):
-        weight = weights.get(entry.workload)
+        weight = rollout.shares.get(entry.workload)
         if weight is not None and entry.sides:
             new, old = entry.sides
             found |= {new: weight, old: 100 - weight}

@@ -71,7 +71,7 @@ def _answers(rollout: Rollout) -> dict[str, str]:
     """What the buttons answer where it asks; {} where it does not."""
     if not asks(rollout):
         return {}
-    memory = rollout.cursor["memory"]
+    memory = rollout.state.memory
     if any(change["times"] > 1 for change in (memory.get("changed") or {}).values()):
         return MOVED_BY_OTHERS
     measured = bool(memory.get("last") or memory.get("tally") or memory.get("blocked"))

@@ -6,7 +6,6 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
 
-from releases.engine.steps import Step, read_step
 from releases.strategies.base import Arrangement, Arranging, Parameter, ParameterError, Strategy, TrafficEntry
 
 __all__ = [
@@ -20,7 +19,6 @@ __all__ = [
     "every",
     "find",
     "names",
-    "step_of",
 ]
 NO_STRATEGIES = frozenset({"base", "neighbours", "parameters", "shared"})
 
@@ -48,12 +46,6 @@ def entries(traffic: Iterable[Mapping[str, Any]]) -> tuple[TrafficEntry, ...]:
     known = {strategy.entry.kind: strategy.entry for strategy in every() if strategy.entry}
     found = ((known.get(data.get("kind") or data.get("by", "")), data) for data in traffic)
     return tuple(kind.from_json(data) for kind, data in found if kind)
-
-
-def step_of(data: Mapping[str, Any]) -> Step:
-    """A step of a plan; every strategy is loaded first, since each may bring kinds of its own."""
-    _all()
-    return read_step(data)
 
 
 def find(name: str) -> Strategy:

@@ -271,7 +271,7 @@ def test_the_way_back_to_flagger_leaves_no_gap(shop):
     for version, tag, strategy in (("1.0.0", "1", "rolling"), ("1.1.0", "2", "flagger"), ("1.2.0", "1", "rolling")):
         left = shop.wait(release(shop, version, tag, strategy), seconds=LONG)
         assert left.phase == Phase.SUCCEEDED, left.why
-    actions.roll_back(shop.operator, Rollout.objects.get(pk=left.pk), "we want Flagger again")
+    actions.rollback(shop.operator, Rollout.objects.get(pk=left.pk), "we want Flagger again")
     seen: list[dict[str, str]] = []
     while (left := Rollout.objects.get(pk=left.pk)).phase not in (Phase.ROLLED_BACK, Phase.FAILED):
         seen += [now] if (now := service_selector(shop)) not in seen else []

@@ -159,7 +159,7 @@ class TestRollback:
         rollout = world.rollout(Phase.FAILED, version="1.1.0", previous=before)
         said = run("rollback", "shop", "prod", "--as", "operator")
         rollout.refresh_from_db()
-        assert (rollout.phase, rollout.intent) == (Phase.ROLLING_BACK, "roll back")
+        assert (rollout.phase, rollout.intent) == (Phase.ROLLING_BACK, "rollback")
         assert f"Rollout {rollout.pk}" in said
 
     def test_an_earlier_version_is_brought_back(self, world: World) -> None:
@@ -216,7 +216,7 @@ class TestRollout:
             run("rollout", "promote-fully", str(rollout.pk), "--as", "lead")
         run("rollout", "promote-fully", str(rollout.pk), "--as", "lead", "--comment", "Prometheus is being moved.")
         rollout.refresh_from_db()
-        assert rollout.intent == "promote fully"
+        assert rollout.intent == "promote-fully"
 
     def test_it_shows_steps_and_which_verbs_are_yours(self, world: World) -> None:
         rollout = world.rollout(Phase.PROGRESSING, why="25 % to 1.0.0.")

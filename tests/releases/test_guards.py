@@ -247,29 +247,29 @@ class TestRollingBack:
         older = world.rollout(Phase.SUCCEEDED)
         newer = world.rollout(Phase.SUCCEEDED, version="1.1.0")
         with pytest.raises(InvalidTransition, match=f"Rollout {newer.pk} .1.1.0. came after it"):
-            actions.roll_back(world.people["operator"], older)
+            actions.rollback(world.people["operator"], older)
 
     def test_what_a_rolled_back_release_left_running_can_be(self, world: World) -> None:
         older = world.rollout(Phase.SUCCEEDED)
         world.rollout(Phase.ROLLED_BACK, version="1.1.0")
-        actions.roll_back(world.people["operator"], older)
-        assert (older.phase, older.intent) == (Phase.ROLLING_BACK, "roll back")
+        actions.rollback(world.people["operator"], older)
+        assert (older.phase, older.intent) == (Phase.ROLLING_BACK, "rollback")
 
     def test_it_gets_a_number_above_all_others(self, world: World) -> None:
         older, newer = world.rollout(Phase.SUCCEEDED), world.rollout(Phase.FAILED, version="1.1.0")
-        actions.roll_back(world.people["operator"], newer)
+        actions.rollback(world.people["operator"], newer)
         assert newer.sequence > max(older.sequence, newer.sequence - 1)
 
     def test_a_refused_plan_has_nothing_to_roll_back(self, world: World) -> None:
         rollout = world.rollout(Phase.FAILED, started_at=None, sequence=0)
         with pytest.raises(InvalidTransition, match="before anything was applied"):
-            actions.roll_back(world.people["operator"], rollout)
+            actions.rollback(world.people["operator"], rollout)
 
     def test_where_a_way_back_needs_approval_it_is_asked_for(self, world: World) -> None:
         tell(world.environments["prod"], rollback_needs_approval=True)
         rollout = world.rollout(Phase.FAILED)
         with pytest.raises(InvalidTransition, match="undo to the earlier release"):
-            actions.roll_back(world.people["operator"], rollout)
+            actions.rollback(world.people["operator"], rollout)
 
     def test_the_button_names_the_version_that_it_leads_to(self, world: World) -> None:
         before = world.rollout(Phase.SUCCEEDED)

@@ -15,9 +15,9 @@ from environments.kube.status.verdict import Verdict
 from portal import blobs, tokens
 from portal.models import AuditEntry
 from portal.roles import ALLOWED, Role, Verb
+from portal.steps.state import ProgramOutput, State, StepChange, outputs_of
 from releases.engine.facts import Work
 from releases.engine.program_output import LONGEST, said_of
-from releases.engine.state import Record
 from releases.models import Rollout, Step
 from releases.orchestrator.recording import _record_step
 from releases.states import Phase
@@ -66,9 +66,11 @@ def test_what_is_kept_of_a_step_is_bounded_and_names_who_said_it() -> None:
         },
         "probed": {"web-preview smoke test": {"ok": False, "said": "no"}, "web-preview other": {"ok": True}},
     }
-    assert said_of(memory) == "web: web-1/web: gone\nweb-preview smoke test: no"
-    assert len(said_of({"probed": {"a": {"said": "x" * 10_000}}})) == LONGEST
-    assert said_of({}) == ""
+    assert (
+        said_of(outputs_of(State.from_json({"memory": memory}))) == "web: web-1/web: gone\nweb-preview smoke test: no"
+    )
+    assert len(said_of([ProgramOutput("a", "x" * 10_000)])) == LONGEST
+    assert said_of([]) == ""
 
 
 @pytest.fixture
@@ -76,7 +78,7 @@ def failed(world: World) -> Iterator[Rollout]:
     """A rollout whose check failed, recorded as the orchestrator does."""
     rollout = world.rollout(Phase.FAILED, plan_digest=blobs.store_json(PLAN), why="Failed in “Check”: answered 500")
     Step.objects.create(rollout=rollout, index=0, label="Check")
-    record = Record("forward", 0, "failed", "answered 500", 1.0, 2.0, said=SAID)
+    record = StepChange("forward", 0, "failed", "answered 500", 1.0, 2.0, outputs=(ProgramOutput("web check", SAID),))
     _record_step(rollout, Work((), ({"label": "Check"},)), record)
     return rollout
 
@@ -109,7 +111,7 @@ def test_the_api_tells_it_to_who_may_read_logs_and_the_history_to_nobody(
     token = tokens.issue(user, "test", (), (), timezone.now() + timedelta(hours=1))[0]
     client = Client(headers={"Authorization": f"Bearer {token}"})
     answer = client.get(f"/api/v1/rollouts/{failed.pk}").json()
-    assert answer["said"] == (SAID if name in READERS else "")
+    assert answer["said"] == (f"web check: {SAID}" if name in READERS else "")
     assert "answered 500" in answer["why"]
     assert SAID not in str({**answer, "said": ""})
     assert SAID not in client.get("/api/v1/rollouts").content.decode()

@@ -94,7 +94,7 @@ def test_roll_back_and_retry(world: World, turn: int) -> None:
     older = world.rollout(Phase.FAILED)
     copies = [Rollout.objects.get(pk=older.pk) for _ in range(2)]
     results = at_once(
-        lambda: actions.roll_back(world.people["lead"], copies[0]),
+        lambda: actions.rollback(world.people["lead"], copies[0]),
         lambda: actions.retry(world.people["lead2"], copies[1]),
     )
     assert one_won(results), results

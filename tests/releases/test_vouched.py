@@ -19,9 +19,9 @@ from portal.blobs import BlobError
 from portal.encryption import SecretUnreadable
 from portal.models import AuditEntry
 from portal.roles import Role
+from portal.steps.state import State
 from releases import actions
 from releases.approvals.standing import standing
-from releases.engine.state import State
 from releases.models import Approval, Rollout
 from releases.orchestrator import reconciler
 from releases.plan.store import load_plan
@@ -51,7 +51,7 @@ def driven(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         claim.release({}, None)
         return False
 
-    monkeypatch.setattr(reconciler, "drive", drive)
+    monkeypatch.setattr(reconciler, "pass_live", drive)
     return found
 
 
@@ -241,7 +241,7 @@ def test_a_rollout_that_was_inserted_does_not_roll(world: World, driven: list[in
 
 @pytest.mark.parametrize("phase", sorted(LIVE))
 @pytest.mark.parametrize(
-    ("name", "value"), [("intent", "promote fully"), ("plan_digest", "sha256:other"), ("strategy", "rolling-2")]
+    ("name", "value"), [("intent", "promote-fully"), ("plan_digest", "sha256:other"), ("strategy", "rolling-2")]
 )
 def test_one_under_way_stops_writing(world: World, driven: list[int], phase: Phase, name: str, value: str) -> None:
     rollout = world.rollout(phase, cursor=State().to_json())

@@ -42,7 +42,7 @@ class Command(BaseCommand):
             if options["to"] or options["to_revision"] is not None:
                 rollout = _undo(actor, application, environment, options)
             else:
-                rollout = actions.roll_back(actor, _newest(application, environment), options["comment"])
+                rollout = actions.rollback(actor, _newest(application, environment), options["comment"])
         except (PermissionDenied, InvalidTransition, Unacceptable) as refusal:
             raise CommandError(str(refusal)) from None
         self.stdout.write(_told(rollout))

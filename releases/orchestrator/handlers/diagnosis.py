@@ -6,8 +6,9 @@ from environments.kube.status.diagnose import diagnose, newest_pods
 from environments.kube.status.owner_references import labelled
 from environments.kube.status.pod_diagnosis import sayings, summary
 from environments.kube.status.workload import stuck_pods
+from portal.steps.operations import Result
 from releases.engine.operations import CountRestarts, Diagnose, RecountRestarts
-from releases.strategies.shared.handling import Execution, Result, handles
+from releases.strategies.shared.handling import Execution, handles
 
 
 @handles(RecountRestarts)

@@ -6,8 +6,9 @@ from environments.kube.apply.server_side_apply import apply_object, set_replicas
 from environments.kube.objects import Manifest
 from environments.kube.watch.projection import relevant
 from environments.manifests.render import tracking_of
+from portal.steps.operations import Result
 from releases.engine.operations import Adopt, Apply, Halt, Prune, Read, Scale
-from releases.strategies.shared.handling import Execution, Result, handles
+from releases.strategies.shared.handling import Execution, handles
 
 
 @handles(Apply)

@@ -1,7 +1,8 @@
 """Traffic policies, read back with what lives around them."""
 
 from environments.kube.policies.survey import verify
-from releases.strategies.shared.handling import Execution, Result, handles
+from portal.steps.operations import Result
+from releases.strategies.shared.handling import Execution, handles
 from releases.strategies.shared.policy_step import ReadPolicies
 
 

@@ -6,12 +6,16 @@ from typing import ClassVar
 from environments.kube.names import TRACK
 from environments.kube.objects import Ref
 from environments.kube.status.owner_references import labelled
-from releases.engine.facts import Memory, View, Work
-from releases.engine.operations import Operation, Read, Scale
-from releases.engine.steps import Done, Fail, Judgement, Step, Wait, undone
+from portal.steps.operations import Operation
+from portal.steps.step import Notes, undone
+from portal.steps.verdicts import Done, Fail, Judgement, Wait
+from releases.engine.facts import View, Work
+from releases.engine.operations import Read, Scale
+from releases.engine.steps import Step
 from releases.strategies.blue_green.colours import COLOURS, in_colour
 from releases.strategies.blue_green.operations import CountPods, Lead
 from releases.strategies.blue_green.workloads import ColouredWorkload, coloured_of, ready_pods, seen, spec_size
+from releases.strategies.shared.records import Share
 from releases.strategies.shared.waves import WaveStep, parameter
 
 READY_SECONDS = 300.0
@@ -55,9 +59,10 @@ class HoldStep(ColourStep):
 
     kind: ClassVar[str] = "colour-hold"
 
-    def remember(self, view: View) -> Memory:
+    def remember(self, view: View) -> Notes:
         weights = {entry.workload: 0 for entry in self.coloured(view)}
-        return {**view.memory, "keep": {**view.kept, "weights": weights}}
+        shares = tuple(Share(name, weight) for name, weight in weights.items())
+        return Notes(view.memory, {**view.kept, "weights": weights}, shares)
 
     def _wanted(self, view: View) -> tuple[Operation, ...]:
         switches = [switch for entry in self.coloured(view) for switch in entry.switches]
@@ -121,7 +126,7 @@ class DeployStep(WaveStep, ColourStep):
 class DrainStep(ColourStep):
     """The colour that no longer serves is kept for a while, since nodes and proxies learn late.
 
-    settings: "seconds" since requests were moved, "moved" the name in `keep` of when; without it, of this step.
+    settings: "seconds" since requests were moved, "moved" the name in what is kept of when; without it, of this step.
     """
 
     kind: ClassVar[str] = "colour-drain"

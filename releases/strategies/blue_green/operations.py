@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from environments.kube.traffic import Route
-from releases.engine.operations import OnObject, Operation
+from portal.steps.operations import Operation, Outcome, Result
+from releases.engine.operations import OnObject
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,13 @@ class Probe(OnObject):
     timeout: float = 3.0
     slot: ClassVar[str] = "probed"
     writes: ClassVar[bool] = False
+
+    def remembered(self, before: Result, outcome: Outcome, now: float) -> Result | None:  # noqa: ARG002
+        """Without the answer."""
+        return None if outcome.trouble else {name: outcome.result[name] for name in ("ok", "why", "at")}
+
+    def output(self, result: Result) -> str:
+        return str(result.get("said", ""))
 
     @property
     def key(self) -> str:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from environments.kube.objects import Ref
+from portal.steps.operations import Operation
+from portal.steps.step import Notes, undone
+from portal.steps.verdicts import Ask, Done, Fail, Judgement, Wait
 from releases.engine.facts import View
-from releases.engine.operations import Operation
-from releases.engine.steps import Ask, Done, Fail, Judgement, Wait, undone
 from releases.strategies.blue_green.deploy import ColourStep
 from releases.strategies.blue_green.operations import CountEndpoints, Probe
 from releases.strategies.blue_green.workloads import ColouredWorkload
@@ -138,11 +139,15 @@ class LookStep(ColourStep):
 
     kind: ClassVar[str] = "colour-look"
 
+    def remember(self, view: View) -> Notes:
+        content = bool(view.memory.get("content") or view.answered)
+        return Notes({**view.memory, "content": content}, view.kept)
+
     def operations(self, view: View) -> tuple[Operation, ...]:  # noqa: ARG002
         return ()
 
     def verdict(self, view: View) -> Judgement:
-        if view.promoted or view.memory.get("answered"):
+        if view.promoted or view.memory["content"]:
             return Done("somebody has looked at it")
         previews = ", ".join(f"{entry.naming.preview.name}" for entry in self.coloured(view))
         return Ask(f"The new version waits behind {previews} for a person to look at it.")

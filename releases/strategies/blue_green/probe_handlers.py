@@ -4,9 +4,10 @@ import json
 
 from environments.kube.api.errors import Denied, Unreachable
 from portal import outbound
+from portal.steps.operations import Result
 from releases.strategies.blue_green.health_path import ANY_ANSWER
 from releases.strategies.blue_green.operations import Probe, ProbeUrl
-from releases.strategies.shared.handling import Execution, Result, handles
+from releases.strategies.shared.handling import Execution, handles
 
 EXCERPT = 200
 

@@ -4,9 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from releases.engine.facts import Memory, View
-from releases.engine.operations import CountRestarts, Operation, RecountRestarts, Scale
-from releases.engine.steps import Ask, Done, Fail, Judgement, Wait, undone
+from portal.steps.operations import Operation
+from portal.steps.state import Memory
+from portal.steps.step import Notes, undone
+from portal.steps.verdicts import Ask, Done, Fail, Judgement, Wait
+from releases.engine.facts import View
+from releases.engine.operations import CountRestarts, RecountRestarts, Scale
 from releases.strategies.blue_green.deploy import ColourStep, read_now
 from releases.strategies.blue_green.watch_traffic import Watch, taken_up
 from releases.strategies.blue_green.workloads import ColouredWorkload, ready_pods, seen, spec_size
@@ -30,12 +33,13 @@ class SoakStep(ColourStep):
     guards: ClassVar[bool] = True
     returns: ClassVar[bool] = True
 
-    def remember(self, view: View) -> Memory:
+    def remember(self, view: View) -> Notes:
         memory = {**view.memory, "began": view.memory.get("began") or {"at": view.facts.now}}
         evidence = self._evidence(replace(view, memory=memory))
-        if memory.pop("answered", None):
+        if view.answered:
             memory = taken_up(evidence.taken_up(memory))
-        return self._short(view, _restarts(view, evidence.taken_in(memory, view.facts.now)))
+        memory, measured = evidence.taken_in(memory, view.facts.now)
+        return Notes(self._short(view, _restarts(view, memory)), view.kept, measured)
 
     def operations(self, view: View) -> tuple[Operation, ...]:
         return (*self.guard(view), *self._watch(view).operations(view), *self._held(view))

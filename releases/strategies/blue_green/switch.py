@@ -4,13 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from releases.engine.facts import Memory, View
-from releases.engine.operations import Apply, Operation, Prune
-from releases.engine.steps import Done, Fail, Judgement, Wait, undone
+from portal.steps.operations import Operation
+from portal.steps.step import Notes, undone
+from portal.steps.verdicts import Done, Fail, Judgement, Wait
+from releases.engine.facts import View
+from releases.engine.operations import Apply, Prune
 from releases.strategies.blue_green.deploy import READY_SECONDS, ColourStep, read_now, resized, wanted_size
 from releases.strategies.blue_green.operations import Lead, LookLed, ProbeUrl
 from releases.strategies.blue_green.preview_checks import count_now, endpoints, probe
 from releases.strategies.blue_green.workloads import ColouredWorkload, colour_words, seen, spec_size
+from releases.strategies.shared.records import Share
 from releases.strategies.shared.waves import parameter
 
 FRESH = 2.0  # seconds for which a look at the live colour's size counts before requests are moved
@@ -46,13 +49,16 @@ def looks_again(view: View, wanted: tuple[Lead, ...]) -> tuple[LookLed, ...]:
     return tuple(LookLed(lead.route, now) for lead, result in late if now >= result.get("at", 0.0) + LED_PAUSE)
 
 
-def moved(view: View, kept: Mapping[str, Any], entry: ColouredWorkload, name: str, weight: int) -> Memory:
-    """`keep` with the moment at which the workload's requests were moved, and the share that the new version gets."""
+def moved(view: View, notes: Notes, entry: ColouredWorkload, name: str, weight: int) -> Notes:
+    """Notes with the moment at which the workload's requests were moved, and the share that the new version gets."""
+    kept = notes.kept
     weights = {**kept.get("weights", {}), entry.workload: weight}
     live = kept.get("sizes", {})
     size = spec_size(seen(view, entry.live))
     sizes = {**live, entry.workload: size} if name == "switched" and size else live
-    return {**kept, "weights": weights, "sizes": sizes, name: {"at": view.facts.now}}
+    kept = {**kept, "weights": weights, "sizes": sizes, name: {"at": view.facts.now}}
+    memory = {**notes.memory, "moved": {**(notes.memory.get("moved") or {}), entry.workload: view.spent}}
+    return Notes(memory, kept, (*notes.records, Share(entry.workload, weight)))
 
 
 @dataclass(frozen=True)
@@ -65,13 +71,12 @@ class SwitchStep(ColourStep):
     kind: ClassVar[str] = "colour-switch"
     returns: ClassVar[bool] = True
 
-    def remember(self, view: View) -> Memory:
-        memory = view.memory
+    def remember(self, view: View) -> Notes:
+        notes = view.notes
         for entry in self.coloured(view):
             if self._is_switched(view, entry) and entry.workload not in view.slot("moved"):
-                kept = moved(view, memory.get("keep") or {}, entry, "switched", 100)
-                memory = {**memory, "keep": kept, "moved": {**(memory.get("moved") or {}), entry.workload: view.spent}}
-        return memory
+                notes = moved(view, notes, entry, "switched", 100)
+        return notes
 
     def operations(self, view: View) -> tuple[Operation, ...]:
         return tuple(operation for entry in self.coloured(view) for operation in self._next(view, entry))

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from releases.engine.facts import Memory, View
-from releases.engine.operations import Apply, Operation, Scale
-from releases.engine.steps import Done, Fail, Judgement, Wait, undone
+from portal.steps.operations import Operation
+from portal.steps.step import Notes, undone
+from portal.steps.verdicts import Done, Fail, Judgement, Wait
+from releases.engine.facts import View
+from releases.engine.operations import Apply, Scale
 from releases.strategies.blue_green.deploy import READY_SECONDS, ColourStep, read_now
 from releases.strategies.blue_green.preview_checks import count_now, endpoints
 from releases.strategies.blue_green.switch import leads, moved
@@ -26,13 +28,12 @@ class ReturnStep(ColourStep):
 
     kind: ClassVar[str] = "colour-return"
 
-    def remember(self, view: View) -> Memory:
-        memory = view.memory
+    def remember(self, view: View) -> Notes:
+        notes = view.notes
         for entry in self.coloured(view):
-            if self._is_led(view, entry) and entry.workload not in (memory.get("moved") or {}):
-                kept = moved(view, memory.get("keep") or {}, entry, "returned", 0)
-                memory = {**memory, "keep": kept, "moved": {**(memory.get("moved") or {}), entry.workload: True}}
-        return memory
+            if self._is_led(view, entry) and entry.workload not in view.slot("moved"):
+                notes = moved(view, notes, entry, "returned", 0)
+        return notes
 
     def operations(self, view: View) -> tuple[Operation, ...]:
         entries = self.coloured(view)

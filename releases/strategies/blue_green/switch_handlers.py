@@ -13,8 +13,9 @@ from environments.kube.status.owner_references import labelled
 from environments.kube.traffic import Seen, find
 from environments.kube.traffic.base import named_by
 from environments.kube.traffic.moving import read_switch, switch
+from portal.steps.operations import Result
 from releases.strategies.blue_green.operations import CountEndpoints, CountPods, Lead, LookLed
-from releases.strategies.shared.handling import Execution, Result, handles
+from releases.strategies.shared.handling import Execution, handles
 
 
 @handles(Lead)

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from releases.engine.facts import Memory, View
-from releases.engine.operations import Operation
-from releases.engine.steps import Ask, Done, Judgement, Wait, undone
+from portal.steps.operations import Operation
+from portal.steps.state import Memory
+from portal.steps.step import Notes, undone
+from portal.steps.verdicts import Ask, Done, Judgement, Wait
+from releases.engine.facts import View
 from releases.strategies.blue_green.deploy import DrainStep
 from releases.strategies.blue_green.operations import Lead, LookLed
 from releases.strategies.blue_green.switch import leads
@@ -62,7 +64,7 @@ def _words(lead: Lead, found: Mapping[str, Any]) -> str:
 
 def taken_up(memory: Memory) -> Memory:
     """The memory once a person lets the step go on: all is led to the new colour again."""
-    return {**{name: value for name, value in memory.items() if name not in ("led", "answered")}, "again": True}
+    return {**{name: value for name, value in memory.items() if name != "led"}, "again": True}
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,8 @@ class KeepStep(DrainStep):
 
     kind: ClassVar[str] = "colour-keep"
 
-    def remember(self, view: View) -> Memory:
-        return taken_up(view.memory) if view.memory.get("answered") else view.memory
+    def remember(self, view: View) -> Notes:
+        return Notes(taken_up(view.memory), view.kept) if view.answered else view.notes
 
     def operations(self, view: View) -> tuple[Operation, ...]:
         return self._watch(view).operations(view)

@@ -6,9 +6,12 @@ from math import ceil
 from typing import Any, ClassVar
 
 from environments.kube.traffic import NOBODY
+from portal.steps.operations import Operation
+from portal.steps.step import undone
+from portal.steps.verdicts import Done, Fail, Judgement, Wait
 from releases.engine.facts import Target, View
-from releases.engine.operations import Apply, Operation, Read, Scale
-from releases.engine.steps import Done, Fail, Judgement, Wait, read_due, undone
+from releases.engine.operations import Apply, Read, Scale
+from releases.engine.steps import read_due
 from releases.strategies.canary.steps import MovesRequests
 from releases.strategies.canary.weights import LOOK_SOON, Weights
 from releases.strategies.canary.workloads import CanaryWorkload, stable_ready, stable_size, target_of, timed_out

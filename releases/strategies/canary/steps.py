@@ -4,14 +4,18 @@ Settings of all: `workloads` (names of the plan's traffic entries), `testers`. O
 `interval` in seconds, `metrics`, `ask` (whether a person is asked at its end).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from environments.kube.traffic import NOBODY, Route, Testers
-from releases.engine.facts import Memory, Target, View
-from releases.engine.operations import Operation, Read, Scale
-from releases.engine.steps import HEARTBEAT, Ask, Done, Fail, Judgement, Step, Wait, read_due, undone
+from portal.steps.operations import Operation
+from portal.steps.state import Memory
+from portal.steps.step import Notes, undone
+from portal.steps.verdicts import HEARTBEAT, Ask, Done, Fail, Judgement, Wait
+from releases.engine.facts import Target, View
+from releases.engine.operations import Read, Scale
+from releases.engine.steps import Step, read_due
 from releases.strategies.canary.weights import Weights, taken_up
 from releases.strategies.canary.workloads import (
     CanaryWorkload,
@@ -59,12 +63,10 @@ class PodsStep(WaveStep, MovesRequests):
 
     kind: ClassVar[str] = "canary-pods"
 
-    def remember(self, view: View) -> Memory:
+    def remember(self, view: View) -> Notes:
         """Whose routes are written from here on stands there before the first write: they are to be put at rest."""
-        memory = super().remember(view)
-        kept = memory.get("keep") or {}
-        begun = sorted({*kept.get("begun", ()), *(each.workload for each in self.moved(view))})
-        return {**memory, "keep": {**kept, "begun": begun}}
+        begun = sorted({*view.kept.get("begun", ()), *(each.workload for each in self.moved(view))})
+        return replace(super().remember(view), kept={**view.kept, "begun": begun})
 
     def operations(self, view: View) -> tuple[Operation, ...]:
         weights = self._weights(view)
@@ -110,9 +112,9 @@ class TestersStep(MovesRequests):
     kind: ClassVar[str] = "canary-testers"
     returns: ClassVar[bool] = True
 
-    def remember(self, view: View) -> Memory:
-        released = view.memory.get("released") or view.memory.get("answered")
-        return {**view.memory, "released": bool(released)}
+    def remember(self, view: View) -> Notes:
+        released = view.memory.get("released") or view.answered
+        return Notes({**view.memory, "released": bool(released)}, view.kept)
 
     def operations(self, view: View) -> tuple[Operation, ...]:
         if view.fully:
@@ -148,18 +150,23 @@ class WeightStep(MovesRequests):
     guards: ClassVar[bool] = True
     returns: ClassVar[bool] = True
 
-    def remember(self, view: View) -> Memory:
+    def remember(self, view: View) -> Notes:
         memory = mark_progress(view, judge_all(view, self.canaries(view)))
         evidence = self._evidence(replace(view, memory=memory))
-        if memory.get("answered"):
-            released = memory.get("content", False)
-            memory = {**taken_up(evidence.taken_up(memory)), "answered": False, "released": released}
-        memory = evidence.taken_in(memory, view.facts.now)
+        if view.answered:
+            memory = {**taken_up(evidence.taken_up(memory)), "released": memory.get("content", False)}
+        memory, measured = evidence.taken_in(memory, view.facts.now)
+        memory, kept = self._set(replace(view, memory=memory))
+        content = self._is_content(replace(view, memory=memory, kept=kept))
+        return Notes({**memory, "content": content}, kept, measured)
+
+    def _set(self, view: View) -> tuple[Memory, Mapping[str, Any]]:
+        """Memory and what is kept, with who else moves requests, and since when the weight is taken up."""
         weights = self._weights(view)
-        memory = weights.with_changes(replace(view, memory=memory))
-        if memory.get("since") is None and weights.are_met(replace(view, memory=memory)):
-            memory = self._begun(view, {**memory, "since": view.facts.now})
-        return {**memory, "content": self._is_content(replace(view, memory=memory))}
+        memory = weights.with_changes(view)
+        if memory.get("since") is not None or not weights.are_met(replace(view, memory=memory)):
+            return memory, view.kept
+        return {**memory, "since": view.facts.now}, self._begun(view)
 
     def operations(self, view: View) -> tuple[Operation, ...]:
         if self._is_skipped(view):
@@ -280,11 +287,10 @@ class WeightStep(MovesRequests):
         began = max((_began(view, each) for each in routes), default=0.0)
         return Evidence.of(self.settings, routes, self._weight, view.memory.get("since"), began or None)
 
-    def _begun(self, view: View, memory: Memory) -> Memory:
-        """When the version got its first requests, for the steps that follow as well."""
-        kept = memory.get("keep") or {}
-        began = {each.workload: {"at": memory["since"]} for each in self.moved(view)} | kept.get("began", {})
-        return {**memory, "keep": {**kept, "began": began}}
+    def _begun(self, view: View) -> Mapping[str, Any]:
+        """With when the version got its first requests, for the steps that follow as well."""
+        now = {each.workload: {"at": view.facts.now} for each in self.moved(view)}
+        return {**view.kept, "began": now | view.kept.get("began", {})}
 
     def _may_move(self, view: View, judged: list[Judged]) -> bool:
         """Whether the canary can take its share; once it has it, that is the measurements' business."""

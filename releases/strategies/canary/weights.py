@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from environments.kube.traffic import Testers
-from releases.engine.facts import Memory, View
-from releases.engine.operations import Operation
+from portal.steps.operations import Operation
+from portal.steps.state import Memory
+from releases.engine.facts import View
 from releases.strategies.canary.workloads import CanaryWorkload
 from releases.strategies.shared.traffic_operations import ReadWeight, SetWeight
 

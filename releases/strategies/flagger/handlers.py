@@ -3,10 +3,11 @@
 from environments.kube.api.errors import Denied
 from environments.kube.apply.server_side_apply import apply_object
 from environments.kube.objects import Manifest, Ref
+from portal.steps.operations import Result
 from releases.strategies.flagger.operations import ApplyTemplate, Follow, HandBack, Tune
 from releases.strategies.flagger.resource import KIND
 from releases.strategies.flagger.status import sight_of
-from releases.strategies.shared.handling import Execution, Result, handles
+from releases.strategies.shared.handling import Execution, handles
 
 FINALIZER = "finalizer.flagger.app"
 

@@ -5,12 +5,16 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from environments.kube.objects import Ref
-from releases.engine.facts import Memory, View, Work
-from releases.engine.operations import Apply, Operation, Prune, Scale
-from releases.engine.steps import ApplyStep, Done, Fail, Judgement, PruneStep, Step, Wait, all_done, undone
+from portal.steps.operations import Operation
+from portal.steps.step import Notes, undone
+from portal.steps.verdicts import Done, Fail, Judgement, Wait
+from releases.engine.facts import View, Work
+from releases.engine.operations import Apply, Prune, Scale
+from releases.engine.steps import ApplyStep, PruneStep, Step, all_done
 from releases.strategies.flagger.operations import ApplyTemplate, Follow, HandBack, Tune
 from releases.strategies.flagger.status import Sight, measured, outcome, returned, told
 from releases.strategies.flagger.workloads import FlaggerWorkload, held_by, target_at
+from releases.strategies.shared.records import Measured, Share
 
 PERIOD = 2.0  # seconds between two looks at a Canary
 SETTLE = 3.0  # seconds after a template was applied in which Flagger may still be at work on the one before
@@ -109,13 +113,13 @@ class TriggerStep(ApplyStep):
     def wanted(self, view: View) -> tuple[Operation, ...]:
         return tuple(ApplyTemplate(target.ref, target.index) for target in self.targets(view))
 
-    def remember(self, view: View) -> Memory:
+    def remember(self, view: View) -> Notes:
         before = dict(_before(view))
         for hold in held_in(view, self):
             found = view.slot("followed").get(hold.canary.key)
             if found and hold.target.key not in view.slot("applied"):
                 before.setdefault(hold.canary.key, found)
-        return {**view.memory, "keep": {**view.kept, BEFORE: before}}
+        return Notes(view.memory, {**view.kept, BEFORE: before})
 
     def operations(self, view: View) -> tuple[Operation, ...]:
         unseen = [hold for hold in held_in(view, self) if hold.canary.key not in _before(view)]
@@ -129,14 +133,14 @@ class FollowStep(Step):
     kind: ClassVar[str] = "flagger-follow"
     guards: ClassVar[bool] = True
 
-    def remember(self, view: View) -> Memory:
+    def remember(self, view: View) -> Notes:
         """The weights, and what Flagger's checks found fault with: its events go, and so would that."""
-        memory = view.memory
+        notes = view.notes
         for hold in held_in(view, self):
             seen = sight(view, hold)
             if seen and seen.under_way:
-                memory = _noted(memory, hold, seen)
-        return memory
+                notes = _noted(notes, hold, seen)
+        return notes
 
     def operations(self, view: View) -> tuple[Operation, ...]:
         holds = held_in(view, self)
@@ -207,18 +211,16 @@ def _before(view: View) -> Mapping[str, Any]:
     return found
 
 
-def _noted(memory: Memory, hold: FlaggerWorkload, seen: Sight) -> Memory:
-    """The memory with the weight, and with a check that has failed since the look before."""
-    key, kept = hold.canary.key, memory.get("keep") or {}
-    weights = {**kept.get("weights", {}), hold.workload: seen.weight}
+def _noted(notes: Notes, hold: FlaggerWorkload, seen: Sight) -> Notes:
+    """Notes with the weight, and with a check that has failed since the look before."""
+    key, memory = hold.canary.key, notes.memory
     failed, halts = dict(memory.get("failed_checks") or {}), dict(memory.get("halts") or {})
-    noted = {**memory, "keep": {**kept, "weights": weights}}
     point = measured(seen, hold.workload) if seen.failed > failed.get(key, 0) else None
-    if point:
-        noted["points"] = [*memory.get("points", ()), {**point.to_json(), "weight": seen.weight}]
+    found = (Measured(point, seen.weight),) if point else ()
     failed[key] = seen.failed
     halts[key] = list(dict.fromkeys([*halts.get(key, []), *reversed(seen.halts)]))[-KEPT_FAULTS:]
-    return {**noted, "failed_checks": failed, "halts": halts}
+    records = (*notes.records, Share(hold.workload, seen.weight), *found)
+    return Notes({**memory, "failed_checks": failed, "halts": halts}, notes.kept, records)
 
 
 def _going(seen: Sight) -> str:
@@ -259,7 +261,7 @@ class ReturnStep(Step):
         canaries = {hold.canary.key for hold in held_in(view, self)}
         return tuple(ApplyTemplate(t.ref, t.index) for t in self.targets(view) if t.key not in canaries)
 
-    def remember(self, view: View) -> Memory:
+    def remember(self, view: View) -> Notes:
         """The hash of the template that has to go, as an analysis under way has it, and as one that failed had it."""
         stray, settled = dict(view.slot("stray")), dict(view.slot("settled"))
         for hold in held_in(view, self):
@@ -272,7 +274,7 @@ class ReturnStep(Step):
             state = [seen.phase, seen.applied, seen.promoted]
             if settled.get(hold.canary.key, {}).get("state") != state:
                 settled[hold.canary.key] = {"state": state, "since": view.facts.now}
-        return {**view.memory, "stray": stray, "settled": settled}
+        return Notes({**view.memory, "stray": stray, "settled": settled}, view.kept)
 
     def operations(self, view: View) -> tuple[Operation, ...]:
         holds = held_in(view, self)

@@ -1,7 +1,7 @@
 """Evidence for a step: which measurements are due, what they add up to, and what to say of them. Pure.
 
-A step keeps in its memory `tally` (see Tally), `last` (the newest point of each metric), `came` (when the newest came
-in) and `points` (those not on record yet); each operation Measure leaves its sample in `measured`.
+A step keeps in its memory `tally` (see Tally), `last` (the newest point of each metric) and `came` (when the newest
+came in); each operation Measure leaves its sample in `measured`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,12 +9,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from environments.kube.traffic import Route
+from portal.steps.state import Memory
 from releases.analysis.judge import judge
 from releases.analysis.metrics import Metric
 from releases.analysis.samples import Point, Sample
 from releases.analysis.tally import Outcome, Tally
-from releases.engine.facts import Memory, View
+from releases.engine.facts import View
 from releases.strategies.shared.measurement_summary import Newest, told
+from releases.strategies.shared.records import Measured
 from releases.strategies.shared.traffic_operations import Measure
 
 SHORTEST_WINDOW = 4.0  # seconds: a shorter one has too few scrapes in it to tell a rate
@@ -52,24 +54,22 @@ class Evidence:
             metrics = _without_comparisons(metrics)
         return cls(metrics, tuple(routes), weight, since, bool(settings.get("alone")), began)
 
-    def taken_in(self, memory: Memory, now: float) -> Memory:
-        """The memory with every new sample judged and counted."""
+    def taken_in(self, memory: Memory, now: float) -> tuple[Memory, tuple[Measured, ...]]:
+        """The memory with every new sample counted, and what each was judged to be, for the record."""
         samples = dict(memory.get("measured") or {})
+        found = []
         for key, data in samples.items():
             sample = Sample.from_json(data)
             metric = next((metric for metric in self.metrics if metric.name == sample.metric), None)
             if metric is not None:
-                memory = self._with(memory, key, metric, sample)
-        return {**memory, "measured": {}, "came": {"at": now}} if samples else memory
+                point = judge(metric, sample)
+                memory = self._with(memory, key, metric, sample, point)
+                found.append(Measured(point, self.weight))
+        return ({**memory, "measured": {}, "came": {"at": now}} if samples else memory), tuple(found)
 
-    def _with(self, memory: Memory, key: str, metric: Metric, sample: Sample) -> Memory:
-        point = judge(metric, sample)
+    def _with(self, memory: Memory, key: str, metric: Metric, sample: Sample, point: Point) -> Memory:
         row = {**point.to_json(), "weight": self.weight}
-        taken = {
-            **memory,
-            "last": {**memory.get("last", {}), key: row},
-            "points": [*memory.get("points", ()), row],
-        }
+        taken = {**memory, "last": {**memory.get("last", {}), key: row}}
         if sample.error and not sample.transient:
             taken["blocked"] = sample.error
         if self._is_early(metric, point):

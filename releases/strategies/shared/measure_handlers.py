@@ -1,8 +1,9 @@
 """Measurements, by the environment's Prometheus."""
 
+from portal.steps.operations import Result
 from releases.analysis.measuring import measure
 from releases.analysis.samples import Sample
-from releases.strategies.shared.handling import Execution, Result, handles
+from releases.strategies.shared.handling import Execution, handles
 from releases.strategies.shared.traffic_operations import Measure
 
 NO_PROMETHEUS = (

@@ -6,9 +6,12 @@ from typing import Any, ClassVar
 
 from environments.kube.apply.diff import pod_template
 from environments.kube.policies import Policy, planned
-from releases.engine.facts import Memory, View, Work
-from releases.engine.operations import Operation, Read
-from releases.engine.steps import Done, Fail, Judgement, Step, Wait
+from portal.steps.operations import Operation, Record, Result
+from portal.steps.verdicts import Done, Fail, Judgement, Wait
+from releases.engine.facts import View, Work
+from releases.engine.operations import Read
+from releases.engine.steps import Step
+from releases.strategies.shared.records import PoliciesFound
 
 GRACE = 20.0  # seconds that a controller may take to accept a policy
 SILENCE = 5.0  # seconds after which a mesh that says nothing is taken to be one that never does
@@ -31,6 +34,9 @@ class ReadPolicies(Read):
     def key(self) -> str:
         return KEY
 
+    def records(self, result: Result) -> tuple[Record, ...]:
+        return (PoliciesFound(tuple(_policies(result))),)
+
 
 @dataclass(frozen=True)
 class PolicingStep(Step):
@@ -40,10 +46,6 @@ class PolicingStep(Step):
     """
 
     kind: ClassVar[str] = "policies"
-
-    def remember(self, view: View) -> Memory:
-        read = view.read(KEY)
-        return {**view.memory, KEY: read[KEY]} if read else view.memory
 
     def operations(self, view: View) -> tuple[Operation, ...]:
         read = view.read(KEY)

@@ -1,12 +1,13 @@
 """What a step may want done to requests: weights written and read, sides measured, autoscalers held. Data only."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from environments.kube.traffic import Route, Testers
+from portal.steps.operations import Operation, Record, Result
 from releases.analysis.metrics import Metric
-from releases.engine.operations import OnObject, Operation
+from releases.engine.operations import OnObject
+from releases.strategies.shared.records import Share
 
 NO_TESTERS = Testers()
 
@@ -22,10 +23,10 @@ class OnRoute(Operation):
     def key(self) -> str:
         return self.route.workload
 
-    def keeps(self, result: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
-        """The share as it was read back, for the screens; none where it cannot be told."""
-        weight = result.get("weight", -1)
-        return {"weights": {self.route.workload: weight}} if weight >= 0 else {}
+    def records(self, result: Result) -> tuple[Record, ...]:
+        """The share as it was read back; none where it cannot be told."""
+        weight = int(result.get("weight", -1))
+        return (Share(self.route.workload, weight),) if weight >= 0 else ()
 
 
 @dataclass(frozen=True)

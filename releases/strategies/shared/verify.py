@@ -6,9 +6,14 @@ from typing import Any, ClassVar
 
 from environments.kube.apply.diff import pod_template
 from environments.kube.status.health import health
-from releases.engine.facts import Memory, Target, View
-from releases.engine.operations import CountRestarts, Operation, Read, RecountRestarts
-from releases.engine.steps import Done, Fail, Judgement, Step, Wait, read_due, undone
+from portal.steps.operations import Operation
+from portal.steps.state import Memory
+from portal.steps.step import Notes, undone
+from portal.steps.verdicts import Done, Fail, Judgement, Wait
+from releases.engine.facts import Target, View
+from releases.engine.operations import CountRestarts, Read, RecountRestarts
+from releases.engine.steps import Step, read_due
+from releases.states import Phase
 from releases.strategies.shared.waves import (
     due_in,
     failure,
@@ -41,8 +46,13 @@ class VerifyStep(Step):
     """
 
     kind: ClassVar[str] = "verify"
+    phase: ClassVar[str] = Phase.VERIFYING
+    phase_why: ClassVar[str] = "Everything is applied; reading it back."
 
-    def remember(self, view: View) -> Memory:
+    def remember(self, view: View) -> Notes:
+        return Notes(self._remembered(view), view.kept)
+
+    def _remembered(self, view: View) -> Memory:
         judged = judge_all(view, self.targets(view))
         memory = mark_progress(view, judged)
         if not all(verdict.state == "done" for _, verdict in judged):

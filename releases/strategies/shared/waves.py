@@ -6,9 +6,13 @@ from typing import Any, ClassVar, NamedTuple
 
 from environments.kube.status.verdict import Verdict
 from environments.kube.status.workload import workload_status
-from releases.engine.facts import WATCHED, Memory, Target, View
-from releases.engine.operations import Diagnose, Operation, Read
-from releases.engine.steps import HEARTBEAT, ApplyStep, Done, Fail, Judgement, Wait, read_due
+from portal.steps.operations import Operation
+from portal.steps.state import Memory
+from portal.steps.step import Notes
+from portal.steps.verdicts import HEARTBEAT, Done, Fail, Judgement, Wait
+from releases.engine.facts import WATCHED, Target, View
+from releases.engine.operations import Diagnose, Read
+from releases.engine.steps import ApplyStep, read_due
 
 LOOK_PAUSES = (3.0, 6.0, 12.0, 30.0, 120.0, 300.0)  # seconds without progress before each look at a workload's pods
 FIRST_LOOK_AT_MEMBERS = 1.0  # a StatefulSet may stand on a pod that was broken before
@@ -199,8 +203,8 @@ class WaveStep(ApplyStep):
 
     kind: ClassVar[str] = "wave"
 
-    def remember(self, view: View) -> Memory:
-        return mark_progress(view, judge_all(view, self.targets(view)))
+    def remember(self, view: View) -> Notes:
+        return Notes(mark_progress(view, judge_all(view, self.targets(view))), view.kept)
 
     def operations(self, view: View) -> tuple[Operation, ...]:
         judged = judge_all(view, self.targets(view))

@@ -4,7 +4,8 @@ from environments.kube.api.errors import KindMissing, NotFound
 from environments.kube.apply.autoscaler_minimum import hold_floor, release_floor
 from environments.kube.traffic import NOBODY, Seen
 from environments.kube.traffic.moving import clear, read_weight, set_weight
-from releases.strategies.shared.handling import Execution, Result, handles
+from portal.steps.operations import Result
+from releases.strategies.shared.handling import Execution, handles
 from releases.strategies.shared.traffic_operations import (
     ClearRoute,
     HoldFloor,

@@ -5,9 +5,11 @@ import sys
 
 import pytest
 
+from portal.steps.engine import give_up
 from portal.steps.operations import Trouble
 from portal.steps.passes import drive
-from tests.portal.steps.toy.flow import ChooseStep, PackStep, SendStep, ToyStep, WeighStep
+from portal.steps.step import Facts
+from tests.portal.steps.toy.flow import FLOW, ChooseStep, PackStep, SendStep, ToyStep, WeighStep
 from tests.portal.steps.toy.handlers import HANDLERS
 from tests.portal.steps.toy.host import Toy
 from tests.portal.steps.toy.operations import OnThing, Weighed
@@ -258,3 +260,11 @@ def test_the_engine_stands_alone() -> None:
         "sys.exit(', '.join(found) or 0)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False, capture_output=True).returncode == 0
+
+
+def test_a_work_whose_passes_only_fail_is_given_up() -> None:
+    toy = Toy().later(0.0)
+    decision = give_up(FLOW, toy.state, Facts(toy.now + 5, toy.disk.phase), "the disk is full")
+    toy.save(decision, last=True)
+    assert (toy.disk.phase, toy.disk.why) == ("broken", "Nobody could move it: the disk is full")
+    assert (toy.disk.steps[-1].state, toy.disk.steps[-1].seconds) == ("failed", 5.0)

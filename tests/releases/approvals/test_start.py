@@ -35,7 +35,7 @@ def _around(registry: FakeRegistry, cluster: FakeCluster) -> None:
 @pytest.fixture(autouse=True)
 def _no_further(monkeypatch: pytest.MonkeyPatch) -> None:
     """What rolls stays progressing: no cluster is there to write to."""
-    monkeypatch.setattr(reconciler, "drive", lambda _claim: False)
+    monkeypatch.setattr(reconciler, "pass_live", lambda _claim: False)
 
 
 def change_rules(world: World, **rules: object) -> None:

@@ -27,8 +27,7 @@ PLAN = {
 
 @pytest.fixture
 def rollout(world: World) -> Rollout:
-    cursor = {"memory": {"keep": {"weights": {"web": 25}}}}
-    made = world.rollout(Phase.PROGRESSING, plan_digest=blobs.store_json(PLAN), cursor=cursor)
+    made = world.rollout(Phase.PROGRESSING, plan_digest=blobs.store_json(PLAN), shares={"web": 25})
     rows = [("success-rate", 99.9, "pass", 5), ("success-rate", 91.25, "fail", 25), ("queue", None, "inconclusive", 25)]
     for number, (metric, value, verdict, weight) in enumerate(rows):
         Measurement.objects.create(

@@ -49,11 +49,10 @@ def weight_step(weight: int, *, last: bool = False) -> dict[str, Any]:
 
 def moving(world: World, phase: Phase = Phase.PROGRESSING, weight: int | None = 25, **more: Any) -> Rollout:
     document = more.pop("document", plan(WEB, CANARY))
-    memory = {**({"keep": {"weights": {"web": weight}}} if weight is not None else {}), **more.pop("memory", {})}
-    cursor = {"track": more.pop("track", "forward"), "index": more.pop("index", 0), "memory": memory}
+    cursor = {name: more.pop(name) for name in ("track", "index", "memory") if name in more}
     return world.rollout(
         phase, version="1.1.0", strategy=more.pop("strategy", "canary"), plan_digest=blobs.store_json(document),
-        cursor=cursor, **more,
+        cursor=cursor, shares={} if weight is None else {"web": weight}, **more,
     )  # fmt: skip
 
 

@@ -8,9 +8,10 @@ from typing import Any
 from environments.kube.names import STABLE, TRACK, TRAFFIC
 from environments.kube.objects import Manifest, Ref, ref_of
 from environments.manifests.order import stage_of
-from releases.engine.decide import Decision
+from portal.steps.flow import Decision
+from portal.steps.operations import Operation, Outcome
 from releases.engine.facts import Look, Work
-from releases.engine.operations import Apply, Operation, Outcome, Prune, Read, Scale
+from releases.engine.operations import Apply, Prune, Read, Scale
 from releases.plan.objects import Wanted
 from releases.plan.rollback_plan import back_plan
 from releases.states import ENDED

@@ -6,8 +6,9 @@ from typing import Any
 
 from environments.kube.names import STABLE, TRACK
 from environments.kube.objects import Manifest, Ref, ref_of
+from portal.steps.operations import Operation, Outcome
 from releases.engine.facts import Look, Work
-from releases.engine.operations import Apply, CountRestarts, Operation, Outcome, Prune, Read, Scale
+from releases.engine.operations import Apply, CountRestarts, Prune, Read, Scale
 from releases.plan.objects import Wanted
 from releases.plan.rollback_plan import back_plan
 from releases.states import Phase

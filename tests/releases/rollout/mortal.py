@@ -1,9 +1,9 @@
 """A process that is killed once, with all that it has not saved: for rollouts on paper."""
 
-from releases.engine.decide import Decision
+from portal.steps.flow import Decision
+from portal.steps.operations import Operation, Outcome
+from portal.steps.state import State
 from releases.engine.facts import Facts
-from releases.engine.operations import Operation, Outcome
-from releases.engine.state import State
 from tests.releases.rollout.paper import Paper
 
 
@@ -35,7 +35,7 @@ class Mortal(Paper):
 
     def _note(self, decision: Decision) -> None:
         super()._note(decision)
-        if decision.records or decision.moves or decision.again or not decision.operations:
+        if decision.changes or not decision.operations:
             self._saved = (self.state, self.facts)
 
     def _do(self, operation: Operation) -> Outcome:

@@ -4,10 +4,12 @@ from dataclasses import replace
 from typing import Any
 
 from environments.kube.objects import Ref
-from releases.engine.decide import Decision, absorb, decide
+from portal.steps.flow import Decision
+from portal.steps.operations import Operation, Outcome, Trouble
+from portal.steps.state import Placed, State, StepChange
+from releases.engine.decide import absorb, decide
 from releases.engine.facts import Facts, Look, Work
-from releases.engine.operations import Apply, CountRestarts, Diagnose, Halt, Operation, Outcome, Read, Trouble
-from releases.engine.state import Record, State
+from releases.engine.operations import Apply, CountRestarts, Diagnose, Halt, Read
 from releases.states import Phase, check_move
 from releases.strategies import find
 
@@ -86,7 +88,8 @@ class Paper:
         self.done: list[Operation] = []
         self.phases = [Phase.PROGRESSING]
         self.steps: list[tuple[str, int, str]] = []
-        self.records: list[Record] = []
+        self.records: list[StepChange] = []
+        self.on_record: list[Placed] = []
 
     def tell(self, ref: Ref, obj: dict[str, Any] | None) -> None:
         """A watch tells of an object."""
@@ -107,22 +110,22 @@ class Paper:
         """One pass."""
         for _ in range(50):
             facts = replace(self.facts, looks=self.world)
-            decision = decide(State.from_json(self.state.to_json()), self.tracks[self.state.track], facts)
+            stored = replace(State.from_json(self.state.to_json()), records=self.state.records)
+            decision = decide(stored, self.tracks[stored.track], facts)
             self._note(decision)
             if not decision.operations and not decision.again:
                 return decision
-            self.state = absorb(
-                decision.state, [self._do(operation) for operation in decision.operations], self.facts.now
-            )
+            self.state = absorb(self.state, [self._do(operation) for operation in decision.operations], self.facts.now)
         raise AssertionError("it goes round in circles")
 
     def _note(self, decision: Decision) -> None:
         for move in decision.moves:
             check_move(self.phases[-1], move.phase)
             self.phases.append(move.phase)
-        self.steps += [(each.track, each.index, each.state) for each in decision.records]
-        self.records += decision.records
-        self.state = decision.state
+        self.steps += [(each.track, each.index, each.state) for each in decision.steps]
+        self.records += decision.steps
+        self.on_record += decision.state.records
+        self.state = decision.state.recorded()
         self.facts = replace(self.facts, phase=decision.phase, intent="")
 
     def _do(self, operation: Operation) -> Outcome:

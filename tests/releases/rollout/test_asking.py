@@ -3,12 +3,21 @@
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from releases.engine.facts import Memory, View
-from releases.engine.operations import Operation, Read
-from releases.engine.steps import Ask, Done, Fail, Judgement, Step, Wait
+from portal.steps.operations import Operation, Record
+from portal.steps.state import Placed
+from portal.steps.step import Notes
+from portal.steps.verdicts import Ask, Done, Fail, Judgement, Wait
+from releases.engine.facts import View
+from releases.engine.operations import Read
+from releases.engine.steps import Step
 from releases.states import Phase
 from releases.strategies.shared.verify import VerifyStep
 from tests.releases.rollout.paper import WEB, Paper, plan_of
+
+
+@dataclass(frozen=True)
+class Level(Record):
+    level: int | None
 
 
 @dataclass(frozen=True)
@@ -19,13 +28,13 @@ class GaugeStep(Step):
     guards: ClassVar[bool] = True
     returns: ClassVar[bool] = True
 
-    def remember(self, view: View) -> Memory:
+    def remember(self, view: View) -> Notes:
         found = view.slot("read").get(WEB.key)
-        if view.memory.get("answered") or found is None:
-            return {**view.memory, "answered": False, "level": None}
+        if view.answered or found is None:
+            return Notes({**view.memory, "level": None}, view.kept)
         level = (found["object"] or {}).get("level")
-        point = {"at": view.facts.now, "canary": level}
-        return {**view.memory, "read": {}, "level": level, "seen": True, "points": [point], "keep": {"level": level}}
+        memory = {**view.memory, "read": {}, "level": level, "seen": True, "last": view.facts.now}
+        return Notes(memory, {"level": level}, (Level(level),))
 
     def operations(self, view: View) -> tuple[Operation, ...]:
         return () if view.memory.get("seen") and not self._due(view) else (Read(WEB),)
@@ -49,8 +58,7 @@ class GaugeStep(Step):
         return Fail(f"{level} is more than 9") if level is not None and level > 9 else None
 
     def _due(self, view: View) -> bool:
-        points = view.memory.get("points") or [{"at": 0.0}]
-        return bool(points[-1]["at"] < view.facts.now)
+        return bool(view.memory.get("last", 0.0) < view.facts.now)
 
 
 def paper_at(level: Any) -> Paper:
@@ -109,15 +117,15 @@ def test_a_paused_step_is_looked_after_and_its_alarm_ends_the_pause() -> None:
 def test_measurements_carry_the_number_of_their_step_and_outlive_it() -> None:
     paper = paper_at(3)
     paper.go()
-    assert paper.state.memory["points"] == [{"index": 0, "at": 1000.0, "canary": 3}]
+    assert paper.on_record == [Placed("forward", 0, Level(3))]
     paper.later(1.0)
     paper.say("promote")
-    assert [point["index"] for point in paper.state.memory["points"]] == [0]
-    assert paper.state.memory["keep"] == {"level": 3}
+    assert {placed.index for placed in paper.on_record} == {0}
+    assert paper.state.kept == {"level": 3}
 
 
 def test_promoting_fully_is_remembered_to_the_end() -> None:
     paper = paper_at(None)
     paper.go()
-    assert paper.say("promote fully").phase is Phase.SUCCEEDED
+    assert paper.say("promote-fully").phase is Phase.SUCCEEDED
     assert paper.state.fully

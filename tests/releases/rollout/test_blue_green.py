@@ -7,6 +7,7 @@ import pytest
 from environments.kube.names import TRACK
 from environments.manifests.settings import Route
 from releases.engine.operations import OnObject
+from releases.engine.program_output import said_of
 from releases.errors import PlanRefused
 from releases.states import Phase
 from releases.strategies import Arrangement
@@ -188,7 +189,7 @@ def test_what_a_smoke_test_was_answered_is_no_part_of_why() -> None:
     paper = cluster(arranged(smoke_tests=(test,)))
     paper.answers["front"], paper.said = "answered 500 instead of 200", "hunter2"
     paper.run()
-    assert paper.records[-1].said == "web-preview smoke test “front”: hunter2"
+    assert said_of(paper.records[-1].outputs) == "web-preview smoke test “front”: hunter2"
     assert not [each for each in paper.records if "hunter2" in each.why]
 
 
@@ -276,7 +277,7 @@ def test_the_way_back_leads_requests_first_and_removes_last() -> None:
     paper.until("of the soak are left")
     paper.history.clear()
     taken_back = sum(isinstance(operation, OnObject) for operation in paper.done)
-    paper.say("roll back")
+    paper.say("rollback")
     assert paper.history[0] == ("lead", " stable")
     paper.run()
     assert paper.phases[-1] is Phase.ROLLED_BACK
@@ -296,7 +297,7 @@ def test_a_rollback_of_a_success_brings_the_old_colour_to_the_size_of_the_new_on
     paper.size("web-green", 5)
     paper.history.clear()
     paper.reopen()
-    paper.say("roll back")
+    paper.say("rollback")
     paper.run()
     assert paper.history[:3] == [("apply", "web"), ("scale", "web 5"), ("lead", " stable")]
 
@@ -380,11 +381,11 @@ def test_a_bundle_that_brings_both_services_itself_is_as_one_with_a_service() ->
 def test_the_share_of_the_new_version_is_kept_for_the_screens() -> None:
     paper = cluster()
     paper.go()
-    assert paper.state.memory["keep"]["weights"] == {"web": 0}
+    assert paper.state.kept["weights"] == {"web": 0}
     paper.until("of the soak are left")
-    assert paper.state.memory["keep"]["weights"] == {"web": 100}
-    paper.say("roll back")
-    assert paper.state.memory["keep"]["weights"] == {"web": 0}
+    assert paper.state.kept["weights"] == {"web": 100}
+    paper.say("rollback")
+    assert paper.state.kept["weights"] == {"web": 0}
 
 
 def test_what_is_to_have_no_pods_is_rolled() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from releases.engine.operations import Operation, Outcome
+from portal.steps.operations import Operation, Outcome
 from releases.states import Phase
 from releases.strategies.blue_green.operations import Lead
 from tests.releases.rollout.coloured import Cluster, arranged, plan_of

@@ -127,7 +127,7 @@ def test_a_version_that_fails_its_smoke_test_never_serves(live: Portal) -> None:
     assert rollout.phase == Phase.FAILED
     assert "smoke test “front” answered 500 instead of 200" in rollout.why
     assert (track(live), version_served(live)) == ("stable", "1")
-    actions.roll_back(live.operator, rollout)
+    actions.rollback(live.operator, rollout)
     live.wait(rollout, Phase.ROLLED_BACK)
     assert (deployments(live), track(live), version_served(live)) == ({"web"}, "", "1")
     assert names_of(live, "Service") == {"web"}
@@ -137,7 +137,7 @@ def test_a_version_that_fails_its_smoke_test_never_serves(live: Portal) -> None:
 def test_a_rollback_of_a_success_brings_the_old_colour_up_before_it_serves(live: Portal) -> None:
     succeeded(live, release(live, "1.0.0", "1"))
     second = succeeded(live, release(live, "1.1.0", "2"))
-    actions.roll_back(live.operator, second)
+    actions.rollback(live.operator, second)
     live.wait(second, Phase.ROLLED_BACK)
     assert (deployments(live), track(live), version_served(live)) == ({"web"}, "", "1")
 
@@ -165,7 +165,7 @@ def test_an_ingress_is_led_from_one_service_to_the_other(live: Portal) -> None:
     succeeded(live, release(live, "1.0.0", "1", **more))
     second = succeeded(live, release(live, "1.1.0", "2", **more))
     assert (backend(), track(live), names_of(live, "Service")) == ("web-green", "green", {"web", "web-green"})
-    actions.roll_back(live.operator, second)
+    actions.rollback(live.operator, second)
     live.wait(second, Phase.ROLLED_BACK)
     assert (backend(), track(live), names_of(live, "Service")) == ("web", "", {"web"})
 
@@ -175,7 +175,7 @@ def test_a_rolling_update_after_blue_green_and_its_rollback(live: Portal) -> Non
     succeeded(live, release(live, "1.1.0", "2"))
     rolled = succeeded(live, release(live, "1.2.0", "3", strategy="rolling"))
     assert (deployments(live), track(live), version_served(live)) == ({"web"}, "", "3")
-    actions.roll_back(live.operator, rolled)
+    actions.rollback(live.operator, rolled)
     live.wait(rolled, Phase.ROLLED_BACK)
     assert (deployments(live), track(live), version_served(live)) == ({"web-green"}, "green", "2")
 
@@ -213,7 +213,7 @@ def test_each_colour_has_its_autoscaler_and_is_as_large_as_the_other_was(live: P
     deployed = Step.objects.get(rollout=rollout, label="Deploy web-green beside web")
     assert "4 of 4 pods updated" in deployed.why
     assert names_of(live, "HorizontalPodAutoscaler", "autoscaling/v2") == {"web-green"}
-    actions.roll_back(live.operator, rollout)
+    actions.rollback(live.operator, rollout)
     live.wait(rollout, Phase.ROLLED_BACK)
     assert names_of(live, "HorizontalPodAutoscaler", "autoscaling/v2") == {"web"}
 

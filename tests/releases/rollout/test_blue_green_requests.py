@@ -53,7 +53,7 @@ def test_the_way_there_and_back_fails_no_request_and_takes_a_moment(
         time.sleep(0.5)
         assert {answer.version for answer in sent.answers if answer.sent > time.monotonic() - 0.2} == {"2"}
         pressed = time.monotonic()
-        actions.roll_back(live.operator, rollout)
+        actions.rollback(live.operator, rollout)
         live.wait(rollout, Phase.ROLLED_BACK)
         time.sleep(0.5)
     assert [answer for answer in sent.failed if answer.sent >= began] == []
@@ -83,6 +83,6 @@ def test_a_rolling_update_after_blue_green_and_the_way_back_have_endpoints_at_ev
         live.wait_for(lambda: any(answer.version == "2" for answer in sent.answers))
         began = time.monotonic()
         rolled = succeeded(live, release(live, "1.2.0", "1", strategy="rolling"))
-        actions.roll_back(live.operator, rolled)
+        actions.rollback(live.operator, rolled)
         live.wait(rolled, Phase.ROLLED_BACK)
     assert [answer for answer in sent.failed if answer.sent >= began] == []

@@ -338,7 +338,7 @@ def test_promoting_fully_needs_no_passing_metric_but_pods_that_can_take_it_all()
     paper = CanaryPaper(interval=600)
     paper.sampled = lambda _action: {"canary": None}
     paper.run(8)
-    paper.say("promote fully")
+    paper.say("promote-fully")
     assert paper.phases[-1] is Phase.SUCCEEDED
     assert paper.log.index("scale agent-service-canary 4") < paper.log.index("agent-service 100 %")
 

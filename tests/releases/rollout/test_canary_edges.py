@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from releases.engine.operations import Trouble
+from portal.steps.operations import Trouble
 from releases.states import Phase
 from tests.releases.rollout.canary_paper import AGENT, CANARY, CanaryPaper, bundle
 
@@ -42,7 +42,7 @@ def test_what_was_made_for_a_canary_that_could_not_be_created_goes_again() -> No
     paper.broken.clear()
     paper.facts = replace(paper.facts, phase=Phase.ROLLING_BACK)
     paper.phases.append(Phase.ROLLING_BACK)
-    paper.say("roll back")
+    paper.say("rollback")
     assert paper.run(60).phase is Phase.ROLLED_BACK
     assert paper.log[:2] == ["agent-service 0 %", "agent-service 0 %"]
     assert paper.log[-1] == "agent-service at rest"

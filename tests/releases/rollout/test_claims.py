@@ -9,13 +9,15 @@ from django.db import transaction
 from django.utils import timezone
 
 from portal.models import AuditEntry
+from portal.steps.flow import Decision
+from portal.steps.state import State, StepChange
 from releases import events, wake
-from releases.engine.decide import Decision, give_up
+from releases.engine.decide import give_up
 from releases.engine.facts import Work
-from releases.engine.state import Record, State
 from releases.models import Rollout, Step
-from releases.orchestrator import reconciler, recording
+from releases.orchestrator import recording
 from releases.orchestrator.claims import CLAIMS, Claim, Lost
+from releases.orchestrator.live_pass import LivePass
 from releases.orchestrator.observe import observe
 from releases.orchestrator.plan_cache import Loaded
 from releases.plan.secret_values import Masks
@@ -61,15 +63,15 @@ def test_what_the_history_does_not_vouch_for_is_not_worked_on(rollout: Rollout) 
 
 
 def done() -> Decision:
-    record = Record("forward", 0, "done", "applied", 1.0, 2.0)
-    return Decision(State(index=1), Phase.PROGRESSING, records=(record,))
+    record = StepChange("forward", 0, "done", "applied", 1.0, 2.0)
+    return Decision(State(index=1), Phase.PROGRESSING, steps=(record,))
 
 
 LOADED = Loaded(Work.of(plan_of(WEB)), "", frozenset(), Masks(1))
 
 
 def save(claim: Claim) -> bool:
-    return reconciler._save(claim, LOADED, done(), last=True)
+    return LivePass(claim, LOADED).save(done(), last=True)
 
 
 def test_a_stale_worker_records_no_step_twice(rollout: Rollout) -> None:
@@ -125,7 +127,7 @@ def test_a_rollout_that_is_given_up_keeps_nobodys_wish(rollout: Rollout) -> None
     Rollout.objects.filter(pk=rollout.pk).update(intent="abort", intent_by="lead")
     mine = claim(rollout)
     ended = give_up(State(), observe(mine.rollout, LOADED.work, 0), "KeyError: 'spec'")
-    assert reconciler._save(mine, LOADED, ended, last=True)
+    assert LivePass(mine, LOADED).save(ended, last=True)
     rollout.refresh_from_db()
     assert (rollout.phase, rollout.intent, rollout.intent_by) == (Phase.FAILED, "", "")
 
@@ -144,7 +146,7 @@ def test_nobodys_row_is_written_once_the_history_is_locked(
     mine = claim(rollout)
     ended = give_up(State(), observe(mine.rollout, LOADED.work, 0), "KeyError: 'spec'")
     with django_capture_on_commit_callbacks(execute=True):
-        assert reconciler._save(mine, LOADED, ended, last=True)
+        assert LivePass(mine, LOADED).save(ended, last=True)
         waiting.refresh_from_db()
         assert waiting.due_at == later
     waiting.refresh_from_db()

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from environments.kube.objects import Ref
-from releases.engine.operations import Apply, Diagnose, Halt, Prune, Read, Trouble
+from portal.steps.operations import Trouble
+from releases.engine.operations import Apply, Diagnose, Halt, Prune, Read
 from releases.states import Phase
 from tests.releases.rollout.paper import API, DB, SCALER, SETTINGS, WEB, Paper, containers_of, plan_of, workload
 
@@ -274,7 +275,7 @@ def test_a_failed_step_is_tried_again_from_where_it_failed() -> None:
 
 @pytest.mark.parametrize(
     ("intent", "on_the_way", "end"),
-    [("abort", Phase.ABORTING, Phase.ABORTED), ("roll back", Phase.ROLLING_BACK, Phase.ROLLED_BACK)],
+    [("abort", Phase.ABORTING, Phase.ABORTED), ("rollback", Phase.ROLLING_BACK, Phase.ROLLED_BACK)],
 )
 def test_going_back_adopts_restores_prunes_and_verifies(intent: str, on_the_way: Phase, end: Phase) -> None:
     paper = Paper(ALL, back=plan_of(SETTINGS, DB, WEB, prune=(API,), adopt=(WEB,)))
@@ -300,7 +301,7 @@ def test_going_back_removes_what_a_later_rollout_has_made_again() -> None:
     paper = Paper(plan_of(SETTINGS, API), back=back)
     paper.go()
     assert paper.state.written[API.key]["uid"] == "uid-api"
-    paper.say("roll back")
+    paper.say("rollback")
     assert [(action.ref, action.uid) for action in paper.done if isinstance(action, Prune)] == [(API, "")]
 
 
@@ -318,11 +319,11 @@ def test_a_way_back_that_fails_is_taken_up_where_it_stopped() -> None:
     up(paper, DB)
     paper.go()
     paper.broken[WEB.key] = Trouble("user", "No.")
-    assert paper.say("roll back").phase is Phase.FAILED
+    assert paper.say("rollback").phase is Phase.FAILED
     paper.broken.clear()
     up(paper, WEB)
     paper.done.clear()
-    assert paper.say("roll back").phase is Phase.ROLLED_BACK
+    assert paper.say("rollback").phase is Phase.ROLLED_BACK
     assert paper.applied() == ["web"]
 
 
@@ -432,7 +433,7 @@ def test_a_success_waits_a_little_for_an_ingress_that_came_with_it(action: str, 
     while decision.due_in is not None:
         decision = paper.later(decision.due_in)
     assert decision.phase is Phase.SUCCEEDED
-    assert "to be looked at: Ingress shop/web" in decision.records[-1].why
+    assert "to be looked at: Ingress shop/web" in decision.steps[-1].why
 
 
 def test_an_autoscaler_that_cannot_work_is_noted_and_holds_nothing_up() -> None:
@@ -442,7 +443,7 @@ def test_an_autoscaler_that_cannot_work_is_noted_and_holds_nothing_up() -> None:
     paper.read[SCALER.key] = {**AUTOSCALER, "status": {"conditions": [broken]}}
     decision = paper.go()
     assert decision.phase is Phase.SUCCEEDED
-    assert "no metrics" in decision.records[-1].why
+    assert "no metrics" in decision.steps[-1].why
 
 
 def test_a_statefulset_that_stands_on_a_broken_pod_is_looked_at_after_a_second() -> None:

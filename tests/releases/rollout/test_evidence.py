@@ -28,7 +28,7 @@ def view(now: float, memory: dict[str, Any]) -> View:
 
 def with_sample(memory: dict[str, Any], at: float, value: float | None, requests: float = 100, **more: Any) -> Any:
     sample = Sample("success-rate", "web", at, value, requests=requests, **more)
-    return evidence().taken_in({**memory, "measured": {"web success-rate": sample.to_json()}}, at)
+    return evidence().taken_in({**memory, "measured": {"web success-rate": sample.to_json()}}, at)[0]
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_no_measurement_looks_back_to_another_version_of_the_same_names(
 
 def test_a_prometheus_slower_than_the_interval_leaves_time_to_look_at_what_came_in() -> None:
     sample = Sample("success-rate", "web", 1010.0, None, error="no answer within 5 s")
-    memory = evidence(QUICK).taken_in({"measured": {"web success-rate": sample.to_json()}}, 1015.0)
+    memory, _ = evidence(QUICK).taken_in({"measured": {"web success-rate": sample.to_json()}}, 1015.0)
     assert evidence(QUICK).due(view(1015.0, memory)) == ()
     assert evidence(QUICK).next_in(view(1015.0, memory)) == 0.5
     assert len(evidence(QUICK).due(view(1015.5, memory))) == 1
@@ -75,9 +75,10 @@ def test_nothing_is_measured_before_the_weight_is_set() -> None:
 
 
 def test_a_sample_is_judged_once_and_kept_for_the_record() -> None:
-    memory = with_sample({}, 1010.0, 99.8)
-    assert [(point["verdict"], point["weight"]) for point in memory["points"]] == [("pass", 25)]
-    assert evidence().taken_in(memory, 1010.0) == memory
+    sample = Sample("success-rate", "web", 1010.0, 99.8, requests=100)
+    memory, found = evidence().taken_in({"measured": {"web success-rate": sample.to_json()}}, 1010.0)
+    assert [(each.point.verdict, each.weight) for each in found] == [("pass", 25)]
+    assert evidence().taken_in(memory, 1010.0) == (memory, ())
     assert evidence().outcome(memory).way == "wait"
     assert evidence().outcome(with_sample(memory, 1020.0, 99.9)).way == "go"
 

@@ -9,10 +9,11 @@ import pytest
 from environments.kube.objects import Manifest, Ref, ref_of
 from environments.manifests.order import STAGES, stage_of
 from environments.manifests.settings import Route as Wish
+from portal.steps.operations import Operation, Outcome
+from portal.steps.state import State, StepChange
 from releases.engine.decide import absorb, decide
 from releases.engine.facts import Facts, Work
-from releases.engine.operations import Apply, Operation, Outcome, Prune, Scale
-from releases.engine.state import Record, State
+from releases.engine.operations import Apply, Prune, Scale
 from releases.errors import PlanRefused
 from releases.plan.objects import Wanted
 from releases.states import Phase
@@ -624,7 +625,7 @@ class Story:
         self.facts = Facts(now=1000.0, phase=phase)
         self.flagger = QUIET
         self.done: list[Operation] = []
-        self.records: list[Record] = []
+        self.records: list[StepChange] = []
         self.why = ""
         self.generation = 4
 
@@ -634,7 +635,7 @@ class Story:
         for _ in range(20):
             decision = decide(self.state, self.work, self.facts)
             self.state, self.why = decision.state, decision.why or self.why
-            self.records += decision.records
+            self.records += decision.steps
             self.facts = replace(self.facts, phase=decision.phase, intent="")
             if decision.again or not decision.operations:
                 return self
@@ -745,7 +746,7 @@ def test_a_pause_suspends_the_canary_and_resuming_lets_it_go_on():
 def test_promoting_fully_skips_the_analysis_and_leaves_the_canary_as_it_was():
     story = forward().go()
     story.flagger = replace(NEW, phase="Progressing")
-    story.go().go(intent="promote fully", intent_by="ann").go()
+    story.go().go(intent="promote-fully", intent_by="ann").go()
     assert story.tuned() == [{"skipAnalysis": True}]
     story.flagger = replace(QUIET, applied="new", promoted="new")
     story.go()

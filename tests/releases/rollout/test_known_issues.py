@@ -91,7 +91,7 @@ def test_stable_itself_is_bad_and_the_way_forward_stays_open() -> None:
 def test_stable_is_bad_and_a_person_lets_the_fix_go_on_at_once() -> None:
     paper = at("5 %", interval=600)
     paper.size(AGENT, 4, ready=0)
-    paper.say("promote fully")
+    paper.say("promote-fully")
     assert paper.phases[-1] is Phase.SUCCEEDED
     assert "agent-service 25 %" not in paper.log
     assert paper.log.index("scale agent-service-canary 4") < paper.log.index("agent-service 100 %")

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from releases.engine.operations import Trouble
-from releases.engine.state import State
+from portal.steps.operations import Trouble
+from portal.steps.state import State
 from releases.states import Phase
 from tests.releases.rollout.coloured import arranged, cluster, deployment, scaler, service
 
@@ -126,7 +126,7 @@ def test_a_rollback_to_what_does_not_come_up_leaves_requests_where_they_are_answ
     paper.stuck.add("web")
     paper.history.clear()
     paper.reopen()
-    paper.say("roll back")
+    paper.say("rollback")
     paper.run()
     assert paper.phases[-1] is Phase.FAILED
     assert (

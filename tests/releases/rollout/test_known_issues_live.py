@@ -176,7 +176,7 @@ def test_a_succeeded_canary_is_rolled_back_whole(live: Portal) -> None:
     started(live)
     rollout = live.wait(release(live, "1.1.0", bundle=files("green")), seconds=60)
     assert rollout.phase == Phase.SUCCEEDED, told(rollout)
-    actions.roll_back(live.operator, rollout)
+    actions.rollback(live.operator, rollout)
     live.wait(rollout, Phase.ROLLED_BACK)
     config = live.get("ConfigMap", "settings", "v1")
     assert config

@@ -69,7 +69,7 @@ def test_an_image_that_crashes_fails_with_its_last_words_and_is_rolled_back_with
     assert "Wave 2: web" in failed.why
     assert_last_words(failed)
     assert colour(live) == "green"
-    actions.roll_back(live.operator, failed)
+    actions.rollback(live.operator, failed)
     back = live.wait(failed, Phase.ROLLED_BACK)
     assert "Rolled back by operator." in back.why
     assert colour(live) == "blue"
@@ -103,7 +103,7 @@ def test_a_rollback_removes_what_people_added_by_hand(live: Portal) -> None:
     )
     newest = Rollout.objects.order_by("-pk").first()
     assert newest
-    actions.roll_back(live.operator, newest)
+    actions.rollback(live.operator, newest)
     live.wait(newest, Phase.ROLLED_BACK)
     found = live.get("ConfigMap", "settings", "v1")
     assert found
@@ -203,7 +203,7 @@ def test_an_environment_may_roll_back_by_itself(live: Portal) -> None:
 def test_a_first_release_that_fails_takes_away_what_it_added(live: Portal) -> None:
     live.push("shop/web", "bad", crash=True)
     rollout = live.wait(release(live, "1.0.0", "bad"), Phase.FAILED)
-    actions.roll_back(live.operator, rollout)
+    actions.rollback(live.operator, rollout)
     live.wait(rollout, Phase.ROLLED_BACK)
     assert live.get("Deployment", "web") is None
     assert live.get("ConfigMap", "settings", "v1") is None

@@ -6,8 +6,9 @@ import pytest
 
 from environments.kube.objects import Ref
 from environments.kube.policies import Policy
+from portal.steps.operations import Operation, Outcome
 from releases.engine.facts import Work
-from releases.engine.operations import Apply, Operation, Outcome
+from releases.engine.operations import Apply
 from releases.states import Phase
 from releases.strategies import find
 from releases.strategies.shared.policy_step import GRACE, SILENCE, ReadPolicies, policing

@@ -6,7 +6,8 @@ import pytest
 
 from environments.kube.objects import Ref
 from releases.engine.facts import Work
-from releases.strategies import ParameterError, find, names, step_of
+from releases.engine.steps import read_step
+from releases.strategies import ParameterError, find, names
 from tests.releases.rollout.paper import API, DB, SCALER, SETTINGS, WEB, plan_of
 
 ROLLING = find("rolling")
@@ -98,9 +99,9 @@ def test_steps_follow_the_stages_and_waves() -> None:
 
 def test_a_plans_steps_come_back_as_they_were_approved() -> None:
     plan = plan_of(WEB, DB, SETTINGS)
-    assert [step_of(step).to_json() for step in plan["steps"]] == plan["steps"]
+    assert [read_step(step).to_json() for step in plan["steps"]] == plan["steps"]
     with pytest.raises(KeyError, match="no step of kind 'dance'"):
-        step_of({"kind": "dance", "label": "", "objects": []})
+        read_step({"kind": "dance", "label": "", "objects": []})
 
 
 def test_a_way_back_has_no_dry_run_to_confirm() -> None:
