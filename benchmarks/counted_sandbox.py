@@ -14,14 +14,14 @@ from typing import Any
 
 import sandbox.sandbox as whole
 from sandbox import Sandbox
-from sandbox.server import Server
+from sandbox.server import ApiServer
 
 NODES = [f"name=node-{number},pool=app,cpu=64,memory=256Gi,pods=400" for number in range(4)]
 COUNTS = "/sandbox/counts"
 NAMED = re.compile(r"/(?:api/v1|apis/[^/]+/[^/]+)(?:/namespaces/[^/]+)?/([a-z]+)(?:/[^/]+)?(?:/([a-z]+))?$")
 
 
-class CountedServer(Server):
+class CountedServer(ApiServer):
     """The sandbox's server behind a counter."""
 
     def __init__(self, *arguments: Any) -> None:
@@ -59,7 +59,7 @@ def main() -> None:
     """Runs until it is told to stop; the first line says where it is."""
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
-    whole.Server = CountedServer  # type: ignore[misc]
+    whole.ApiServer = CountedServer  # type: ignore[misc]
     with Sandbox(nodes=NODES) as sandbox:
         Path(sys.argv[1]).write_text(sandbox.kubeconfig)
         for tag in sys.argv[2:]:

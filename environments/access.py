@@ -33,7 +33,7 @@ def roles_everywhere(actor: Actor) -> dict[int, frozenset[Role]]:
 
 
 @dataclass(frozen=True)
-class Ground:
+class GrantedBy:
     """What somebody's roles hang on: `rows` of the database. `environment` is its id; None: everywhere."""
 
     environment: int | None
@@ -41,11 +41,13 @@ class Ground:
     rows: tuple[Model, ...]
 
 
-def grounds_of(users: Collection[User]) -> Mapping[int, Sequence[Ground]]:
+def grounds_of(users: Collection[User]) -> Mapping[int, Sequence[GrantedBy]]:
     """Every ground of the roles of active people, by user; in three queries for however many."""
     active = {user.pk: user for user in users if user.is_active}
     prefetch_related_objects(list(active.values()), "groups")
-    found = {pk: [Ground(None, frozenset(Role), (user,))] if user.is_superuser else [] for pk, user in active.items()}
+    found = {
+        pk: [GrantedBy(None, frozenset(Role), (user,))] if user.is_superuser else [] for pk, user in active.items()
+    }
     groups = {group.pk: group for user in active.values() for group in user.groups.all()}
     grants = Grant.objects.filter(Q(user__in=active) | Q(group__in=groups)).select_related("environment")
     for grant in grants.select_related("user", "group"):
@@ -57,8 +59,8 @@ def grounds_of(users: Collection[User]) -> Mapping[int, Sequence[Ground]]:
     return found
 
 
-def _ground(grant: Grant, *others: Model) -> Ground:
-    return Ground(grant.environment_id, frozenset({Role(grant.role)}), (grant, *others))
+def _ground(grant: Grant, *others: Model) -> GrantedBy:
+    return GrantedBy(grant.environment_id, frozenset({Role(grant.role)}), (grant, *others))
 
 
 def may(actor: Actor, verb: Verb, environment: Environment, *, roles: frozenset[Role] | None = None) -> bool:

@@ -8,7 +8,7 @@ from django.db import Error, connection, transaction
 from django.utils import timezone
 
 from environments.kube.api.access import Access, AccessError
-from environments.kube.api.breaker import State
+from environments.kube.api.breaker import BreakerState
 from environments.kube.api.client import Gateway, connect_to
 from environments.kube.api.errors import KubeError
 from environments.models import Cluster, Environment
@@ -176,7 +176,7 @@ def _access(cluster: Cluster) -> Access:
         raise ConnectError(f"The cluster {cluster.name} cannot be reached: {error}") from None
 
 
-def note_breaker(pk: int, state: State) -> None:
+def note_breaker(pk: int, state: BreakerState) -> None:
     """Keeps a breaker's state for the screens. A thread that had no connection to the database has none afterwards."""
     had = connection.connection is not None
     try:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from environments.http_session import CallFailed, CallRefused
 from environments.registry.client import PARALLEL, RegistrySessions
-from portal.outbound import Answer, Fault, OutboundFailed, OutboundRefused, Reach, Reads, Session
+from portal.outbound import OutboundAnswer, OutboundFailed, OutboundFault, OutboundRefused, Reach, Reads, Session
 
 
 class OutboundSession:
@@ -16,14 +16,14 @@ class OutboundSession:
 
     def call(
         self, method: str, url: str, *, headers: Mapping[str, str], timeout: tuple[float, float], limit: int
-    ) -> Answer:
+    ) -> OutboundAnswer:
         """As HttpSession.call."""
         try:
             return self._session.call(method, url, headers=headers, timeout=timeout, limit=limit)
         except OutboundRefused as error:
             raise CallRefused(str(error)) from None
         except OutboundFailed as error:
-            too_long = error.fault is Fault.LONG
+            too_long = error.fault is OutboundFault.LONG
             raise CallFailed(error.host, error.why, lasts=error.fault.lasts, too_long=too_long) from None
 
 

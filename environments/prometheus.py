@@ -41,7 +41,7 @@ class Series:
 
 
 @dataclass(frozen=True)
-class Answer:
+class QueryAnswer:
     """What a query gave: no series is an answer too. `warnings` are Prometheus' own words."""
 
     series: tuple[Series, ...]
@@ -64,17 +64,17 @@ class Prometheus:
         self._seconds = timeout
         self._session = session
 
-    def query(self, promql: str, at: float | None = None) -> Answer:
+    def query(self, promql: str, at: float | None = None) -> QueryAnswer:
         """What the query gives at a moment (seconds since the epoch; None: now). Raises PrometheusError."""
         moment = {} if at is None else {"time": f"{at:.3f}"}
         return self._ask("query", {"query": promql, **moment})
 
-    def query_range(self, promql: str, start: float, end: float, step: float) -> Answer:
+    def query_range(self, promql: str, start: float, end: float, step: float) -> QueryAnswer:
         """What the query gives from `start` to `end` every `step` seconds. Raises PrometheusError."""
         span = {"start": f"{start:.3f}", "end": f"{end:.3f}", "step": f"{step:.3f}"}
         return self._ask("query_range", {"query": promql, **span})
 
-    def _ask(self, path: str, parameters: Mapping[str, str]) -> Answer:
+    def _ask(self, path: str, parameters: Mapping[str, str]) -> QueryAnswer:
         answer = self._exchange(f"{self._base}/api/v1/{path}?{urlencode(parameters)}")
         if 300 <= answer.status < 400:
             to = shown(answer.headers.get("location", "another address"))[:LONGEST]
@@ -124,7 +124,7 @@ def check_url(url: str) -> str:
     return url.rstrip("/")
 
 
-def only(answer: Answer) -> Series | None:
+def only(answer: QueryAnswer) -> Series | None:
     """The one series of an answer, None where there is none. PrometheusError where the query gives several."""
     if len(answer.series) > 1:
         names = ", ".join(sorted(_differing(answer.series))[:5])
@@ -136,12 +136,12 @@ def only(answer: Answer) -> Series | None:
     return answer.series[0] if answer.series else None
 
 
-def read_answer(data: Mapping[str, Any]) -> Answer:
+def read_answer(data: Mapping[str, Any]) -> QueryAnswer:
     """The answer in a body of Prometheus' API. Pure. PrometheusError where it is none."""
     try:
         found = data["data"]
         warnings = tuple(str(words)[:LONGEST] for words in data.get("warnings") or ())
-        return Answer(_series(found["resultType"], found["result"]), warnings)
+        return QueryAnswer(_series(found["resultType"], found["result"]), warnings)
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise PrometheusError("This is not a Prometheus: its answer cannot be read.", transient=False) from error
 

@@ -26,7 +26,7 @@ _ANY = (
 
 
 @dataclass(frozen=True, eq=False)
-class Node:
+class SchemaNode:
     """One type. Nodes are shared and refer to each other through `Schema`; compare them by identity.
 
     `type` is "struct" (named fields), "map" (any keys), "list", "string", "integer", "number", "boolean",
@@ -60,12 +60,12 @@ class Node:
         return str(self.raw.get("format", ""))
 
     @cached_property
-    def children(self) -> Mapping[str, "Node"]:
+    def children(self) -> Mapping[str, "SchemaNode"]:
         """A struct's fields by name."""
         return {name: self.schema.node(raw) for name, raw in self.raw.get("properties", {}).items()}
 
     @cached_property
-    def embedded_children(self) -> tuple[tuple[str, "Node"], ...]:
+    def embedded_children(self) -> tuple[tuple[str, "SchemaNode"], ...]:
         """The fields that every decoded object has."""
         return tuple((name, child) for name, child in self.children.items() if child.embedded)
 
@@ -75,12 +75,12 @@ class Node:
         return bool(self.raw.get("x-kubernetes-preserve-unknown-fields"))
 
     @cached_property
-    def item(self) -> "Node | None":
+    def item(self) -> "SchemaNode | None":
         """The type of a list's items or a map's values."""
         raw = self.raw.get("items") if self.type == "list" else self.raw.get("additionalProperties")
         return self.schema.node(raw) if isinstance(raw, Mapping) else None
 
-    def child(self, name: str) -> "Node | None":
+    def child(self, name: str) -> "SchemaNode | None":
         """The type of a field of a struct or of a value in a map; None where the schema does not know it."""
         return self.children.get(name) if self.type == "struct" else self.item
 
@@ -133,28 +133,28 @@ class Schema:
 
     def __init__(self, definitions: Mapping[str, Any], kinds: Mapping[str, str]) -> None:
         self.definitions, self.kinds = definitions, kinds
-        self._named: dict[str, Node] = {}
+        self._named: dict[str, SchemaNode] = {}
 
-    def root(self, api_version: str, kind: str) -> Node | None:
+    def root(self, api_version: str, kind: str) -> SchemaNode | None:
         """The type of a kind, None where the table does not have it."""
         name = self.kinds.get(f"{api_version}/{kind}")
         return self.named(name) if name else None
 
-    def named(self, name: str) -> Node:
+    def named(self, name: str) -> SchemaNode:
         found = self._named.get(name)
         if found is None:
-            found = self._named[name] = Node(self.definitions.get(name, {}), self, name)
+            found = self._named[name] = SchemaNode(self.definitions.get(name, {}), self, name)
         return found
 
-    def node(self, raw: Mapping[str, Any]) -> Node:
+    def node(self, raw: Mapping[str, Any]) -> SchemaNode:
         """The node of an inline definition or of a reference, whose own hints win over the definition's."""
         if "$ref" not in raw:
-            return Node(raw, self)
+            return SchemaNode(raw, self)
         name = raw["$ref"].removeprefix(_REF)
         hints = {key: value for key, value in raw.items() if key != "$ref"}
-        return Node({**self.definitions.get(name, {}), **hints}, self, name) if hints else self.named(name)
+        return SchemaNode({**self.definitions.get(name, {}), **hints}, self, name) if hints else self.named(name)
 
-    def field_type(self, api_version: str, kind: str, path: tuple[str, ...]) -> Node | None:
+    def field_type(self, api_version: str, kind: str, path: tuple[str, ...]) -> SchemaNode | None:
         """The type of a field by its path of names; list items are entered without naming them."""
         node = self.root(api_version, kind)
         for name in path:
@@ -171,6 +171,6 @@ def recorded() -> Schema:
     return Schema(table["definitions"], table["kinds"])
 
 
-def node_of(raw: Mapping[str, Any]) -> Node:
+def node_of(raw: Mapping[str, Any]) -> SchemaNode:
     """The type of a schema of its own, such as a CustomResourceDefinition's openAPIV3Schema."""
     return Schema({}, {}).node(raw)

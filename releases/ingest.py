@@ -55,10 +55,10 @@ def _uploaded(actor: Actor, bundle: Bundle) -> None:
     audit.record("bundle.uploaded", bundle, with_row(bundle, data), actor=actor, application=bundle.application.name)
 
 
-def open_bundle(bundle: Bundle) -> bundles.Bundle:
+def open_bundle(bundle: Bundle) -> bundles.ManifestBundle:
     """The files of a stored bundle."""
     files = blobs.load_json(bundle.digest)["files"]
-    return bundles.Bundle.of(bundles.BundleFile(path, text) for path, text in files)
+    return bundles.ManifestBundle.of(bundles.BundleFile(path, text) for path, text in files)
 
 
 def create_release(

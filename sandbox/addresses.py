@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sandbox.kinds import Kind, Kinds
+from sandbox.kinds import ApiResource, Kinds
 
 _NAMESPACE_PARTS = ("status", "finalize")
 _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "GET": "get", "HEAD": "get"}
@@ -13,7 +13,7 @@ _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "GET": "get", "HE
 class Address:
     """A resource, an object of it or a subresource; `rest` is what follows the subresource, "" or with its slash."""
 
-    kind: Kind
+    kind: ApiResource
     namespace: str = ""
     name: str = ""
     subresource: str = ""

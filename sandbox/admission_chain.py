@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.kinds import Kind
+from sandbox.kinds import ApiResource
 
 
 @dataclass
@@ -16,7 +16,7 @@ class Review:
     """
 
     operation: str
-    kind: Kind
+    kind: ApiResource
     namespace: str
     name: str
     subresource: str

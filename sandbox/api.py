@@ -10,7 +10,7 @@ from sandbox.admission_chain import Admission, Review
 from sandbox.defaults import defaulted, prepared
 from sandbox.definitions import Definitions
 from sandbox.deletion import Deletion, Deletions
-from sandbox.kinds import Kind, Kinds
+from sandbox.kinds import ApiResource, Kinds
 from sandbox.managed_fields import Managers, Writer
 from sandbox.object_meta import counted, empty_object, is_definition, is_same, key_in, newborn, unborn
 from sandbox.preconditions import (
@@ -32,12 +32,12 @@ from sandbox.request_decoding import (
     without_status,
 )
 from sandbox.services import ClusterAddresses
-from sandbox.store import Entry, Key, Object, Store, now
+from sandbox.store import Object, Store, StoredVersion, StoreKey, now
 from sandbox.subresources import Subresources
 from sandbox.validation import validate_creation, validate_update
 from sandbox.versions import to_stored, to_version
 
-__all__ = ["Api", "Deletion", "Options", "Outcome"]
+__all__ = ["Api", "Deletion", "Options", "WriteOutcome"]
 
 _STATUS_PARTS = ("apiVersion", "kind", "metadata", "status")
 _CREATED_BY_PUT = ("ClusterRole", "ClusterRoleBinding", "Endpoints", "Lease", "Role", "RoleBinding", "Service")
@@ -55,10 +55,10 @@ class Options:
     user: str = "kubernetes-admin"
 
 
-class Outcome(NamedTuple):
+class WriteOutcome(NamedTuple):
     """The object as stored (as it would be, in a dry run) in the stored version."""
 
-    entry: Entry
+    entry: StoredVersion
     created: bool = False
     warnings: tuple[str, ...] = ()
 
@@ -85,7 +85,7 @@ class Api:
 
     # -- reading ----------------------------------------------------------------------------------------------------
 
-    def entry(self, kind: Kind, namespace: str, name: str) -> Entry:
+    def entry(self, kind: ApiResource, namespace: str, name: str) -> StoredVersion:
         found = self.store.entry(key_in(kind, namespace, name))
         if found is None:
             raise errors.not_found(kind.group, kind.plural, name)
@@ -93,7 +93,7 @@ class Api:
 
     # -- writing ----------------------------------------------------------------------------------------------------
 
-    def create(self, kind: Kind, namespace: str, body: Object, options: Options = Options()) -> Outcome:
+    def create(self, kind: ApiResource, namespace: str, body: Object, options: Options = Options()) -> WriteOutcome:
         """POST."""
         checked_kind(kind, body)
         checked_identity(kind, namespace, body, (body.get("metadata") or {}).get("name", ""))
@@ -105,12 +105,12 @@ class Api:
 
     def update(
         self,
-        kind: Kind,
+        kind: ApiResource,
         namespace: str,
         name: str,
         body: Object,
         options: Options = Options(),
-    ) -> Outcome:
+    ) -> WriteOutcome:
         """PUT, to the object or to its status, scale or finalize subresource."""
         if options.subresource != "scale":
             checked_kind(kind, body)
@@ -123,13 +123,13 @@ class Api:
 
     def patch(
         self,
-        kind: Kind,
+        kind: ApiResource,
         namespace: str,
         name: str,
         media_type: str,
         body: Any,
         options: Options = Options(),
-    ) -> Outcome:
+    ) -> WriteOutcome:
         """PATCH with a JSON, merge or strategic merge patch."""
         change = patches.patcher(kind, media_type, body)
         if options.subresource == "scale":
@@ -138,12 +138,12 @@ class Api:
 
     def apply(
         self,
-        kind: Kind,
+        kind: ApiResource,
         namespace: str,
         name: str,
         body: Object,
         options: Options = Options(),
-    ) -> Outcome:
+    ) -> WriteOutcome:
         """PATCH with an apply configuration: server-side apply."""
         check_manager(options.manager)
         if options.subresource != "scale":
@@ -161,12 +161,12 @@ class Api:
 
     def delete(
         self,
-        kind: Kind,
+        kind: ApiResource,
         namespace: str,
         name: str,
         deletion: Deletion = Deletion(),  # noqa: B008
         options: Options = Options(),
-    ) -> tuple[Entry, bool]:
+    ) -> tuple[StoredVersion, bool]:
         """DELETE. The object as it was or is now, and whether it is gone."""
         with self.store.lock:
             found = self.entry(kind, namespace, name)
@@ -179,13 +179,13 @@ class Api:
 
     def _create(
         self,
-        kind: Kind,
+        kind: ApiResource,
         namespace: str,
         new: Object,
         options: Options,
         warnings: list[str],
         managers: Managers | None,
-    ) -> Outcome:
+    ) -> WriteOutcome:
         new = newborn(kind, namespace, new)
         name = new["metadata"]["name"]
         self._check_namespace(kind, namespace, name)
@@ -200,11 +200,11 @@ class Api:
         if self.store.entry(key_in(kind, namespace, name)):
             raise errors.already_exists(kind.group, kind.plural, name)
         self.admission.validate(review)
-        return Outcome(self._stored(kind, new, None, options), True, tuple(warnings))
+        return WriteOutcome(self._stored(kind, new, None, options), True, tuple(warnings))
 
     def _edit(
-        self, kind: Kind, namespace: str, name: str, edit: _Edit, options: Options, *, patch: bool = False
-    ) -> Outcome:
+        self, kind: ApiResource, namespace: str, name: str, edit: _Edit, options: Options, *, patch: bool = False
+    ) -> WriteOutcome:
         with self.store.lock:
             found = self.entry(kind, namespace, name)
             body = edit(found.object)
@@ -220,8 +220,8 @@ class Api:
             return self._replace(kind, new, found, options, warnings, start, None)
 
     def _apply(
-        self, kind: Kind, namespace: str, name: str, body: Object, options: Options, found: Entry | None
-    ) -> Outcome:
+        self, kind: ApiResource, namespace: str, name: str, body: Object, options: Options, found: StoredVersion | None
+    ) -> WriteOutcome:
         live = found.object if found else empty_object(kind)
         writer = writer_of(kind, options)
         body = to_stored(kind, copy.deepcopy(body))
@@ -242,14 +242,14 @@ class Api:
 
     def _replace(
         self,
-        kind: Kind,
+        kind: ApiResource,
         new: Object,
-        found: Entry,
+        found: StoredVersion,
         options: Options,
         warnings: list[str],
         start: Managers,
         managers: Managers | None,
-    ) -> Outcome:
+    ) -> WriteOutcome:
         old = found.object
         name = old["metadata"]["name"]
         if options.subresource != "status":
@@ -261,16 +261,18 @@ class Api:
         review = self._review("UPDATE", kind, new, old, options, warnings)
         self.admission.mutate(review)
         if is_same(new, old):
-            return Outcome(found, False, tuple(warnings))
+            return WriteOutcome(found, False, tuple(warnings))
         if kind.generation and options.subresource != "status" and counted(kind, new) != counted(kind, old):
             new["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
         refuse_invalid(kind, name, validate_update(kind, new, old, options.subresource))
         self.admission.validate(review)
-        return Outcome(self._stored(kind, new, found, options), False, tuple(warnings))
+        return WriteOutcome(self._stored(kind, new, found, options), False, tuple(warnings))
 
-    def _stored(self, kind: Kind, new: Object, found: Entry | None, options: Options) -> Entry:
+    def _stored(self, kind: ApiResource, new: Object, found: StoredVersion | None, options: Options) -> StoredVersion:
         if options.dry_run:
-            return Entry(key_in(kind, new["metadata"].get("namespace", ""), new["metadata"]["name"]), unborn(new), 0)
+            return StoredVersion(
+                key_in(kind, new["metadata"].get("namespace", ""), new["metadata"]["name"]), unborn(new), 0
+            )
         if is_definition(kind) and (found is None or options.subresource != "status"):
             return self.definitions.learn(self.store.update(new) if found else self.store.create(new))
         if found is None:
@@ -280,14 +282,14 @@ class Api:
             return self.store.delete(found.key)
         return self.store.update(new)
 
-    def _updated(self, before: Managers, old: Object, new: Object, kind: Kind, options: Options) -> Managers:
+    def _updated(self, before: Managers, old: Object, new: Object, kind: ApiResource, options: Options) -> Managers:
         ignored = ignored_fields(kind, options.subresource)
         if options.subresource == "scale":
             old, new = scale.owned(kind, old), scale.owned(kind, new)
         return managed_fields.update(old, new, before, writer_of(kind, options), schema_of(kind), ignored)
 
     def _review(
-        self, operation: str, kind: Kind, new: Object, old: Object | None, options: Options, warnings: list[str]
+        self, operation: str, kind: ApiResource, new: Object, old: Object | None, options: Options, warnings: list[str]
     ) -> Review:
         metadata = new["metadata"]
         return Review(
@@ -304,19 +306,19 @@ class Api:
             warnings,
         )
 
-    def _check_namespace(self, kind: Kind, namespace: str, name: str) -> None:
+    def _check_namespace(self, kind: ApiResource, namespace: str, name: str) -> None:
         if not kind.namespaced:
             return
-        found = self.store.get(Key("", "Namespace", "", namespace))
+        found = self.store.get(StoreKey("", "Namespace", "", namespace))
         if found is None:
             raise errors.not_found("", "namespaces", namespace)
         if "deletionTimestamp" in found["metadata"]:
             why = f"unable to create new content in namespace {namespace} because it is being terminated"
-            cause = errors.Cause(
+            cause = errors.StatusCause(
                 "NamespaceTerminating", f"namespace {namespace} is being terminated", "metadata.namespace"
             )
             raise errors.forbidden(kind.group, kind.plural, name, why, [cause])
 
 
-def writer_of(kind: Kind, options: Options) -> Writer:
+def writer_of(kind: ApiResource, options: Options) -> Writer:
     return Writer(options.manager, options.subresource, kind.api_version, now())

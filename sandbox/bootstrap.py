@@ -7,19 +7,21 @@ from sandbox.api import Api
 from sandbox.client import Client
 from sandbox.clock import Clock
 from sandbox.control_plane import Simulation
-from sandbox.edge.entry import Entry
+from sandbox.edge.entry import EdgeServer
 from sandbox.faults import Faults
 from sandbox.images import Images
 from sandbox.metrics.registry import Metrics
 from sandbox.nodes import DEFAULT, NodeSpec, parse_node
-from sandbox.registry import Registry
-from sandbox.serving import Serving
+from sandbox.registry import ImageRegistry
+from sandbox.serving import ListeningServer
 
 
 class Running:
     """`registry` is "host:port"; `images` are what it serves; `registry_faults` are switched on by tests."""
 
-    def __init__(self, simulation: Simulation, registry: Registry, server: Serving, entry: Serving) -> None:
+    def __init__(
+        self, simulation: Simulation, registry: ImageRegistry, server: ListeningServer, entry: ListeningServer
+    ) -> None:
         self.simulation, self._registry, self._server, self._entry = simulation, registry, server, entry
 
     @property
@@ -70,8 +72,8 @@ def start(
     kept = Images()
     if images:
         kept.load(images)
-    registry = Registry(kept)
-    server = Serving(registry.app, host, registry_port, name="sandbox-registry")
+    registry = ImageRegistry(kept)
+    server = ListeningServer(registry.app, host, registry_port, name="sandbox-registry")
     running_at = "{}:{}".format(*server.address)
     simulation = Simulation(
         api.store,
@@ -85,5 +87,5 @@ def start(
     simulation.cluster.authority = authority
     simulation.install(api)
     simulation.start()
-    entry = Serving(Entry(simulation.edge), host, entry_port, name="sandbox-edge")
+    entry = ListeningServer(EdgeServer(simulation.edge), host, entry_port, name="sandbox-edge")
     return Running(simulation, registry, server, entry)

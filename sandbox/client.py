@@ -6,8 +6,8 @@ from typing import Any
 
 from sandbox.api import Api, Deletion, Options
 from sandbox.errors import ApiError
-from sandbox.kinds import Kind
-from sandbox.store import Key, Object, key_of
+from sandbox.kinds import ApiResource
+from sandbox.store import Object, StoreKey, key_of
 
 _ATTEMPTS = 5
 
@@ -20,7 +20,7 @@ class Client:
 
     def get(self, group: str, kind: str, namespace: str, name: str) -> Object | None:
         """The stored object, or None."""
-        return self.api.store.get(Key(group, kind, namespace, name))
+        return self.api.store.get(StoreKey(group, kind, namespace, name))
 
     def list(self, group: str, kind: str, namespace: str = "", labels: Mapping[str, str] | None = None) -> list[Object]:
         """Stored objects of a kind with all of these labels; `namespace` "" means all."""
@@ -44,7 +44,7 @@ class Client:
         """Replaces the status alone."""
         return self.update(manifest, "status")
 
-    def change(self, key: Key, edit: Callable[[Object], None], subresource: str = "") -> Object | None:
+    def change(self, key: StoreKey, edit: Callable[[Object], None], subresource: str = "") -> Object | None:
         """Reads, lets `edit` change a copy, and writes it, again if somebody came between; None if it is gone."""
         for _ in range(_ATTEMPTS):
             found = self.api.store.get(key)
@@ -62,10 +62,10 @@ class Client:
         raise ApiError(409, "Conflict", f"{key.kind} {key.namespace}/{key.name} kept changing")
 
     def delete(
-        self, found: Object | Key, *, grace: int | None = None, propagation: str = "Background", uid: str = ""
+        self, found: Object | StoreKey, *, grace: int | None = None, propagation: str = "Background", uid: str = ""
     ) -> None:
         """Deletes as a request would: finalizers and graceful deletion apply. `grace` 0 removes a pod at once."""
-        key = found if isinstance(found, Key) else key_of(found)
+        key = found if isinstance(found, StoreKey) else key_of(found)
         kind = self.api.kinds.find(key.group, key.kind)
         if kind is not None:
             deletion = Deletion(grace=grace, propagation=propagation, uid=uid)
@@ -74,7 +74,7 @@ class Client:
     def _options(self, subresource: str = "") -> Options:
         return Options(manager=self.manager, subresource=subresource)
 
-    def _kind(self, manifest: Mapping[str, Any]) -> Kind:
+    def _kind(self, manifest: Mapping[str, Any]) -> ApiResource:
         group = manifest["apiVersion"].rpartition("/")[0]
         found = self.api.kinds.find(group, manifest["kind"])
         if found is None:

@@ -9,12 +9,12 @@ from sandbox.client import Client
 from sandbox.clock import Clock
 from sandbox.errors import ApiError
 from sandbox.events import Recorder
-from sandbox.loop import Loop
+from sandbox.loop import WorkLoop
 from sandbox.meta import Object, uid_of
 from sandbox.metrics.registry import Metrics
-from sandbox.store import Event, Store
+from sandbox.store import Store, StoreEvent
 from sandbox.store import key_of as store_key
-from sandbox.view import View
+from sandbox.view import ClusterView
 
 log = logging.getLogger(__name__)
 Watcher = Callable[[str, Object, Object | None], None]
@@ -57,7 +57,7 @@ class Hands:
         return True
 
 
-class Cluster:
+class SimulatedCluster:
     """One simulated cluster's inside. Events of the store reach the view in the loop's thread alone.
 
     `usage` tells what a pod uses of "cpu" (millicores) or "memory" (bytes), None where it does not run;
@@ -69,8 +69,8 @@ class Cluster:
         self, store: Store, client: Callable[[str], Client], clock: Clock, metrics: Metrics | None = None
     ) -> None:
         self.store, self.clock, self.client = store, clock, client
-        self.loop = Loop(clock, intake=self._take_in)
-        self.view = View()
+        self.loop = WorkLoop(clock, intake=self._take_in)
+        self.view = ClusterView()
         self.recorder = Recorder(store, clock)
         self.hands = Hands(client("kube-controller-manager"), self.recorder)
         self.watchers: list[Watcher] = []
@@ -107,7 +107,7 @@ class Cluster:
         """Takes in what this very thread has written; only for the loop's thread."""
         self._take_in()
 
-    def _hand_on(self, event: Event) -> None:
+    def _hand_on(self, event: StoreEvent) -> None:
         if event.entry.key.kind != "Event":
             self._inbox.append((event.type, event.object))
             self.loop.wake()

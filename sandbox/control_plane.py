@@ -6,17 +6,17 @@ from sandbox import admission
 from sandbox.api import Api
 from sandbox.client import Client
 from sandbox.clock import Clock
-from sandbox.cluster import Cluster
+from sandbox.cluster import SimulatedCluster
 from sandbox.controllers.base import load
 from sandbox.controllers.pvc import STANDARD, storage_class
 from sandbox.edge.edge import Edge
-from sandbox.handlers import Handlers
+from sandbox.handlers import SubresourceHandlers
 from sandbox.images import Images, Puller
 from sandbox.kubelet.agent import Kubelet
 from sandbox.metrics.registry import Metrics
 from sandbox.nodes import DEFAULT, NodeSpec, node_manifest
 from sandbox.scheduler import Scheduler
-from sandbox.store import Key, Store
+from sandbox.store import Store, StoreKey
 
 
 class Simulation:
@@ -38,7 +38,7 @@ class Simulation:
         real_time: bool = False,
         metrics: Metrics | None = None,
     ) -> None:
-        self.cluster = Cluster(store, client, clock or Clock(), metrics)
+        self.cluster = SimulatedCluster(store, client, clock or Clock(), metrics)
         self.images = images or Images()
         self.puller = Puller(self.images, registry)
         self.kubelet = Kubelet(self.cluster, self.puller, real_time=real_time)
@@ -53,16 +53,16 @@ class Simulation:
 
     def install(self, api: Api) -> None:
         """Puts logs, proxies, evictions and the guards of writes behind an API."""
-        Handlers(self.kubelet).install(api.subresources)
+        SubresourceHandlers(self.kubelet).install(api.subresources)
         admission.install(api.admission, api.store)
 
     def start(self, *, thread: bool = True) -> None:
         """Registers the nodes, takes in what is stored, and begins."""
         store = self.cluster.store
-        if store.get(Key("storage.k8s.io", "StorageClass", "", STANDARD)) is None:
+        if store.get(StoreKey("storage.k8s.io", "StorageClass", "", STANDARD)) is None:
             store.create(storage_class(self.cluster.clock.moment().stamp))
         for index, node in enumerate(self._nodes):
-            if store.get(Key("", "Node", "", node.name)) is None:
+            if store.get(StoreKey("", "Node", "", node.name)) is None:
                 store.create(node_manifest(node, index, self.cluster.clock.moment().stamp))
         self.cluster.start()
         if thread:

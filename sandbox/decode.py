@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kube_schema import Node, quantity
+from kube_schema import SchemaNode, quantity
 from sandbox.structured_merge import MissingKey, element_of, path_text
 
 _PLACES = re.compile(r"\[\d+\]")
@@ -40,7 +40,7 @@ class Decoder:
     lenient: bool = False
     unknown: list[str] = field(default_factory=list)
 
-    def decode(self, value: Any, kind: Node | None, path: str = "", owner: str = "") -> Any:
+    def decode(self, value: Any, kind: SchemaNode | None, path: str = "", owner: str = "") -> Any:
         """A new value of this type; raises WrongType."""
         if kind is None or kind.type == "any":
             return value
@@ -51,7 +51,7 @@ class Decoder:
                 return value
             raise
 
-    def _decode(self, value: Any, kind: Node, path: str, owner: str) -> Any:
+    def _decode(self, value: Any, kind: SchemaNode, path: str, owner: str) -> Any:
         match kind.type:
             case "struct":
                 return self._struct(_expect(value, Mapping, "object", kind, path, owner), kind, path)
@@ -63,7 +63,7 @@ class Decoder:
                 return [self.decode(item, kind.item, f"{path}[{place}]", name) for place, item in enumerate(found)]
         return _scalar(value, kind, path, owner)
 
-    def _struct(self, value: Mapping[str, Any], kind: Node, path: str) -> dict[str, Any]:
+    def _struct(self, value: Mapping[str, Any], kind: SchemaNode, path: str) -> dict[str, Any]:
         owner = _short(kind)
         found: dict[str, Any] = {}
         for name, inner in value.items():
@@ -79,20 +79,20 @@ class Decoder:
                 found[name] = self.decode({}, known, name, owner)
         return found
 
-    def _note(self, name: str, inner: Any, found: dict[str, Any], path: str, kind: Node) -> None:
+    def _note(self, name: str, inner: Any, found: dict[str, Any], path: str, kind: SchemaNode) -> None:
         if kind.open:
             found[name] = inner
         else:
             self.unknown.append(f"{path}.{name}" if path else name)
 
-    def _map(self, value: Mapping[str, Any], kind: Node, path: str, owner: str) -> dict[str, Any]:
+    def _map(self, value: Mapping[str, Any], kind: SchemaNode, path: str, owner: str) -> dict[str, Any]:
         known = kind.item
         if known is not None and known.type == "string" and known.format != "byte":
             value = {name: "" if inner is None else inner for name, inner in value.items()}
         return {name: self.decode(inner, known, path, owner) for name, inner in value.items() if inner is not None}
 
 
-def _omitted(name: str, value: Any, kind: Node, owner: Node) -> bool:
+def _omitted(name: str, value: Any, kind: SchemaNode, owner: SchemaNode) -> bool:
     """Whether the server, whose types are Go's, writes the field as if it were absent."""
     if not owner.name or name in owner.required:
         return False
@@ -101,17 +101,17 @@ def _omitted(name: str, value: Any, kind: Node, owner: Node) -> bool:
     return name in _ZERO_IS_ABSENT and value in (False, 0)
 
 
-def _short(kind: Node | None) -> str:
+def _short(kind: SchemaNode | None) -> str:
     return kind.name.rpartition(".")[2] if kind is not None else ""
 
 
-def _expect(value: Any, wanted: type, go: str, kind: Node, path: str, owner: str) -> Any:
+def _expect(value: Any, wanted: type, go: str, kind: SchemaNode, path: str, owner: str) -> Any:
     if isinstance(value, wanted):
         return value
     raise _mismatch(value, _go_name(kind, go), path, owner)
 
 
-def _go_name(kind: Node, fallback: str) -> str:
+def _go_name(kind: SchemaNode, fallback: str) -> str:
     if kind.type == "list":
         return f"[]{_go_name(kind.item, 'object') if kind.item else 'object'}"
     if kind.type == "map":
@@ -132,7 +132,7 @@ def _json_name(value: Any) -> str:
     return names.get(type(value), "object")
 
 
-def _scalar(value: Any, kind: Node, path: str, owner: str) -> Any:
+def _scalar(value: Any, kind: SchemaNode, path: str, owner: str) -> Any:
     match kind.type:
         case "quantity":
             return _quantity(value, path, owner)
@@ -151,7 +151,7 @@ def _scalar(value: Any, kind: Node, path: str, owner: str) -> Any:
     return value
 
 
-def _string(value: Any, kind: Node, path: str, owner: str) -> str:
+def _string(value: Any, kind: SchemaNode, path: str, owner: str) -> str:
     if not isinstance(value, str):
         raise _mismatch(value, _go_name(kind, "string"), path, owner)
     if kind.format == "byte":
@@ -180,7 +180,7 @@ def _quantity(value: Any, path: str, owner: str) -> str:
 # -- the types of an apply ------------------------------------------------------------------------------------------
 
 
-def type_errors(value: Any, kind: Node | None, path: tuple[str, ...] = ()) -> list[str]:
+def type_errors(value: Any, kind: SchemaNode | None, path: tuple[str, ...] = ()) -> list[str]:
     """What keeps a configuration from being applied, each ".spec.replicas: expected …"; [] where it fits."""
     if kind is None or kind.type == "any" or value is None:
         return []
@@ -196,7 +196,7 @@ def type_errors(value: Any, kind: Node | None, path: tuple[str, ...] = ()) -> li
     return [f"{path_text(path)}: {words}"] if words else []
 
 
-def _struct_errors(value: Any, kind: Node, path: tuple[str, ...]) -> list[str]:
+def _struct_errors(value: Any, kind: SchemaNode, path: tuple[str, ...]) -> list[str]:
     if not isinstance(value, Mapping):
         return [f"{path_text(path)}: expected map, got {_go_value(value)}"]
     errors = []
@@ -209,7 +209,7 @@ def _struct_errors(value: Any, kind: Node, path: tuple[str, ...]) -> list[str]:
     return errors
 
 
-def _list_errors(value: Any, kind: Node, path: tuple[str, ...]) -> list[str]:
+def _list_errors(value: Any, kind: SchemaNode, path: tuple[str, ...]) -> list[str]:
     if not isinstance(value, list):
         return [f"{path_text(path)}: expected list, got {_go_value(value)}"]
     errors: list[str] = []
@@ -227,7 +227,7 @@ def _list_errors(value: Any, kind: Node, path: tuple[str, ...]) -> list[str]:
     return errors
 
 
-def _scalar_error(value: Any, kind: Node) -> str:
+def _scalar_error(value: Any, kind: SchemaNode) -> str:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     match kind.type:
         case "integer" | "number":

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from sandbox.defaults_pod import admitted_pod_spec, default_pod_spec
-from sandbox.kinds import Kind
+from sandbox.kinds import ApiResource
 from sandbox.schema_rules import defaults_filled
 from sandbox.store import Object
 
@@ -14,7 +14,7 @@ _Default = Callable[[Object, Object | None], None]
 _DEFAULTS: dict[tuple[str, str], _Default] = {}
 
 
-def defaulted(kind: Kind, new: Object, old: Object | None) -> Object:
+def defaulted(kind: ApiResource, new: Object, old: Object | None) -> Object:
     """The object with its defaults; belongs to the caller alone down to the parts that were filled in."""
     made = {**new, "metadata": dict(new["metadata"])}
     if kind.schema is not None:
@@ -26,7 +26,7 @@ def defaulted(kind: Kind, new: Object, old: Object | None) -> Object:
     return made
 
 
-def prepared(kind: Kind, new: Object) -> Object:
+def prepared(kind: ApiResource, new: Object) -> Object:
     """A new object with what the server adds after it noted who owns what; in place."""
     match kind.group, kind.kind:
         case "", "Namespace":

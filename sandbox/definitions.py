@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from kube_schema import Node, Schema, recorded
-from sandbox.kinds import Kind, Kinds
-from sandbox.store import Entry, Object, Store, now
+from kube_schema import Schema, SchemaNode, recorded
+from sandbox.kinds import ApiResource, Kinds
+from sandbox.store import Object, Store, StoredVersion, now
 
 GROUP, KIND = "apiextensions.k8s.io", "CustomResourceDefinition"
 _METADATA = {"$ref": "#/definitions/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta", "x-embedded": True}
@@ -17,7 +17,7 @@ class Definitions:
     def __init__(self, store: Store, kinds: Kinds) -> None:
         self.store, self.kinds = store, kinds
 
-    def learn(self, entry: Entry) -> Entry:
+    def learn(self, entry: StoredVersion) -> StoredVersion:
         """Registers the kinds of a definition and says so in its status."""
         definition = entry.object
         self.kinds.register(*kinds_of(definition))
@@ -39,7 +39,7 @@ class Definitions:
             self.learn(entry)
 
 
-def kinds_of(definition: Object) -> list[Kind]:
+def kinds_of(definition: Object) -> list[ApiResource]:
     """One kind for each served version, the stored one first."""
     spec = definition["spec"]
     served = [version for version in spec["versions"] if version.get("served", True)]
@@ -49,11 +49,11 @@ def kinds_of(definition: Object) -> list[Kind]:
     return [_kind(definition, version, stored["name"], names) for version in ordered]
 
 
-def _kind(definition: Object, version: Object, stored: str, names: tuple[str, ...]) -> Kind:
+def _kind(definition: Object, version: Object, stored: str, names: tuple[str, ...]) -> ApiResource:
     spec, subresources = definition["spec"], version.get("subresources") or {}
     named = spec["names"]
     scale = subresources.get("scale")
-    return Kind(
+    return ApiResource(
         spec["group"],
         version["name"],
         named["kind"],
@@ -78,7 +78,7 @@ def _scale_paths(scale: Object) -> tuple[str, str, str]:
     return first, second, third
 
 
-def schema_of_version(raw: Object) -> Node:
+def schema_of_version(raw: Object) -> SchemaNode:
     """The types of a custom resource, its metadata as those of every object."""
     properties = {**(raw.get("properties") or {}), "apiVersion": _TEXT, "kind": _TEXT, "metadata": _METADATA}
     return Schema(recorded().definitions, {}).node({**raw, "properties": properties})

@@ -6,8 +6,8 @@ from typing import Any
 
 from sandbox import errors
 from sandbox.admission_chain import Admission, Review
-from sandbox.kinds import Kind
-from sandbox.store import Entry, Object, Store
+from sandbox.kinds import ApiResource
+from sandbox.store import Object, Store, StoredVersion
 
 _COLLECTED = ("foregroundDeletion", "orphan")
 
@@ -28,7 +28,9 @@ class Deletions:
     def __init__(self, store: Store, admission: Admission) -> None:
         self.store, self.admission = store, admission
 
-    def delete(self, kind: Kind, found: Entry, deletion: Deletion, options: Any) -> tuple[Entry, bool]:
+    def delete(
+        self, kind: ApiResource, found: StoredVersion, deletion: Deletion, options: Any
+    ) -> tuple[StoredVersion, bool]:
         """The object as it is now, and whether it is gone."""
         old = found.object
         _check(kind, old["metadata"], deletion)
@@ -41,7 +43,7 @@ class Deletions:
         return (found if new == old else self.store.update(new)), False
 
     @staticmethod
-    def finished(kind: Kind, value: Object) -> bool:
+    def finished(kind: ApiResource, value: Object) -> bool:
         """Whether an object that is being deleted has nothing left to wait for."""
         metadata = value["metadata"]
         if "deletionTimestamp" not in metadata or metadata.get("finalizers"):
@@ -51,7 +53,7 @@ class Deletions:
         return not metadata.get("deletionGracePeriodSeconds")
 
 
-def _check(kind: Kind, metadata: Object, deletion: Deletion) -> None:
+def _check(kind: ApiResource, metadata: Object, deletion: Deletion) -> None:
     name = metadata["name"]
     wanted = (("UID", deletion.uid, "uid"), ("ResourceVersion", deletion.resource_version, "resourceVersion"))
     for what, value, member in wanted:
@@ -59,13 +61,13 @@ def _check(kind: Kind, metadata: Object, deletion: Deletion) -> None:
             raise errors.precondition(kind.group, kind.kind, name, what, value, metadata[member])
 
 
-def _review(kind: Kind, old: Object, options: Any) -> Review:
+def _review(kind: ApiResource, old: Object, options: Any) -> Review:
     metadata = old["metadata"]
     place = (metadata.get("namespace", ""), metadata["name"], "")
     return Review("DELETE", kind, *place, None, old, options.dry_run, options.user, options.manager)
 
 
-def _marked(kind: Kind, old: Object, deletion: Deletion) -> Object:
+def _marked(kind: ApiResource, old: Object, deletion: Deletion) -> Object:
     """The object with its deletion begun."""
     metadata = dict(old["metadata"])
     grace = _grace(kind, old, deletion)
@@ -86,7 +88,7 @@ def _marked(kind: Kind, old: Object, deletion: Deletion) -> Object:
     return marked
 
 
-def _grace(kind: Kind, old: Object, deletion: Deletion) -> int:
+def _grace(kind: ApiResource, old: Object, deletion: Deletion) -> int:
     if (kind.group, kind.kind) != ("", "Pod") or not old["spec"].get("nodeName"):
         return 0
     if (old.get("status") or {}).get("phase") in ("Succeeded", "Failed"):
@@ -95,7 +97,7 @@ def _grace(kind: Kind, old: Object, deletion: Deletion) -> int:
     return max(0, own if deletion.grace is None else deletion.grace)
 
 
-def _finalizers(kind: Kind, present: list[str], deletion: Deletion) -> list[str]:
+def _finalizers(kind: ApiResource, present: list[str], deletion: Deletion) -> list[str]:
     kept = [each for each in present if each not in _COLLECTED]
     wanted = deletion.propagation or ("Orphan" if (kind.group, kind.kind) == ("batch", "Job") else "")
     if not wanted:

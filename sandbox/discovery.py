@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import Any
 
 from kube_schema import recorded
-from sandbox.kinds import Kind, Kinds
+from sandbox.kinds import ApiResource, Kinds
 
 Document = dict[str, Any]
 
@@ -80,7 +80,7 @@ def resource_list(kinds: Kinds, name: str, version: str) -> Document | None:
     return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": named, "resources": resources}
 
 
-def _resources(kind: Kind) -> list[Document]:
+def _resources(kind: ApiResource) -> list[Document]:
     main: Document = {
         "name": kind.plural,
         "singularName": kind.singular or kind.kind.lower(),
@@ -96,7 +96,7 @@ def _resources(kind: Kind) -> list[Document]:
     return [main, *_subresources(kind)]
 
 
-def _subresources(kind: Kind) -> list[Document]:
+def _subresources(kind: ApiResource) -> list[Document]:
     found = []
     for name, other, owner, verbs in _CONNECT.get((kind.group, kind.plural), ()):
         line = {"name": name, "singularName": "", "namespaced": kind.namespaced, "kind": other, "verbs": verbs}
@@ -157,7 +157,7 @@ def _aggregated_version(kinds: Kinds, name: str, version: str) -> Document:
     return {"version": version, "resources": resources, "freshness": "Current"}
 
 
-def _aggregated_resource(kind: Kind, version: str) -> Document:
+def _aggregated_resource(kind: ApiResource, version: str) -> Document:
     found: Document = {
         "resource": kind.plural,
         "responseKind": {"group": kind.group, "version": version, "kind": kind.kind},
@@ -211,7 +211,7 @@ def openapi_document(kinds: Kinds, place: str) -> Document | None:
     }
 
 
-def _paths(kind: Kind, place: str, version: str) -> Document:
+def _paths(kind: ApiResource, place: str, version: str) -> Document:
     where = f"/{place}/namespaces/{{namespace}}/{kind.plural}" if kind.namespaced else f"/{place}/{kind.plural}"
     gvk = {"group": kind.group, "version": version, "kind": kind.kind}
     parameters = [
@@ -223,7 +223,7 @@ def _paths(kind: Kind, place: str, version: str) -> Document:
     return {f"{where}/{{name}}": {"patch": patch}, where: {"post": {**operation, "x-kubernetes-action": "post"}}}
 
 
-def _schemas(served: list[Kind], version: str) -> Document:
+def _schemas(served: list[ApiResource], version: str) -> Document:
     table = recorded()
     found: Document = {}
     waiting = [

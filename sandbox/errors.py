@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 
-class Cause(NamedTuple):
+class StatusCause(NamedTuple):
     """One entry of details.causes. `reason` and `field` may be "": they are then left out."""
 
     reason: str
@@ -27,7 +27,7 @@ class ApiError(Exception):
         message: str,
         *,
         details: Mapping[str, Any] | None = None,
-        causes: Iterable[Cause] = (),
+        causes: Iterable[StatusCause] = (),
         headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
@@ -93,7 +93,7 @@ def precondition(group: str, kind: str, name: str, what: str, wanted: str, found
     return ApiError(409, "Conflict", message, details=_details(group, kind, name))
 
 
-def invalid(group: str, kind: str, name: str, causes: Iterable[Cause]) -> ApiError:
+def invalid(group: str, kind: str, name: str, causes: Iterable[StatusCause]) -> ApiError:
     """422 with one cause or more, each "field: message" in the sentence."""
     found = list(causes)
     words = list(dict.fromkeys(f"{cause.field}: {cause.message}" for cause in found))
@@ -102,7 +102,7 @@ def invalid(group: str, kind: str, name: str, causes: Iterable[Cause]) -> ApiErr
     return ApiError(422, "Invalid", message, details=_details(group, kind, name), causes=found)
 
 
-def forbidden(group: str, plural: str, name: str, why: str, causes: Iterable[Cause] = ()) -> ApiError:
+def forbidden(group: str, plural: str, name: str, why: str, causes: Iterable[StatusCause] = ()) -> ApiError:
     """403 of admission: quota, limits, pod security, a terminating namespace."""
     message = f'{qualified(group, plural)} "{name}" is forbidden: {why}'
     return ApiError(403, "Forbidden", message, details=_details(group, plural, name), causes=causes)
@@ -177,7 +177,7 @@ def kind_text(manifest: Mapping[str, Any]) -> str:
     return f"{version if '/' in version else f'/{version}'}, Kind={manifest.get('kind', '')}"
 
 
-def apply_conflict(message: str, causes: Iterable[Cause]) -> ApiError:
+def apply_conflict(message: str, causes: Iterable[StatusCause]) -> ApiError:
     return ApiError(409, "Conflict", message, causes=causes)
 
 

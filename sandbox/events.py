@@ -4,7 +4,7 @@ import itertools
 
 from sandbox.clock import Clock
 from sandbox.meta import Object
-from sandbox.store import Key, Missing, Store
+from sandbox.store import Missing, Store, StoreKey
 
 _TTL = 3600.0
 _SWEEP = 512
@@ -15,7 +15,7 @@ class Recorder:
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store, self._clock = store, clock
-        self._known: dict[tuple[str, ...], tuple[Key, float]] = {}
+        self._known: dict[tuple[str, ...], tuple[StoreKey, float]] = {}
         self._number = itertools.count(int(clock.wall() * 1e6))
         self._since_sweep = 0
 
@@ -29,12 +29,12 @@ class Recorder:
         if known is not None and self._count_up(known[0], stamp):
             return
         fresh = _event(obj, kind, reason, message, component, host, field, stamp, f"{next(self._number):x}")
-        key = Key("", "Event", fresh["metadata"]["namespace"], fresh["metadata"]["name"])
+        key = StoreKey("", "Event", fresh["metadata"]["namespace"], fresh["metadata"]["name"])
         self._store.create(fresh)
         self._known[identity] = (key, self._clock.wall())
         self._sweep()
 
-    def _count_up(self, key: Key, stamp: str) -> bool:
+    def _count_up(self, key: StoreKey, stamp: str) -> bool:
         with self._store.lock:
             found = self._store.get(key)
             if found is None:
@@ -54,7 +54,7 @@ class Recorder:
                 del self._known[identity]
                 self._forget(key)
 
-    def _forget(self, key: Key) -> None:
+    def _forget(self, key: StoreKey) -> None:
         try:
             self._store.delete(key)
         except Missing:

@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from sandbox import errors
-from sandbox.faults import Fault
+from sandbox.faults import InjectedFault
 from sandbox.store import encode
 from sandbox.watch import gone_line
 
@@ -33,7 +33,7 @@ class Protocol(H11Protocol):
         super().connection_lost(exc)
 
 
-async def struck(fault: Fault, request: Request, verb: str) -> Response | None:
+async def struck(fault: InjectedFault, request: Request, verb: str) -> Response | None:
     """The answer instead of the right one, None where the request goes on."""
     match fault.kind:
         case "slow":
@@ -48,7 +48,7 @@ async def struck(fault: Fault, request: Request, verb: str) -> Response | None:
     return None if fault.kind == "trickle" else _refused(fault)
 
 
-def _broken(fault: Fault, request: Request) -> Response:
+def _broken(fault: InjectedFault, request: Request) -> Response:
     """Does it to the connection; what is returned goes nowhere."""
     transport = _TRANSPORTS.get(tuple(request.client or ()))
     if transport is not None:
@@ -69,7 +69,7 @@ def _linger(found: Any) -> None:
         found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
 
 
-def _refused(fault: Fault) -> Response:
+def _refused(fault: InjectedFault) -> Response:
     if fault.kind == "throttle":
         headers = {"Retry-After": str(fault.retry_after), "X-Kubernetes-Pf-Flowschema-Uid": "sandbox"}
         return Response("Too many requests, please try again later.\n", 429, headers, media_type="text/plain")
@@ -80,7 +80,7 @@ def _refused(fault: Fault) -> Response:
     return Response(encode(error.body), error.code, media_type="application/json")
 
 
-def _error(fault: Fault) -> errors.ApiError:
+def _error(fault: InjectedFault) -> errors.ApiError:
     if fault.kind == "expired":
         return errors.unauthorized()
     if fault.kind == "gone":

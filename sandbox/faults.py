@@ -25,7 +25,7 @@ _ids = random.Random()  # noqa: S311 names of faults are no secrets # nosec B311
 
 
 @dataclass
-class Fault:
+class InjectedFault:
     """One fault. `verb` is "" for all (get, list, watch, create, update, patch, delete), `path` a regular expression
     that is searched in the path with its query; `count` None never runs out; `duration` is in seconds from now."""
 
@@ -65,12 +65,12 @@ class Faults:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._active: list[Fault] = []
+        self._active: list[InjectedFault] = []
         self._cuts = 0
 
-    def add(self, kind: str, **options: Any) -> Fault:
+    def add(self, kind: str, **options: Any) -> InjectedFault:
         """Switches a fault on; ValueError where there is no such kind, TypeError where there is no such option."""
-        fault = Fault(kind, **options)
+        fault = InjectedFault(kind, **options)
         with self._lock:
             self._active.append(fault)
         return fault
@@ -83,12 +83,12 @@ class Faults:
         with self._lock:
             self._active = []
 
-    def active(self) -> list[Fault]:
+    def active(self) -> list[InjectedFault]:
         with self._lock:
             self._active = [fault for fault in self._active if not fault.over]
             return list(self._active)
 
-    def strike(self, verb: str, path: str) -> Fault | None:
+    def strike(self, verb: str, path: str) -> InjectedFault | None:
         """The fault that this request meets; it is counted."""
         for fault in self.active():
             if fault.applies(verb, path):
@@ -108,9 +108,9 @@ class Faults:
         """Ends every open watch without a word."""
         self._cuts += 1
 
-    def add_described(self, described: Mapping[str, Any]) -> Fault:
+    def add_described(self, described: Mapping[str, Any]) -> InjectedFault:
         """A fault from JSON; ValueError says what is wrong with it."""
-        known = {each.name for each in fields(Fault)} - {"id", "hits"}
+        known = {each.name for each in fields(InjectedFault)} - {"id", "hits"}
         surplus = sorted(described.keys() - known)
         if surplus or "kind" not in described:
             raise ValueError(f"a fault has {', '.join(sorted(known))}; not {', '.join(surplus) or 'no kind'}")

@@ -10,10 +10,10 @@ from typing import Any
 from sandbox import errors
 from sandbox.addresses import Address
 from sandbox.api import Api
-from sandbox.kinds import Kind
+from sandbox.kinds import ApiResource
 from sandbox.request_decoding import MARK
 from sandbox.selectors import Match, matcher
-from sandbox.store import Entry, encode
+from sandbox.store import StoredVersion, encode
 from sandbox.table import partial, table
 from sandbox.versions import is_stored, to_version
 
@@ -38,7 +38,7 @@ def form_of(accept: str, query: Mapping[str, str]) -> Form:
     return Form()
 
 
-def shown(kind: Kind, entry: Entry, form: Form) -> bytes:
+def shown(kind: ApiResource, entry: StoredVersion, form: Form) -> bytes:
     """One object's JSON."""
     if form.kind == "" and is_stored(kind):
         return entry.json
@@ -64,7 +64,7 @@ def listed(api: Api, address: Address, query: Mapping[str, str], form: Form) -> 
     return _joined(kind, page, metadata, form)
 
 
-def matching(kind: Kind, entries: Sequence[Entry], chosen: Match | None) -> list[Entry]:
+def matching(kind: ApiResource, entries: Sequence[StoredVersion], chosen: Match | None) -> list[StoredVersion]:
     return [entry for entry in entries if chosen is None or chosen(to_version(kind, entry.object))]
 
 
@@ -86,7 +86,9 @@ def _check_version(api: Api, query: Mapping[str, str]) -> None:
         raise errors.ApiError(410, "Expired", words)
 
 
-def _page(entries: list[Entry], version: int, query: Mapping[str, str]) -> tuple[list[Entry], dict[str, Any]]:
+def _page(
+    entries: list[StoredVersion], version: int, query: Mapping[str, str]
+) -> tuple[list[StoredVersion], dict[str, Any]]:
     """One page of a list and the list's metadata."""
     start = _start(query.get("continue", ""))
     rest = [entry for entry in entries if start is None or [entry.key.namespace, entry.key.name] > start]
@@ -109,7 +111,7 @@ def _start(token: str) -> list[str] | None:
     return found
 
 
-def _joined(kind: Kind, page: list[Entry], metadata: dict[str, Any], form: Form) -> bytes:
+def _joined(kind: ApiResource, page: list[StoredVersion], metadata: dict[str, Any], form: Form) -> bytes:
     if form.kind:
         head = {"kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": metadata}
     else:

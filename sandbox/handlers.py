@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from sandbox.errors import ApiError, Cause, bad_request, not_found, unavailable
+from sandbox.errors import ApiError, StatusCause, bad_request, not_found, unavailable
 from sandbox.kubelet.agent import Kubelet
 from sandbox.kubelet.container import Container
 from sandbox.kubelet.logs import Line, Log
 from sandbox.kubelet.pod import PodRun
 from sandbox.meta import Object, is_over, labels_of, matches
-from sandbox.store import Key as StoreKey
+from sandbox.store import StoreKey
 from sandbox.subresources import Connection, Reply, Subresources
 from sandbox.traffic import answer, has_pods, routable_pods
 
@@ -22,7 +22,7 @@ _TEXT = {"Content-Type": "text/plain"}
 _WAITING = {"ErrImagePull": "image can't be pulled", "ImagePullBackOff": "trying and failing to pull image"}
 
 
-class Handlers:
+class SubresourceHandlers:
     """Answers from what the kubelets know."""
 
     def __init__(self, kubelet: Kubelet) -> None:
@@ -106,7 +106,7 @@ def _check_budget(budget: Object) -> None:
         429,
         "TooManyRequests",
         "Cannot evict pod as it would violate the pod's disruption budget.",
-        causes=[Cause("DisruptionBudget", words, "")],
+        causes=[StatusCause("DisruptionBudget", words, "")],
     )
 
 

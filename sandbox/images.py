@@ -63,7 +63,7 @@ def _encoded(value: Mapping[str, Any]) -> bytes:
 
 
 @dataclass(frozen=True)
-class Blob:
+class ImageBlob:
     """Content with its media type."""
 
     content: bytes
@@ -79,7 +79,7 @@ class Images:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._blobs: dict[str, bytes] = {}
-        self._manifests: dict[tuple[str, str], Blob] = {}
+        self._manifests: dict[tuple[str, str], ImageBlob] = {}
         self._tags: dict[str, dict[str, str]] = {}
 
     def push(
@@ -105,7 +105,7 @@ class Images:
         )
         described = (self._described(config, CONFIG), self._described(_EMPTY_TAR, LAYER))
         manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": described[0], "layers": [described[1]]}
-        return self.put_manifest(name, tag, Blob(_encoded(manifest), MANIFEST))
+        return self.put_manifest(name, tag, ImageBlob(_encoded(manifest), MANIFEST))
 
     def _described(self, content: bytes, media_type: str) -> dict[str, Any]:
         return {"mediaType": media_type, "digest": self.put_blob(content), "size": len(content)}
@@ -119,7 +119,7 @@ class Images:
     def blob(self, digest: str) -> bytes | None:
         return self._blobs.get(digest)
 
-    def put_manifest(self, name: str, reference: str, manifest: Blob) -> str:
+    def put_manifest(self, name: str, reference: str, manifest: ImageBlob) -> str:
         """Stores a manifest under its digest, and under a tag where the reference is one."""
         digest = digest_of(manifest.content)
         with self._lock:
@@ -129,7 +129,7 @@ class Images:
                 tags[reference] = digest
         return digest
 
-    def manifest(self, name: str, reference: str) -> tuple[str, Blob] | None:
+    def manifest(self, name: str, reference: str) -> tuple[str, ImageBlob] | None:
         """(digest, manifest) by tag or digest."""
         with self._lock:
             digest = self._tags.get(name, {}).get(reference, reference)
@@ -194,7 +194,7 @@ class Images:
             self.put_blob(content.encode("latin-1"))
         with self._lock:
             for item in dumped["manifests"]:
-                self._manifests[item["name"], item["digest"]] = Blob(item["content"].encode(), item["type"])
+                self._manifests[item["name"], item["digest"]] = ImageBlob(item["content"].encode(), item["type"])
             for name, tags in dumped["tags"].items():
                 self._tags.setdefault(name, {}).update(tags)
 

@@ -7,7 +7,7 @@ from typing import Any
 MOST_OPERATIONS = 10_000
 
 
-class PatchError(Exception):
+class JsonPatchError(Exception):
     """A test failed, or a path is not there."""
 
 
@@ -18,7 +18,7 @@ def json_patch(value: Any, operations: Sequence[Mapping[str, Any]]) -> Any:
         try:
             _do(root, operation)
         except (KeyError, IndexError, ValueError, TypeError) as error:
-            raise PatchError(str(error)) from error
+            raise JsonPatchError(str(error)) from error
     return root[0]
 
 
@@ -38,15 +38,15 @@ def _do(root: list[Any], operation: Mapping[str, Any]) -> None:
             _add(root, path, copy.deepcopy(_find(root, _pointer(operation["from"]))))
         case "test":
             if _find(root, path) != operation["value"]:
-                raise PatchError(f"testing value {operation['path']} failed")
+                raise JsonPatchError(f"testing value {operation['path']} failed")
         case other:
-            raise PatchError(f"unknown operation {other}")
+            raise JsonPatchError(f"unknown operation {other}")
 
 
 def _pointer(text: str) -> list[str]:
     """The parts of a pointer below the holder of the root."""
     if text and not text.startswith("/"):
-        raise PatchError(f"{text!r} is no pointer")
+        raise JsonPatchError(f"{text!r} is no pointer")
     return ["0", *(part.replace("~1", "/").replace("~0", "~") for part in text.split("/")[1:])]
 
 
@@ -65,7 +65,7 @@ def _add(root: Any, path: Sequence[str], value: Any) -> None:
     else:
         index = len(parent) if last == "-" else int(last)
         if not 0 <= index <= len(parent):
-            raise PatchError(f"index {index} is out of range")
+            raise JsonPatchError(f"index {index} is out of range")
         parent.insert(index, value)
 
 

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from kube_schema import Node
+from kube_schema import SchemaNode
 
 VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 
 
 @dataclass(frozen=True)
-class Kind:
+class ApiResource:
     """One kind. `version` is the one that is stored, `served` has all, the preferred one first.
 
     `scale` are the paths of replicas, ready replicas and selector where the kind has a scale subresource;
@@ -33,7 +33,7 @@ class Kind:
     singular: str = ""
     list_kind: str = ""
     definition: Mapping[str, Any] | None = field(default=None, compare=False, hash=False)
-    schema: Node | None = field(default=None, compare=False, hash=False)
+    schema: SchemaNode | None = field(default=None, compare=False, hash=False)
 
     @property
     def api_version(self) -> str:
@@ -43,7 +43,7 @@ class Kind:
     def versions(self) -> tuple[str, ...]:
         return self.served or (self.version,)
 
-    def at(self, version: str) -> "Kind":
+    def at(self, version: str) -> "ApiResource":
         """The same kind as another of its versions names it."""
         return self if version == self.version else replace(self, version=version, served=self.versions)
 
@@ -57,98 +57,100 @@ _ALL = ("all",)
 _REVIEW: dict[str, Any] = {"verbs": ("create",)}
 
 _BUILT_IN = [
-    Kind("", "v1", "Namespace", "namespaces", False, ("ns",), status=True),
-    Kind("", "v1", "Node", "nodes", False, ("no",), status=True),
-    Kind("", "v1", "PersistentVolume", "persistentvolumes", False, ("pv",), status=True),
-    Kind("", "v1", "ConfigMap", "configmaps", True, ("cm",)),
-    Kind("", "v1", "Secret", "secrets"),
-    Kind("", "v1", "Service", "services", True, ("svc",), _ALL, status=True),
-    Kind("", "v1", "Endpoints", "endpoints", True, ("ep",)),
-    Kind("", "v1", "Pod", "pods", True, ("po",), _ALL, status=True, generation=True),
-    Kind("", "v1", "PodTemplate", "podtemplates"),
-    Kind("", "v1", "ReplicationController", "replicationcontrollers", True, ("rc",), _ALL, True, _SCALE),
-    Kind("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", True, ("pvc",), status=True),
-    Kind("", "v1", "ServiceAccount", "serviceaccounts", True, ("sa",)),
-    Kind("", "v1", "ResourceQuota", "resourcequotas", True, ("quota",), status=True),
-    Kind("", "v1", "LimitRange", "limitranges", True, ("limits",)),
-    Kind("", "v1", "Event", "events", True, ("ev",)),
-    Kind("apps", "v1", "Deployment", "deployments", True, ("deploy",), _ALL, True, _SCALE, generation=True),
-    Kind("apps", "v1", "ReplicaSet", "replicasets", True, ("rs",), _ALL, True, _SCALE, generation=True),
-    Kind("apps", "v1", "StatefulSet", "statefulsets", True, ("sts",), _ALL, True, _SCALE, generation=True),
-    Kind("apps", "v1", "DaemonSet", "daemonsets", True, ("ds",), _ALL, True, generation=True),
-    Kind("apps", "v1", "ControllerRevision", "controllerrevisions"),
-    Kind("batch", "v1", "Job", "jobs", True, (), _ALL, True, generation=True),
-    Kind("batch", "v1", "CronJob", "cronjobs", True, ("cj",), _ALL, True, generation=True),
-    Kind(
+    ApiResource("", "v1", "Namespace", "namespaces", False, ("ns",), status=True),
+    ApiResource("", "v1", "Node", "nodes", False, ("no",), status=True),
+    ApiResource("", "v1", "PersistentVolume", "persistentvolumes", False, ("pv",), status=True),
+    ApiResource("", "v1", "ConfigMap", "configmaps", True, ("cm",)),
+    ApiResource("", "v1", "Secret", "secrets"),
+    ApiResource("", "v1", "Service", "services", True, ("svc",), _ALL, status=True),
+    ApiResource("", "v1", "Endpoints", "endpoints", True, ("ep",)),
+    ApiResource("", "v1", "Pod", "pods", True, ("po",), _ALL, status=True, generation=True),
+    ApiResource("", "v1", "PodTemplate", "podtemplates"),
+    ApiResource("", "v1", "ReplicationController", "replicationcontrollers", True, ("rc",), _ALL, True, _SCALE),
+    ApiResource("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", True, ("pvc",), status=True),
+    ApiResource("", "v1", "ServiceAccount", "serviceaccounts", True, ("sa",)),
+    ApiResource("", "v1", "ResourceQuota", "resourcequotas", True, ("quota",), status=True),
+    ApiResource("", "v1", "LimitRange", "limitranges", True, ("limits",)),
+    ApiResource("", "v1", "Event", "events", True, ("ev",)),
+    ApiResource("apps", "v1", "Deployment", "deployments", True, ("deploy",), _ALL, True, _SCALE, generation=True),
+    ApiResource("apps", "v1", "ReplicaSet", "replicasets", True, ("rs",), _ALL, True, _SCALE, generation=True),
+    ApiResource("apps", "v1", "StatefulSet", "statefulsets", True, ("sts",), _ALL, True, _SCALE, generation=True),
+    ApiResource("apps", "v1", "DaemonSet", "daemonsets", True, ("ds",), _ALL, True, generation=True),
+    ApiResource("apps", "v1", "ControllerRevision", "controllerrevisions"),
+    ApiResource("batch", "v1", "Job", "jobs", True, (), _ALL, True, generation=True),
+    ApiResource("batch", "v1", "CronJob", "cronjobs", True, ("cj",), _ALL, True, generation=True),
+    ApiResource(
         "autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", True, ("hpa",), _ALL, True,
         served=("v2", "v1"),
     ),
-    Kind("networking.k8s.io", "v1", "Ingress", "ingresses", True, ("ing",), status=True, generation=True),
-    Kind("networking.k8s.io", "v1", "IngressClass", "ingressclasses", False, generation=True),
-    Kind("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies", True, ("netpol",), generation=True),
-    Kind("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets", True, ("pdb",), status=True, generation=True),
-    Kind("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", generation=True),
-    Kind("rbac.authorization.k8s.io", "v1", "Role", "roles"),
-    Kind("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings"),
-    Kind("rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles", False),
-    Kind("rbac.authorization.k8s.io", "v1", "ClusterRoleBinding", "clusterrolebindings", False),
-    Kind("coordination.k8s.io", "v1", "Lease", "leases"),
-    Kind("storage.k8s.io", "v1", "StorageClass", "storageclasses", False, ("sc",)),
-    Kind("scheduling.k8s.io", "v1", "PriorityClass", "priorityclasses", False, ("pc",), generation=True),
-    Kind(
+    ApiResource("networking.k8s.io", "v1", "Ingress", "ingresses", True, ("ing",), status=True, generation=True),
+    ApiResource("networking.k8s.io", "v1", "IngressClass", "ingressclasses", False, generation=True),
+    ApiResource("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies", True, ("netpol",), generation=True),
+    ApiResource(
+        "policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets", True, ("pdb",), status=True, generation=True
+    ),
+    ApiResource("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", generation=True),
+    ApiResource("rbac.authorization.k8s.io", "v1", "Role", "roles"),
+    ApiResource("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings"),
+    ApiResource("rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles", False),
+    ApiResource("rbac.authorization.k8s.io", "v1", "ClusterRoleBinding", "clusterrolebindings", False),
+    ApiResource("coordination.k8s.io", "v1", "Lease", "leases"),
+    ApiResource("storage.k8s.io", "v1", "StorageClass", "storageclasses", False, ("sc",)),
+    ApiResource("scheduling.k8s.io", "v1", "PriorityClass", "priorityclasses", False, ("pc",), generation=True),
+    ApiResource(
         "apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions", False, ("crd", "crds"),
         ("api-extensions",), status=True, generation=True,
     ),
-    Kind(
+    ApiResource(
         "admissionregistration.k8s.io", "v1", "ValidatingAdmissionPolicy", "validatingadmissionpolicies", False, (),
         ("api-extensions",), status=True, generation=True,
     ),
-    Kind(
+    ApiResource(
         "admissionregistration.k8s.io", "v1", "ValidatingAdmissionPolicyBinding", "validatingadmissionpolicybindings",
         False, (), ("api-extensions",), generation=True,
     ),
-    Kind(
+    ApiResource(
         "admissionregistration.k8s.io", "v1", "ValidatingWebhookConfiguration", "validatingwebhookconfigurations",
         False, (), ("api-extensions",), generation=True,
     ),
-    Kind(
+    ApiResource(
         "admissionregistration.k8s.io", "v1", "MutatingWebhookConfiguration", "mutatingwebhookconfigurations", False,
         (), ("api-extensions",), generation=True,
     ),
-    Kind("events.k8s.io", "v1", "Event", "events", True, ("ev",)),
-    Kind("authorization.k8s.io", "v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews", False, **_REVIEW),
-    Kind("authorization.k8s.io", "v1", "SelfSubjectRulesReview", "selfsubjectrulesreviews", False, **_REVIEW),
-    Kind("authorization.k8s.io", "v1", "SubjectAccessReview", "subjectaccessreviews", False, **_REVIEW),
-    Kind("authentication.k8s.io", "v1", "SelfSubjectReview", "selfsubjectreviews", False, **_REVIEW),
-    Kind("authentication.k8s.io", "v1", "TokenReview", "tokenreviews", False, **_REVIEW),
+    ApiResource("events.k8s.io", "v1", "Event", "events", True, ("ev",)),
+    ApiResource("authorization.k8s.io", "v1", "SelfSubjectAccessReview", "selfsubjectaccessreviews", False, **_REVIEW),
+    ApiResource("authorization.k8s.io", "v1", "SelfSubjectRulesReview", "selfsubjectrulesreviews", False, **_REVIEW),
+    ApiResource("authorization.k8s.io", "v1", "SubjectAccessReview", "subjectaccessreviews", False, **_REVIEW),
+    ApiResource("authentication.k8s.io", "v1", "SelfSubjectReview", "selfsubjectreviews", False, **_REVIEW),
+    ApiResource("authentication.k8s.io", "v1", "TokenReview", "tokenreviews", False, **_REVIEW),
 ]  # fmt: skip
 
 
 class Kinds:
     """The kinds that are served now. Reading needs no lock: a change replaces the tables."""
 
-    def __init__(self, kinds: Iterable[Kind] = _BUILT_IN) -> None:
+    def __init__(self, kinds: Iterable[ApiResource] = _BUILT_IN) -> None:
         self._by_plural = {(kind.group, kind.plural): self._versions(kind) for kind in kinds}
         self._by_kind = {(kind.group, kind.kind): kind for kind in kinds}
         self.revision = 0
 
     @staticmethod
-    def _versions(kind: Kind) -> dict[str, Kind]:
+    def _versions(kind: ApiResource) -> dict[str, ApiResource]:
         return {version: kind.at(version) for version in kind.versions}
 
-    def __iter__(self) -> Iterator[Kind]:
+    def __iter__(self) -> Iterator[ApiResource]:
         """Every kind at its preferred version."""
         return iter(tuple(self._by_kind.values()))
 
-    def resource(self, group: str, version: str, plural: str) -> Kind | None:
+    def resource(self, group: str, version: str, plural: str) -> ApiResource | None:
         """The kind behind a path such as /apis/GROUP/VERSION/PLURAL, at that version."""
         return self._by_plural.get((group, plural), {}).get(version)
 
-    def find(self, group: str, kind: str) -> Kind | None:
+    def find(self, group: str, kind: str) -> ApiResource | None:
         """The kind as it is stored."""
         return self._by_kind.get((group, kind))
 
-    def register(self, *versions: Kind) -> None:
+    def register(self, *versions: ApiResource) -> None:
         """Adds a kind by its versions, the stored one first."""
         stored = versions[0]
         self.remove(stored.group, stored.kind)

@@ -17,7 +17,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 30.0
 _BURST = 0.02
 
 
-class Loop:
+class WorkLoop:
     """A work queue without duplicates, and a heap of due times.
 
     Work is a function and its key. A function may return the simulated seconds after which it wants to run again.

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from kube_schema import Node
+from kube_schema import SchemaNode
 from sandbox import fieldset, structured_merge
-from sandbox.errors import ApiError, Cause, apply_conflict
+from sandbox.errors import ApiError, StatusCause, apply_conflict
 from sandbox.fieldset import FieldSet
 from sandbox.structured_merge import ABSENT
 
@@ -28,7 +28,7 @@ class Manager(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Entry:
+class ManagedFieldsEntry:
     """What one manager owns. `time` is when it last changed something."""
 
     fields: FieldSet
@@ -36,7 +36,7 @@ class Entry:
     time: str
 
 
-Managers = dict[Manager, Entry]
+Managers = dict[Manager, ManagedFieldsEntry]
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def decode(entries: Sequence[Mapping[str, Any]]) -> Managers:
         key = Manager(
             each.get("manager", ""), operation, each.get("subresource", ""), "" if operation == APPLY else version
         )
-        found = Entry(dict(each.get("fieldsV1") or {}), version, each.get("time", ""))
+        found = ManagedFieldsEntry(dict(each.get("fieldsV1") or {}), version, each.get("time", ""))
         mine = managers.get(key)
         managers[key] = replace(found, fields=fieldset.union(mine.fields, found.fields)) if mine else found
     return managers
@@ -83,7 +83,7 @@ def put(value: Object, managers: Managers) -> None:
         value["metadata"].pop("managedFields", None)
 
 
-def _encode(manager: Manager, entry: Entry) -> Object:
+def _encode(manager: Manager, entry: ManagedFieldsEntry) -> Object:
     written = {
         "manager": manager.name,
         "operation": manager.operation,
@@ -132,7 +132,12 @@ def remembered(live: Object | None, sent: Object, subresource: str) -> Managers:
 
 
 def update(
-    live: Object, new: Object, managers: Managers, writer: Writer, kind: Node | None, ignored: Sequence[tuple[str, ...]]
+    live: Object,
+    new: Object,
+    managers: Managers,
+    writer: Writer,
+    kind: SchemaNode | None,
+    ignored: Sequence[tuple[str, ...]],
 ) -> Managers:
     """The managers after an update or a patch made `new` of `live`: who changes a field owns it alone."""
     found = structured_merge.compare(bare(live), bare(new), kind)
@@ -145,11 +150,11 @@ def update(
     if fields:
         unchanged = mine is not None and mine.fields == fields
         time = mine.time if mine is not None and unchanged else writer.time
-        others[me] = Entry(fields, writer.api_version, time)
+        others[me] = ManagedFieldsEntry(fields, writer.api_version, time)
     return _capped(others)
 
 
-def _taken(managers: Managers, me: Manager, found: structured_merge.Comparison) -> Managers:
+def _taken(managers: Managers, me: Manager, found: structured_merge.FieldComparison) -> Managers:
     """The others' entries less what was changed or removed."""
     changed = fieldset.union(found.modified, found.added)
     kept = {}
@@ -178,7 +183,7 @@ def _capped(managers: Managers) -> Managers:
     return managers
 
 
-class Applied(NamedTuple):
+class AppliedObject(NamedTuple):
     """The outcome of an apply before defaults: `object` is None where it changes nothing."""
 
     object: Object
@@ -189,11 +194,11 @@ def apply(
     live: Object,
     configuration: Object,
     writer: Writer,
-    kind: Node | None,
+    kind: SchemaNode | None,
     ignored: Sequence[tuple[str, ...]],
     *,
     force: bool,
-) -> Applied:
+) -> AppliedObject:
     """Merges a configuration into an object; raises ApiError 409 naming fields and managers.
 
     `live` is an object with apiVersion and kind alone where there is none yet.
@@ -204,7 +209,7 @@ def apply(
     wanted, current = bare(configuration), bare(live)
     fields = stripped(structured_merge.fields_of(wanted, kind), ignored)
     merged = structured_merge.merge(current, wanted, kind)
-    mine = Entry(fields, writer.api_version, writer.time)
+    mine = ManagedFieldsEntry(fields, writer.api_version, writer.time)
     managers = {**managers, me: mine}
     if last is not None and last.fields:
         merged = _pruned(merged, managers, last.fields, kind)
@@ -215,10 +220,10 @@ def apply(
     managers = {manager: entry for manager, entry in _taken(managers, me, found).items() if entry.fields}
     if last is not None and last.fields == fields and last.version == mine.version and not any(found):
         managers[me] = last
-    return Applied(_whole(merged, live), managers)
+    return AppliedObject(_whole(merged, live), managers)
 
 
-def _before_first_apply(live: Object, kind: Node | None) -> Managers:
+def _before_first_apply(live: Object, kind: SchemaNode | None) -> Managers:
     """The live object's managers; one that stands for its past where nobody kept book."""
     metadata = live.get("metadata", {})
     managers = decode(metadata.get("managedFields") or [])
@@ -228,7 +233,7 @@ def _before_first_apply(live: Object, kind: Node | None) -> Managers:
     return update({}, live, {}, writer, kind, ())
 
 
-def _pruned(merged: Object, managers: Managers, last: FieldSet, kind: Node | None) -> Object:
+def _pruned(merged: Object, managers: Managers, last: FieldSet, kind: SchemaNode | None) -> Object:
     """Without what the manager had applied before and nobody owns any more."""
     had = structured_merge.with_structs(last, kind)
     present = structured_merge.with_structs(structured_merge.fields_of(merged, kind), kind)
@@ -242,12 +247,14 @@ def _pruned(merged: Object, managers: Managers, last: FieldSet, kind: Node | Non
     return _removed(merged, fieldset.intersection(gone, had), kind)
 
 
-def _removed(value: Object, fields: FieldSet, kind: Node | None) -> Object:
+def _removed(value: Object, fields: FieldSet, kind: SchemaNode | None) -> Object:
     rest = structured_merge.remove(value, fields, kind)
     return {} if rest is ABSENT else rest
 
 
-def _conflicts(managers: Managers, me: Manager, found: structured_merge.Comparison) -> list[tuple[Manager, Entry, str]]:
+def _conflicts(
+    managers: Managers, me: Manager, found: structured_merge.FieldComparison
+) -> list[tuple[Manager, ManagedFieldsEntry, str]]:
     changed = fieldset.union(found.modified, found.added)
     conflicts = []
     for manager, entry in managers.items():
@@ -257,9 +264,9 @@ def _conflicts(managers: Managers, me: Manager, found: structured_merge.Comparis
     return conflicts
 
 
-def _refused(conflicts: list[tuple[Manager, Entry, str]]) -> ApiError:
+def _refused(conflicts: list[tuple[Manager, ManagedFieldsEntry, str]]) -> ApiError:
     named = sorted((_manager_text(manager, entry), path) for manager, entry, path in conflicts)
-    causes = [Cause("FieldManagerConflict", f"conflict with {who}", path) for who, path in named]
+    causes = [StatusCause("FieldManagerConflict", f"conflict with {who}", path) for who, path in named]
     if len(named) == 1:
         who, path = named[0]
         return apply_conflict(f"Apply failed with 1 conflict: conflict with {who}: {path}", causes)
@@ -270,7 +277,7 @@ def _refused(conflicts: list[tuple[Manager, Entry, str]]) -> ApiError:
     return apply_conflict(f"Apply failed with {len(named)} conflicts: " + "\n".join(lines), causes)
 
 
-def _manager_text(manager: Manager, entry: Entry) -> str:
+def _manager_text(manager: Manager, entry: ManagedFieldsEntry) -> str:
     words = f'"{manager.name}"'
     if manager.subresource:
         words += f' with subresource "{manager.subresource}"'

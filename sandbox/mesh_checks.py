@@ -12,7 +12,7 @@ PEERS = "security.istio.io/PeerAuthentication"
 LOCAL = ".svc.cluster.local"
 
 
-class Finding(NamedTuple):
+class MeshFinding(NamedTuple):
     """One thing that is wrong; `level` is ERROR or WARNING."""
 
     code: str
@@ -44,14 +44,14 @@ def known(services: Iterable[Object], entries: Iterable[Object], rules: Iterable
     return Known(hosts, subsets)
 
 
-def check(obj: Object, there: Known) -> tuple[Finding, ...]:
+def check(obj: Object, there: Known) -> tuple[MeshFinding, ...]:
     """What is wrong with the object."""
     checks = {RULE: _rule, ROUTES: _routes, PEERS: _peers}
     judge = checks.get(kind_of(obj))
     return tuple(judge(obj, there)) if judge else ()
 
 
-def _rule(rule: Object, there: Known) -> Iterator[Finding]:
+def _rule(rule: Object, there: Known) -> Iterator[MeshFinding]:
     host = _spec(rule).get("host", "")
     if not _is_known(host, _namespace(rule), there):
         yield _missing(f'Referenced host not found: "{host}"')
@@ -62,7 +62,7 @@ def _rule(rule: Object, there: Known) -> Iterator[Finding]:
         seen.add(subset["name"])
 
 
-def _peers(peers: Object, _there: Known) -> Iterator[Finding]:
+def _peers(peers: Object, _there: Known) -> Iterator[MeshFinding]:
     selector = _spec(peers).get("selector")
     if selector is None and _spec(peers).get("portLevelMtls"):
         yield _invalid("mesh/namespace peer authentication cannot have port level mTLS")
@@ -70,7 +70,7 @@ def _peers(peers: Object, _there: Known) -> Iterator[Finding]:
         yield _invalid("workload selector must have matchLabels")
 
 
-def _routes(service: Object, there: Known) -> Iterator[Finding]:
+def _routes(service: Object, there: Known) -> Iterator[MeshFinding]:
     for place, rule in enumerate(_spec(service).get("http") or ()):
         routes = rule.get("route") or ()
         for route in routes:
@@ -86,7 +86,7 @@ def _routes(service: Object, there: Known) -> Iterator[Finding]:
             yield from _destination(rule["mirror"], _namespace(service), there)
 
 
-def _destination(to: Mapping[str, Any], namespace: str, there: Known) -> Iterator[Finding]:
+def _destination(to: Mapping[str, Any], namespace: str, there: Known) -> Iterator[MeshFinding]:
     host, subset = to.get("host", ""), to.get("subset", "")
     if not host:
         yield _invalid("destination must have a host")
@@ -117,12 +117,12 @@ def _full(host: str, namespace: str) -> str:
     return f"{parts[0]}.{parts[1]}{LOCAL}" if short else host
 
 
-def _missing(message: str) -> Finding:
-    return Finding("IST0101", "ReferencedResourceNotFound", message)
+def _missing(message: str) -> MeshFinding:
+    return MeshFinding("IST0101", "ReferencedResourceNotFound", message)
 
 
-def _invalid(message: str) -> Finding:
-    return Finding("IST0106", "SchemaValidationError", message)
+def _invalid(message: str) -> MeshFinding:
+    return MeshFinding("IST0106", "SchemaValidationError", message)
 
 
 def _spec(obj: Object) -> Mapping[str, Any]:

@@ -13,7 +13,7 @@ _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"
 _random = random.Random()  # noqa: S311 names of pods are no secrets # nosec B311
 
 
-class Key(NamedTuple):
+class NamespacedName(NamedTuple):
     """An object of a kind, "" as the namespace of what belongs to the whole cluster."""
 
     namespace: str
@@ -26,8 +26,8 @@ def kind_of(obj: Mapping[str, Any]) -> str:
     return f"{group}/{obj['kind']}" if group else str(obj["kind"])
 
 
-def key_of(obj: Mapping[str, Any]) -> Key:
-    return Key(obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
+def key_of(obj: Mapping[str, Any]) -> NamespacedName:
+    return NamespacedName(obj["metadata"].get("namespace", ""), obj["metadata"]["name"])
 
 
 def uid_of(obj: Mapping[str, Any]) -> str:

@@ -122,7 +122,7 @@ def _conditions(stamp: str) -> list[dict[str, str]]:
 
 
 @dataclass
-class Node:
+class KubeletNode:
     """What a kubelet keeps of its node: pulled images and addresses that pods have."""
 
     name: str

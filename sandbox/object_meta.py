@@ -6,28 +6,28 @@ from collections.abc import Mapping
 from typing import Any
 
 from sandbox import definitions, errors
-from sandbox.kinds import Kind
+from sandbox.kinds import ApiResource
 from sandbox.request_decoding import MARK
-from sandbox.store import Key, Object, now
+from sandbox.store import Object, StoreKey, now
 
 SUFFIX = "bcdfghjklmnpqrstvwxz2456789"
 
 
-def key_in(kind: Kind, namespace: str, name: str) -> Key:
+def key_in(kind: ApiResource, namespace: str, name: str) -> StoreKey:
     """Where an object of a kind is stored."""
     group = MARK.get((kind.group, kind.kind), kind.group)
-    return Key(group, kind.kind, namespace if kind.namespaced else "", name)
+    return StoreKey(group, kind.kind, namespace if kind.namespaced else "", name)
 
 
-def is_definition(kind: Kind) -> bool:
+def is_definition(kind: ApiResource) -> bool:
     return (kind.group, kind.kind) == (definitions.GROUP, definitions.KIND)
 
 
-def empty_object(kind: Kind) -> Object:
+def empty_object(kind: ApiResource) -> Object:
     return {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": {}}
 
 
-def newborn(kind: Kind, namespace: str, new: Object) -> Object:
+def newborn(kind: ApiResource, namespace: str, new: Object) -> Object:
     metadata = {
         name: value
         for name, value in new["metadata"].items()
@@ -36,7 +36,9 @@ def newborn(kind: Kind, namespace: str, new: Object) -> Object:
     if not metadata.get("name") and metadata.get("generateName"):
         metadata["name"] = metadata["generateName"] + "".join(secrets.choice(SUFFIX) for _ in range(5))
     if not metadata.get("name"):
-        cause = errors.Cause("FieldValueRequired", "Required value: name or generateName is required", "metadata.name")
+        cause = errors.StatusCause(
+            "FieldValueRequired", "Required value: name or generateName is required", "metadata.name"
+        )
         raise errors.invalid(kind.group, kind.kind, "", [cause])
     if kind.namespaced:
         metadata["namespace"] = namespace
@@ -66,7 +68,7 @@ def _timeless(entries: list[Mapping[str, Any]]) -> list[Any]:
     return sorted(bare, key=lambda each: (each.get("operation"), each.get("manager"), each.get("subresource", "")))
 
 
-def counted(kind: Kind, value: Object) -> tuple[Object, Any]:
+def counted(kind: ApiResource, value: Object) -> tuple[Object, Any]:
     """What a generation counts changes of: a Deployment's annotations too."""
     specification = {name: inner for name, inner in value.items() if name not in ("metadata", "status")}
     return specification, value["metadata"].get("annotations") if kind.kind == "Deployment" else None

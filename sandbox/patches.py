@@ -6,7 +6,7 @@ from typing import Any
 from sandbox import errors, jsonpatch, strategic
 from sandbox.decode import Decoder, WrongType, type_errors
 from sandbox.errors import ApiError
-from sandbox.kinds import Kind
+from sandbox.kinds import ApiResource
 from sandbox.request_decoding import schema_of
 from sandbox.store import Object
 
@@ -18,7 +18,7 @@ APPLY = "application/apply-patch+yaml"
 Change = Callable[[Object], Object]
 
 
-def patcher(kind: Kind, media_type: str, body: Any) -> Change:
+def patcher(kind: ApiResource, media_type: str, body: Any) -> Change:
     """What makes the new object of the old one; raises ApiError."""
     if media_type == JSON:
         return lambda old: _json(old, body)
@@ -46,19 +46,19 @@ def _json(old: Object, body: Any) -> Object:
         raise errors.too_large(jsonpatch.MOST_OPERATIONS)
     try:
         found: Object = jsonpatch.json_patch(old, body)
-    except jsonpatch.PatchError as error:
+    except jsonpatch.JsonPatchError as error:
         raise errors.rejected_patch() from error
     return found
 
 
-def _strategic(kind: Kind, old: Object, body: Mapping[str, Any]) -> Object:
+def _strategic(kind: ApiResource, old: Object, body: Mapping[str, Any]) -> Object:
     try:
         return strategic.strategic_merge(old, body, schema_of(kind))
-    except strategic.PatchError as error:
+    except strategic.StrategicMergeError as error:
         raise errors.bad_request(str(error)) from error
 
 
-def check_types(kind: Kind, body: Object) -> None:
+def check_types(kind: ApiResource, body: Object) -> None:
     """Refuses an apply configuration that does not fit the schema: 500 without a reason."""
     found = type_errors(body, schema_of(kind))
     if found:
@@ -66,7 +66,7 @@ def check_types(kind: Kind, body: Object) -> None:
         raise errors.typed_patch(body, words)
 
 
-def converted(kind: Kind, merged: Object, body: Object) -> Object:
+def converted(kind: ApiResource, merged: Object, body: Object) -> Object:
     """The merged object as the server holds it; what cannot be decoded is a 500 too."""
     try:
         found: Object = Decoder().decode(merged, schema_of(kind))

@@ -12,7 +12,7 @@ from sandbox.meta import Object, expression_holds, labels_of, matches
 _PERMANENT = ("untolerated taint", "affinity/selector", "were unschedulable", "affinity rules")
 
 
-class Room(NamedTuple):
+class NodeRoom(NamedTuple):
     """Millicores, bytes of memory and of ephemeral storage, pods."""
 
     cpu: int = 0
@@ -20,8 +20,8 @@ class Room(NamedTuple):
     storage: int = 0
     pods: int = 0
 
-    def plus(self, other: "Room", sign: int = 1) -> "Room":
-        return Room(*(mine + sign * theirs for mine, theirs in zip(self, other, strict=True)))
+    def plus(self, other: "NodeRoom", sign: int = 1) -> "NodeRoom":
+        return NodeRoom(*(mine + sign * theirs for mine, theirs in zip(self, other, strict=True)))
 
 
 _RESOURCES = (("cpu", 0), ("memory", 1), ("ephemeral-storage", 2))
@@ -33,34 +33,34 @@ def _amount(resource: str, quantity: str) -> int:
     return int(value * 1000) if resource == "cpu" else int(value)
 
 
-def _room(quantities: Mapping[str, Any], pods: int) -> Room:
+def _room(quantities: Mapping[str, Any], pods: int) -> NodeRoom:
     cpu, memory, storage = (_amount(name, str(quantities.get(name, 0))) for name, _ in _RESOURCES)
-    return Room(cpu, memory, storage, pods)
+    return NodeRoom(cpu, memory, storage, pods)
 
 
-def allocatable(node: Object) -> Room:
+def allocatable(node: Object) -> NodeRoom:
     """Nothing, as long as no kubelet has reported."""
     quantities = (node.get("status") or {}).get("allocatable") or {}
     return _room(quantities, int(quantities.get("pods", 0)))
 
 
-def requests_of(pod: Object) -> Room:
+def requests_of(pod: Object) -> NodeRoom:
     """What a pod asks for: its containers and sidecars together, or its largest init container."""
     spec = pod["spec"]
-    total = Room(pods=1)
+    total = NodeRoom(pods=1)
     for container in spec["containers"]:
         total = total.plus(_requested(container))
-    largest = Room()
+    largest = NodeRoom()
     for container in spec.get("initContainers") or ():
         asked = _requested(container)
         if container.get("restartPolicy") == "Always":
             total = total.plus(asked)
         else:
-            largest = Room(*map(max, largest, asked))
-    return Room(*map(max, total, largest)).plus(_room(spec.get("overhead") or {}, 0))
+            largest = NodeRoom(*map(max, largest, asked))
+    return NodeRoom(*map(max, total, largest)).plus(_room(spec.get("overhead") or {}, 0))
 
 
-def _requested(container: Object) -> Room:
+def _requested(container: Object) -> NodeRoom:
     resources = container.get("resources") or {}
     return _room({**(resources.get("limits") or {}), **(resources.get("requests") or {})}, 0)
 
@@ -70,8 +70,8 @@ class Space:
     """A node and what is used of it; `pods` are the labels of its pods by namespace and uid."""
 
     node: Object
-    total: Room
-    used: Room = field(default_factory=Room)
+    total: NodeRoom
+    used: NodeRoom = field(default_factory=NodeRoom)
     pods: dict[str, tuple[str, dict[str, str]]] = field(default_factory=dict)
     ports: Counter[tuple[int, str]] = field(default_factory=Counter)
 
@@ -119,7 +119,7 @@ def _term_holds(term: Mapping[str, Any], labels: Mapping[str, str], fields: Mapp
     )
 
 
-def obstacles(pod: Object, asked: Room, space: Space, spaces: Sequence[Space]) -> list[str]:
+def obstacles(pod: Object, asked: NodeRoom, space: Space, spaces: Sequence[Space]) -> list[str]:
     """Why the pod cannot go to a node, in the scheduler's words; [] where it can."""
     node = space.node
     if node["spec"].get("unschedulable") and not tolerates(
@@ -135,7 +135,7 @@ def obstacles(pod: Object, asked: Room, space: Space, spaces: Sequence[Space]) -
     return _lacking(asked, space) or _apart(pod, space, spaces)
 
 
-def _lacking(asked: Room, space: Space) -> list[str]:
+def _lacking(asked: NodeRoom, space: Space) -> list[str]:
     reasons = ["Too many pods"] if space.used.pods + 1 > space.total.pods else []
     for name, place in _RESOURCES:
         if asked[place] and space.used[place] + asked[place] > space.total[place]:
@@ -209,7 +209,7 @@ def choose(pod: Object, spaces: Sequence[Space]) -> Choice:
     return Choice("", _no_room(reasons, hopeless))
 
 
-def _is_hopeless(found: Iterable[str], asked: Room, space: Space) -> bool:
+def _is_hopeless(found: Iterable[str], asked: NodeRoom, space: Space) -> bool:
     """Whether no pod that went would make room here: the node is unfit, or smaller than what is asked."""
     if any(word in reason for reason in found for word in _PERMANENT):
         return True

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from kube_schema import Node, recorded
+from kube_schema import SchemaNode, recorded
 from sandbox.store import Object
 
 MEDIA_TYPE = "application/vnd.kubernetes.protobuf"
@@ -70,7 +70,7 @@ def _varint(data: bytes, place: int) -> tuple[int, int]:
             return value, place
 
 
-def _message(data: bytes, kind: Node, numbers: dict[str, Any] | None = None) -> Object:
+def _message(data: bytes, kind: SchemaNode, numbers: dict[str, Any] | None = None) -> Object:
     numbers = kind.raw.get("x-numbers", {}) if numbers is None else numbers
     found: Object = {}
     for number, value in _fields(data):
@@ -82,7 +82,7 @@ def _message(data: bytes, kind: Node, numbers: dict[str, Any] | None = None) -> 
     return found
 
 
-def _put(found: Object, name: str, value: Any, kind: Node) -> None:
+def _put(found: Object, name: str, value: Any, kind: SchemaNode) -> None:
     if kind.type == "list" and kind.item is not None:
         found.setdefault(name, []).append(_value(value, kind.item))
     elif kind.type == "map" and kind.item is not None:
@@ -94,7 +94,7 @@ def _put(found: Object, name: str, value: Any, kind: Node) -> None:
             found[name] = read
 
 
-def _value(value: Any, kind: Node) -> Any:
+def _value(value: Any, kind: SchemaNode) -> Any:
     match kind.type:
         case "struct":
             return _message(value, kind)
@@ -114,7 +114,7 @@ def _value(value: Any, kind: Node) -> Any:
     return _text(value, kind)
 
 
-def _text(value: bytes, kind: Node) -> str:
+def _text(value: bytes, kind: SchemaNode) -> str:
     if kind.format == "byte":
         return base64.b64encode(value).decode()
     if kind.format == "date-time":

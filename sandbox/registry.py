@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from sandbox.fault_injection import struck
 from sandbox.faults import Faults
-from sandbox.images import INDEX, MANIFEST, Blob, Images, digest_of
+from sandbox.images import INDEX, MANIFEST, ImageBlob, Images, digest_of
 
 LARGEST = 32 * 1024 * 1024
 _NAME = re.compile(
@@ -39,7 +39,7 @@ def _error(status: int, code: str, detail: str = "") -> Response:
     return JSONResponse({"errors": [entry]}, status, {"Docker-Distribution-Api-Version": "registry/2.0"})
 
 
-class Registry:
+class ImageRegistry:
     """An ASGI application in `app`. With `credentials` ("user:password") it asks for a bearer token from /token."""
 
     def __init__(self, images: Images, *, credentials: str = "", faults: Faults | None = None) -> None:
@@ -133,7 +133,7 @@ class Registry:
         if missing is not None:
             return _error(400, "MANIFEST_INVALID", missing)
         media_type = request.headers.get("content-type") or MANIFEST
-        digest = self.images.put_manifest(name, reference, Blob(content, media_type))
+        digest = self.images.put_manifest(name, reference, ImageBlob(content, media_type))
         headers = {"Location": f"/v2/{name}/manifests/{digest}", "Docker-Content-Digest": digest}
         return Response(status_code=201, headers=headers)
 

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kube_schema import Node, recorded
+from kube_schema import SchemaNode, recorded
 from sandbox import errors
 from sandbox.decode import Decoder, WrongType
 from sandbox.errors import ApiError
-from sandbox.kinds import Kind
+from sandbox.kinds import ApiResource
 from sandbox.store import Object, encode
 
 MARK = {("events.k8s.io", "Event"): ""}
@@ -24,12 +24,12 @@ _KEPT = (
 )
 
 
-def schema_of(kind: Kind) -> Node | None:
+def schema_of(kind: ApiResource) -> SchemaNode | None:
     """The types of a kind at its version."""
     return kind.schema if kind.definition is not None else recorded().root(kind.api_version, kind.kind)
 
 
-def checked_identity(kind: Kind, namespace: str, body: Any, name: str) -> None:
+def checked_identity(kind: ApiResource, namespace: str, body: Any, name: str) -> None:
     """Refuses a body that is another object than the address says."""
     if not isinstance(body, Mapping) or not isinstance(body.get("metadata", {}) or {}, Mapping):
         raise errors.bad_request("the body of the request is no object")
@@ -43,7 +43,7 @@ def checked_identity(kind: Kind, namespace: str, body: Any, name: str) -> None:
         )
 
 
-def checked_kind(kind: Kind, body: Mapping[str, Any]) -> None:
+def checked_kind(kind: ApiResource, body: Mapping[str, Any]) -> None:
     """Refuses a body of another kind or version than the address says."""
     named, version = body.get("kind"), body.get("apiVersion")
     if named in (None, "", kind.kind) and version in (None, "", kind.api_version):
@@ -56,18 +56,18 @@ def checked_kind(kind: Kind, body: Mapping[str, Any]) -> None:
     raise errors.bad_request(f'{named} in version "{version}" cannot be handled as a {kind.kind}: {words}')
 
 
-def decoded_patch(kind: Kind, body: Mapping[str, Any], validation: str) -> tuple[Object, list[str]]:
+def decoded_patch(kind: ApiResource, body: Mapping[str, Any], validation: str) -> tuple[Object, list[str]]:
     """As `decoded`, for what a patch made: its errors are 422."""
     try:
         return decoded(kind, body, validation)
     except ApiError as error:
         words = error.message.partition(f"cannot be handled as a {kind.kind}: ")[2]
         text = encode(encode(body).decode()).decode()
-        cause = errors.Cause("FieldValueInvalid", f"Invalid value: {text}: {words}", "patch")
+        cause = errors.StatusCause("FieldValueInvalid", f"Invalid value: {text}: {words}", "patch")
         raise errors.invalid("", "", "", [cause]) from error
 
 
-def decoded(kind: Kind, body: Mapping[str, Any], validation: str) -> tuple[Object, list[str]]:
+def decoded(kind: ApiResource, body: Mapping[str, Any], validation: str) -> tuple[Object, list[str]]:
     """The body as the server holds it, with warnings; raises ApiError 400."""
     decoder = Decoder(lenient=kind.definition is not None)
     whole = {**body, "apiVersion": kind.api_version, "kind": kind.kind, "metadata": body.get("metadata") or {}}
@@ -83,23 +83,23 @@ def decoded(kind: Kind, body: Mapping[str, Any], validation: str) -> tuple[Objec
     return {**head, **rest}, unknown if validation == "Warn" else []
 
 
-def _unreadable(kind: Kind, words: str) -> ApiError:
+def _unreadable(kind: ApiResource, words: str) -> ApiError:
     where = f'{kind.kind} in version "{kind.version}" cannot be handled as a {kind.kind}'
     return errors.bad_request(f"{where}: {words}")
 
 
-def ignored_fields(kind: Kind, subresource: str) -> Sequence[tuple[str, ...]]:
+def ignored_fields(kind: ApiResource, subresource: str) -> Sequence[tuple[str, ...]]:
     """What a write through this subresource neither changes nor owns."""
     if subresource == "status":
         return (("spec",), ("metadata",)) if kind.definition is not None else (("spec",), ("metadata", "labels"))
     return (("status",),) if kind.status and not subresource else ()
 
 
-def without_status(kind: Kind, new: Object) -> Object:
+def without_status(kind: ApiResource, new: Object) -> Object:
     return {name: value for name, value in new.items() if name != "status"} if kind.status else new
 
 
-def with_kept_metadata(kind: Kind, sent: Object, old: Object, subresource: str) -> Object:
+def with_kept_metadata(kind: ApiResource, sent: Object, old: Object, subresource: str) -> Object:
     """The new state with what only the server sets, and with what the subresource must leave alone."""
     kept = {name: value for name, value in old["metadata"].items() if name in _KEPT}
     free = {name: value for name, value in sent["metadata"].items() if name not in (*_KEPT, "selfLink")}
@@ -113,7 +113,7 @@ def with_kept_metadata(kind: Kind, sent: Object, old: Object, subresource: str) 
     return {**sent, "metadata": metadata}
 
 
-def _only_status(kind: Kind, sent: Object, old: Object, metadata: Object) -> Object:
+def _only_status(kind: ApiResource, sent: Object, old: Object, metadata: Object) -> Object:
     if kind.definition is not None:
         metadata = dict(old["metadata"])
     elif "labels" in old["metadata"]:

@@ -16,8 +16,8 @@ from sandbox.faults import Faults
 from sandbox.kubeconfig import kubeconfig
 from sandbox.metrics.monitoring import Monitoring
 from sandbox.metrics.registry import Metrics
-from sandbox.server import Server
-from sandbox.serving import Serving
+from sandbox.server import ApiServer
+from sandbox.serving import ListeningServer
 from sandbox.store import Store
 from sandbox.tokens import Tokens
 
@@ -67,7 +67,7 @@ class Sandbox:
         self._running: Running | None = None
         self._prometheus_port = prometheus_port
         self._monitoring: Monitoring | None = None
-        self._server: Serving | None = None
+        self._server: ListeningServer | None = None
         self.url = ""
 
     # -- what a test or the demo reads ------------------------------------------------------------------------------
@@ -148,8 +148,8 @@ class Sandbox:
                 metrics=self.metrics,
             )
             self._monitoring = Monitoring(self.metrics, self._place[0], self._prometheus_port)
-        app, (host, port) = Server(self.api, self.tokens, self.faults).app, self._place
-        self._server = Serving(app, host, port, name="sandbox-api", tls=self.certificates.context())
+        app, (host, port) = ApiServer(self.api, self.tokens, self.faults).app, self._place
+        self._server = ListeningServer(app, host, port, name="sandbox-api", tls=self.certificates.context())
         self.url = "https://{}:{}".format(*self._server.address)
         return self
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sandbox import errors
-from sandbox.kinds import Kind
+from sandbox.kinds import ApiResource
 from sandbox.patches import Change
 from sandbox.selectors import selector_text
 from sandbox.store import Object
@@ -19,7 +19,7 @@ def _at(value: Any, path: str) -> Any:
     return value
 
 
-def seen(kind: Kind, value: Object) -> Object:
+def seen(kind: ApiResource, value: Object) -> Object:
     """The Scale of an object."""
     assert kind.scale is not None
     replicas, status, selector = (_at(value, path) if path else None for path in kind.scale)
@@ -33,7 +33,7 @@ def seen(kind: Kind, value: Object) -> Object:
     }
 
 
-def written(kind: Kind, old: Object, scale: Mapping[str, Any]) -> Object:
+def written(kind: ApiResource, old: Object, scale: Mapping[str, Any]) -> Object:
     """The object with the replicas that a Scale asks for, and its resourceVersion and uid as preconditions."""
     assert kind.scale is not None
     wanted = (scale.get("spec") or {}).get("replicas") or 0
@@ -42,7 +42,7 @@ def written(kind: Kind, old: Object, scale: Mapping[str, Any]) -> Object:
         raise errors.bad_request(f'Scale in version "v1" cannot be handled as a Scale: {words}')
     if wanted < 0:
         words = f"Invalid value: {wanted}: must be greater than or equal to 0"
-        cause = errors.Cause("FieldValueInvalid", words, "spec.replicas")
+        cause = errors.StatusCause("FieldValueInvalid", words, "spec.replicas")
         raise errors.invalid("autoscaling", "Scale", old["metadata"]["name"], [cause])
     new = copy.deepcopy(old)
     *parents, last = kind.scale[0].split(".")
@@ -55,11 +55,11 @@ def written(kind: Kind, old: Object, scale: Mapping[str, Any]) -> Object:
     return new
 
 
-def patched(kind: Kind, old: Object, change: Change) -> Object:
+def patched(kind: ApiResource, old: Object, change: Change) -> Object:
     return written(kind, old, change(seen(kind, old)))
 
 
-def owned(kind: Kind, value: Object) -> Object:
+def owned(kind: ApiResource, value: Object) -> Object:
     """The object as far as a Scale can own it: no replicas at all are no field of a Scale."""
     assert kind.scale is not None
     if _at(value, kind.scale[0]):
@@ -73,7 +73,7 @@ def owned(kind: Kind, value: Object) -> Object:
     return bare
 
 
-def configuration(kind: Kind, body: Mapping[str, Any]) -> Object:
+def configuration(kind: ApiResource, body: Mapping[str, Any]) -> Object:
     """An apply of a Scale as an apply of the object."""
     assert kind.scale is not None
     value: Any = (body.get("spec") or {}).get("replicas")

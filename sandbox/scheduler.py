@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from sandbox.cluster import Cluster
+from sandbox.cluster import SimulatedCluster
 from sandbox.meta import (
-    Key,
+    NamespacedName,
     Object,
     annotations_of,
     changed,
@@ -17,7 +17,7 @@ from sandbox.meta import (
     uid_of,
     with_condition,
 )
-from sandbox.placement import Room, Space, allocatable, choose, host_ports, requests_of
+from sandbox.placement import NodeRoom, Space, allocatable, choose, host_ports, requests_of
 
 _COMPONENT = "default-scheduler"
 _DOWN = "test.slipway/down"
@@ -27,11 +27,11 @@ _RETRY = 0.2
 class Scheduler:
     """Keeps what is used of each node as pods come and go. Only the loop's thread uses it."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: SimulatedCluster) -> None:
         self.cluster = cluster
         self._spaces: dict[str, Space] = {}
-        self._placed: dict[str, tuple[str, Room]] = {}
-        self._waiting: set[Key] = set()
+        self._placed: dict[str, tuple[str, NodeRoom]] = {}
+        self._waiting: set[NamespacedName] = set()
 
     def see(self, event: str, obj: Object, old: Object | None) -> None:
         """Takes Nodes, Pods and claims in."""
@@ -99,7 +99,7 @@ class Scheduler:
 
     def place(self, key: object) -> None:
         """Binds one pod or notes why it has to wait."""
-        assert isinstance(key, Key)
+        assert isinstance(key, NamespacedName)
         pod = self.cluster.view.get("Pod", key)
         if pod is None or pod["spec"].get("nodeName") or deleting(pod):
             self._waiting.discard(key)
@@ -117,7 +117,7 @@ class Scheduler:
             name = (volume.get("persistentVolumeClaim") or {}).get("claimName")
             if not name:
                 continue
-            claim = self.cluster.view.get("PersistentVolumeClaim", Key(pod["metadata"]["namespace"], name))
+            claim = self.cluster.view.get("PersistentVolumeClaim", NamespacedName(pod["metadata"]["namespace"], name))
             head = f"0/{len(self._spaces)} nodes are available"
             if claim is None:
                 return f'{head}: persistentvolumeclaim "{name}" not found. {_unhelpful(head, len(self._spaces))}'

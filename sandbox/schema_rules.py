@@ -4,12 +4,12 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kube_schema import Node
-from sandbox.errors import Cause
+from kube_schema import SchemaNode
+from sandbox.errors import StatusCause
 from sandbox.store import encode
 
 
-def schema_causes(schema: Node | None, value: Mapping[str, Any]) -> list[Cause]:
+def schema_causes(schema: SchemaNode | None, value: Mapping[str, Any]) -> list[StatusCause]:
     """Where an object breaks the rules of its kind's schema."""
     if schema is None:
         return []
@@ -28,7 +28,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
 _NAMES = {dict: "object", list: "array", str: "string", int: "integer", float: "number", bool: "boolean"}
 
 
-def _mistyped(value: Any, raw: Mapping[str, Any], path: str) -> Cause | None:
+def _mistyped(value: Any, raw: Mapping[str, Any], path: str) -> StatusCause | None:
     wanted = raw.get("type")
     if wanted not in _TYPES or raw.get("x-kubernetes-int-or-string"):
         return None
@@ -36,7 +36,7 @@ def _mistyped(value: Any, raw: Mapping[str, Any], path: str) -> Cause | None:
         return None
     found = _NAMES.get(type(value), "null")
     words = f'Invalid value: "{found}": {path} in body must be of type {wanted}: "{found}"'
-    return Cause("FieldValueTypeInvalid", words, path)
+    return StatusCause("FieldValueTypeInvalid", words, path)
 
 
 def defaults_filled(value: Any, raw: Mapping[str, Any]) -> Any:
@@ -53,7 +53,7 @@ def defaults_filled(value: Any, raw: Mapping[str, Any]) -> Any:
     return {name: defaults_filled(inner, rules[name]) for name, inner in whole.items()}
 
 
-def _causes(value: Any, raw: Mapping[str, Any], path: str, *, top: bool = False) -> Iterator[Cause]:
+def _causes(value: Any, raw: Mapping[str, Any], path: str, *, top: bool = False) -> Iterator[StatusCause]:
     mistyped = None if top else _mistyped(value, raw, path)
     if mistyped is not None:
         yield mistyped
@@ -62,7 +62,7 @@ def _causes(value: Any, raw: Mapping[str, Any], path: str, *, top: bool = False)
         for name in raw.get("required", ()):
             if name not in value and not (top and name in ("apiVersion", "kind", "metadata")):
                 place = f"{path}.{name}" if path else name
-                yield Cause("FieldValueRequired", "Required value", place)
+                yield StatusCause("FieldValueRequired", "Required value", place)
         yield from _members(value, raw, path)
     elif isinstance(value, list):
         yield from _sizes(value, raw, path, "items", "Items")
@@ -72,7 +72,7 @@ def _causes(value: Any, raw: Mapping[str, Any], path: str, *, top: bool = False)
         yield from _scalar(value, raw, path)
 
 
-def _members(value: Mapping[str, Any], raw: Mapping[str, Any], path: str) -> Iterator[Cause]:
+def _members(value: Mapping[str, Any], raw: Mapping[str, Any], path: str) -> Iterator[StatusCause]:
     extra = raw.get("additionalProperties")
     for name, inner in value.items():
         known = (raw.get("properties") or {}).get(name) or (extra if isinstance(extra, Mapping) else None)
@@ -80,11 +80,11 @@ def _members(value: Mapping[str, Any], raw: Mapping[str, Any], path: str) -> Ite
             yield from _causes(inner, known, f"{path}.{name}" if path else name)
 
 
-def _scalar(value: Any, raw: Mapping[str, Any], path: str) -> Iterator[Cause]:
+def _scalar(value: Any, raw: Mapping[str, Any], path: str) -> Iterator[StatusCause]:
     if "enum" in raw and value not in raw["enum"]:
         allowed = ", ".join(encode(each).decode() for each in raw["enum"])
         words = f"Unsupported value: {encode(value).decode()}: supported values: {allowed}"
-        yield Cause("FieldValueNotSupported", words, path)
+        yield StatusCause("FieldValueNotSupported", words, path)
     if isinstance(value, str):
         yield from _sizes(value, raw, path, "chars long", "Length")
         if "pattern" in raw and not re.search(raw["pattern"], value):
@@ -96,7 +96,7 @@ def _scalar(value: Any, raw: Mapping[str, Any], path: str) -> Iterator[Cause]:
             yield _invalid(path, value, f"should be less than or equal to {raw['maximum']}")
 
 
-def _sizes(value: Any, raw: Mapping[str, Any], path: str, unit: str, name: str) -> Iterator[Cause]:
+def _sizes(value: Any, raw: Mapping[str, Any], path: str, unit: str, name: str) -> Iterator[StatusCause]:
     least, most = raw.get(f"min{name}"), raw.get(f"max{name}")
     if least is not None and len(value) < least:
         yield _invalid(path, value, f"should have at least {least} {unit}")
@@ -104,5 +104,5 @@ def _sizes(value: Any, raw: Mapping[str, Any], path: str, unit: str, name: str) 
         yield _invalid(path, value, f"should have at most {most} {unit}")
 
 
-def _invalid(path: str, value: Any, words: str) -> Cause:
-    return Cause("FieldValueInvalid", f"Invalid value: {encode(value).decode()}: {path} in body {words}", path)
+def _invalid(path: str, value: Any, words: str) -> StatusCause:
+    return StatusCause("FieldValueInvalid", f"Invalid value: {encode(value).decode()}: {path} in body {words}", path)

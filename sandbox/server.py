@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from sandbox import discovery, errors, protobuf, scale
 from sandbox.addresses import Address, addressed, name_fault
-from sandbox.api import Api, Deletion, Options, Outcome
+from sandbox.api import Api, Deletion, Options, WriteOutcome
 from sandbox.errors import ApiError
 from sandbox.fault_injection import struck
 from sandbox.faults import Faults
@@ -23,17 +23,17 @@ from sandbox.get_list import form_of, listed, shown
 from sandbox.kinds import Kinds
 from sandbox.patches import APPLY
 from sandbox.reviews import is_review, reviewed
-from sandbox.store import Entry, Object, encode
+from sandbox.store import Object, StoredVersion, encode
 from sandbox.subresources import Connection, Reply
 from sandbox.tokens import Tokens
-from sandbox.watch import Watch
+from sandbox.watch import WatchStream
 
 LARGEST = 3 * 1024 * 1024
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 _OPEN = ("/healthz", "/livez", "/readyz", "/version")
 
 
-class Server:
+class ApiServer:
     """One API's ASGI application, in `app`."""
 
     def __init__(self, api: Api, tokens: Tokens, faults: Faults) -> None:
@@ -73,7 +73,7 @@ class Server:
             return await self._connected(request, address)
         if verb == "watch":
             form = form_of(request.headers.get("accept", ""), request.query_params)
-            watch = Watch(self.api, address, request.query_params, form, self.faults)
+            watch = WatchStream(self.api, address, request.query_params, form, self.faults)
             return StreamingResponse(_watched(watch), media_type="application/json")
         if verb in ("get", "list"):
             return self._read(request, address, verb)
@@ -92,7 +92,7 @@ class Server:
         return self._shown(address, entry, request, 200)
 
     def _shown(
-        self, address: Address, entry: Entry, request: Request, status: int, warnings: Iterable[str] = ()
+        self, address: Address, entry: StoredVersion, request: Request, status: int, warnings: Iterable[str] = ()
     ) -> Response:
         if address.subresource == "scale":
             content = encode(scale.seen(address.kind, entry.object))
@@ -116,7 +116,7 @@ class Server:
 
     def _changed(
         self, request: Request, address: Address, verb: str, body: bytes, options: Options
-    ) -> Outcome | Response:
+    ) -> WriteOutcome | Response:
         kind, place = address.kind, (address.kind, address.namespace)
         media_type = request.headers.get("content-type", "application/json").partition(";")[0].strip()
         if verb == "patch" and media_type != APPLY:
@@ -305,7 +305,7 @@ def _deletion(query: Mapping[str, str], body: Mapping[str, Any]) -> Deletion:
     if policy not in ("", "Foreground", "Background", "Orphan"):
         allowed = '"Foreground", "Background", "Orphan", "nil"'
         words = f'Unsupported value: "{policy}": supported values: {allowed}'
-        cause = errors.Cause("FieldValueNotSupported", words, "propagationPolicy")
+        cause = errors.StatusCause("FieldValueNotSupported", words, "propagationPolicy")
         raise errors.invalid("meta.k8s.io", "DeleteOptions", "", [cause])
     return Deletion(
         grace=None if grace is None else int(grace),
@@ -360,7 +360,7 @@ def _json(value: Any, status: int, headers: Mapping[str, str] | None = None) -> 
     return Response(encode(value), status, dict(headers or {}), media_type="application/json")
 
 
-def _success(address: Address, entry: Entry) -> Object:
+def _success(address: Address, entry: StoredVersion) -> Object:
     kind, metadata = address.kind, entry.object["metadata"]
     details = {"name": metadata["name"], "group": kind.group, "kind": kind.plural, "uid": metadata["uid"]}
     named = {name: value for name, value in details.items() if value}
@@ -374,7 +374,7 @@ def _replied(reply: Reply) -> Response:
     return StreamingResponse(iterate_in_threadpool(iter(reply.body)), reply.status, headers)
 
 
-async def _watched(watch: Watch) -> AsyncIterator[bytes]:
+async def _watched(watch: WatchStream) -> AsyncIterator[bytes]:
     async with contextlib.aclosing(watch.lines()) as lines:
         async for line in lines:
             yield line

@@ -14,7 +14,7 @@ from sandbox.fault_injection import Protocol
 _START, _STOP = 10.0, 5.0
 
 
-class Serving:
+class ListeningServer:
     """Serves until stop(). `address` is the host and port that it listens on; port 0 takes a free one."""
 
     def __init__(self, app: Any, host: str, port: int, *, name: str, tls: ssl.SSLContext | None = None) -> None:

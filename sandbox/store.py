@@ -21,7 +21,7 @@ HISTORY = 4_000
 """Events that are kept for each kind; a watch that asks for an older version is told 410."""
 
 
-class Key(NamedTuple):
+class StoreKey(NamedTuple):
     """One object whatever version names it. `namespace` is "" for objects of the whole cluster."""
 
     group: str
@@ -30,11 +30,11 @@ class Key(NamedTuple):
     name: str
 
 
-def key_of(manifest: Mapping[str, Any]) -> Key:
+def key_of(manifest: Mapping[str, Any]) -> StoreKey:
     """The key of an object that has apiVersion, kind and metadata.name."""
     metadata = manifest["metadata"]
     group = manifest["apiVersion"].rpartition("/")[0]
-    return Key(group, manifest["kind"], metadata.get("namespace", ""), metadata["name"])
+    return StoreKey(group, manifest["kind"], metadata.get("namespace", ""), metadata["name"])
 
 
 def encode(value: Any) -> bytes:
@@ -42,12 +42,12 @@ def encode(value: Any) -> bytes:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-class Entry:
+class StoredVersion:
     """One version of one object; its JSON is made once, when somebody asks."""
 
     __slots__ = ("_json", "key", "object", "version")
 
-    def __init__(self, key: Key, value: Object, version: int) -> None:
+    def __init__(self, key: StoreKey, value: Object, version: int) -> None:
         self.key, self.object, self.version = key, value, version
         self._json: bytes | None = None
 
@@ -58,12 +58,12 @@ class Entry:
         return self._json
 
 
-class Event(NamedTuple):
+class StoreEvent(NamedTuple):
     """A change. `type` is ADDED, MODIFIED or DELETED; `previous` is None for ADDED."""
 
     type: str
-    entry: Entry
-    previous: Entry | None
+    entry: StoredVersion
+    previous: StoredVersion | None
 
     @property
     def object(self) -> Object:
@@ -78,7 +78,7 @@ class Missing(Exception):
     """There is no object of this key."""
 
 
-class Expired(Exception):
+class HistoryExpired(Exception):
     """The asked version is older than the history. `oldest` is the first one that can be asked for."""
 
     def __init__(self, oldest: int) -> None:
@@ -91,10 +91,10 @@ class _History:
 
     def __init__(self, limit: int) -> None:
         self.limit, self.oldest = limit, 0
-        self.events: list[Event] = []
+        self.events: list[StoreEvent] = []
         self.versions: list[int] = []
 
-    def append(self, event: Event) -> None:
+    def append(self, event: StoreEvent) -> None:
         self.events.append(event)
         self.versions.append(event.entry.version)
         if len(self.events) >= 2 * self.limit:
@@ -106,15 +106,15 @@ class _History:
         self.oldest = max(self.oldest, version)
         del self.events[:cut], self.versions[:cut]
 
-    def since(self, version: int) -> list[Event]:
+    def since(self, version: int) -> list[StoreEvent]:
         if version < self.oldest:
-            raise Expired(self.oldest)
+            raise HistoryExpired(self.oldest)
         return self.events[bisect_right(self.versions, version) :]
 
 
-Events = list[Event]
+Events = list[StoreEvent]
 _Kinds = list[tuple[str, str]]
-Subscriber = Callable[[Event], None]
+Subscriber = Callable[[StoreEvent], None]
 
 
 class Store:
@@ -122,7 +122,9 @@ class Store:
 
     def __init__(self, *, history: int = HISTORY) -> None:
         self.lock = threading.RLock()
-        self._objects: dict[tuple[str, str], dict[str, dict[str, Entry]]] = defaultdict(lambda: defaultdict(dict))
+        self._objects: dict[tuple[str, str], dict[str, dict[str, StoredVersion]]] = defaultdict(
+            lambda: defaultdict(dict)
+        )
         self._history: dict[tuple[str, str], _History] = defaultdict(lambda: _History(history))
         self._subscribers: list[Subscriber] = []
         self._version = 1
@@ -132,16 +134,16 @@ class Store:
         """The newest resourceVersion."""
         return self._version
 
-    def entry(self, key: Key) -> Entry | None:
+    def entry(self, key: StoreKey) -> StoredVersion | None:
         with self.lock:
             return self._objects[key.group, key.kind][key.namespace].get(key.name)
 
-    def get(self, key: Key) -> Object | None:
+    def get(self, key: StoreKey) -> Object | None:
         """The object itself (not a copy), or None."""
         found = self.entry(key)
         return found.object if found else None
 
-    def entries(self, group: str, kind: str, namespace: str = "") -> list[Entry]:
+    def entries(self, group: str, kind: str, namespace: str = "") -> list[StoredVersion]:
         """Entries of a kind, in the order of namespace and name; `namespace` "" means all."""
         with self.lock:
             spaces = self._objects[group, kind]
@@ -157,7 +159,7 @@ class Store:
         with self.lock:
             return [kind for kind, spaces in self._objects.items() if any(spaces.values())]
 
-    def create(self, value: Object) -> Entry:
+    def create(self, value: Object) -> StoredVersion:
         """Stores a new object with uid, creationTimestamp and resourceVersion; raises Exists."""
         key = key_of(value)
         with self.lock:
@@ -166,7 +168,7 @@ class Store:
             born = {"uid": str(uuid.uuid4()), "creationTimestamp": now()}
             return self._put("ADDED", key, {**value, "metadata": {**born, **value["metadata"]}}, None)
 
-    def update(self, value: Object) -> Entry:
+    def update(self, value: Object) -> StoredVersion:
         """Replaces an object whatever its version is; raises Missing."""
         key = key_of(value)
         with self.lock:
@@ -175,7 +177,7 @@ class Store:
                 raise Missing(key)
             return self._put("MODIFIED", key, value, previous)
 
-    def delete(self, key: Key) -> Entry:
+    def delete(self, key: StoreKey) -> StoredVersion:
         """Removes an object and returns its last state; raises Missing."""
         with self.lock:
             previous = self.entry(key)
@@ -183,7 +185,7 @@ class Store:
                 raise Missing(key)
             gone = self._stamped(key, previous.object)
             del self._objects[key.group, key.kind][key.namespace][key.name]
-            self._publish(Event("DELETED", gone, previous))
+            self._publish(StoreEvent("DELETED", gone, previous))
             return gone
 
     def since(self, group: str, kind: str, version: int) -> Events:
@@ -213,27 +215,27 @@ class Store:
         with self.lock:
             for value in dumped["objects"]:
                 key = key_of(value)
-                entry = Entry(key, value, int(value["metadata"]["resourceVersion"]))
+                entry = StoredVersion(key, value, int(value["metadata"]["resourceVersion"]))
                 self._objects[key.group, key.kind][key.namespace][key.name] = entry
             self._version = max(self._version, int(dumped["version"]))
 
-    def _all(self) -> Iterator[Entry]:
+    def _all(self) -> Iterator[StoredVersion]:
         for spaces in self._objects.values():
             for named in spaces.values():
                 yield from named.values()
 
-    def _put(self, change: str, key: Key, value: Object, previous: Entry | None) -> Entry:
+    def _put(self, change: str, key: StoreKey, value: Object, previous: StoredVersion | None) -> StoredVersion:
         entry = self._stamped(key, value)
         self._objects[key.group, key.kind][key.namespace][key.name] = entry
-        self._publish(Event(change, entry, previous))
+        self._publish(StoreEvent(change, entry, previous))
         return entry
 
-    def _stamped(self, key: Key, value: Object) -> Entry:
+    def _stamped(self, key: StoreKey, value: Object) -> StoredVersion:
         self._version += 1
         metadata = {**value["metadata"], "resourceVersion": str(self._version)}
-        return Entry(key, {**value, "metadata": metadata}, self._version)
+        return StoredVersion(key, {**value, "metadata": metadata}, self._version)
 
-    def _publish(self, event: Event) -> None:
+    def _publish(self, event: StoreEvent) -> None:
         key = event.entry.key
         self._history[key.group, key.kind].append(event)
         for subscriber in tuple(self._subscribers):

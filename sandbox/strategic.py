@@ -3,16 +3,16 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from kube_schema import Node
+from kube_schema import SchemaNode
 
 _ORDER, _DELETE, _RETAIN, _PATCH = "$setElementOrder/", "$deleteFromPrimitiveList/", "$retainKeys", "$patch"
 
 
-class PatchError(Exception):
+class StrategicMergeError(Exception):
     """A patch that cannot be understood."""
 
 
-def strategic_merge(value: Mapping[str, Any], patch: Mapping[str, Any], kind: Node | None) -> dict[str, Any]:
+def strategic_merge(value: Mapping[str, Any], patch: Mapping[str, Any], kind: SchemaNode | None) -> dict[str, Any]:
     """The object after the patch; neither argument is changed."""
     if patch.get(_PATCH) == "replace":
         return {name: _plain(inner) for name, inner in patch.items() if name != _PATCH}
@@ -34,11 +34,11 @@ def _directed(patch: Mapping[str, Any]) -> list[str]:
     return [name.partition("/")[2] for name in patch if name.startswith((_ORDER, _DELETE))]
 
 
-def _child(kind: Node | None, name: str) -> Node | None:
+def _child(kind: SchemaNode | None, name: str) -> SchemaNode | None:
     return kind.child(name) if kind is not None and kind.type in ("struct", "map") else None
 
 
-def _set(merged: dict[str, Any], name: str, inner: Any, kind: Node | None, patch: Mapping[str, Any]) -> None:
+def _set(merged: dict[str, Any], name: str, inner: Any, kind: SchemaNode | None, patch: Mapping[str, Any]) -> None:
     if inner is None:
         merged.pop(name, None)
     elif isinstance(inner, Mapping):
@@ -51,7 +51,7 @@ def _set(merged: dict[str, Any], name: str, inner: Any, kind: Node | None, patch
         merged[name] = _plain(inner)
 
 
-def _set_map(merged: dict[str, Any], name: str, inner: Mapping[str, Any], kind: Node | None) -> None:
+def _set_map(merged: dict[str, Any], name: str, inner: Mapping[str, Any], kind: SchemaNode | None) -> None:
     before = merged.get(name)
     if inner.get(_PATCH) == "delete":
         merged.pop(name, None)
@@ -61,7 +61,9 @@ def _set_map(merged: dict[str, Any], name: str, inner: Mapping[str, Any], kind: 
         merged[name] = strategic_merge(before if isinstance(before, Mapping) else {}, inner, kind)
 
 
-def _merge_list(before: list[Any], patch: list[Any], kind: Node, order: list[Any] | None, gone: list[Any]) -> list[Any]:
+def _merge_list(
+    before: list[Any], patch: list[Any], kind: SchemaNode, order: list[Any] | None, gone: list[Any]
+) -> list[Any]:
     if not kind.merge_key:
         merged = [item for item in before if item not in gone]
         merged += [item for item in patch if item not in merged]
@@ -75,12 +77,12 @@ def _merge_list(before: list[Any], patch: list[Any], kind: Node, order: list[Any
     return _ordered(_merge_keyed(before, patch, kind), patch if order is None else order, before, name)
 
 
-def _merge_keyed(before: list[Any], patch: list[Any], kind: Node) -> list[Any]:
+def _merge_keyed(before: list[Any], patch: list[Any], kind: SchemaNode) -> list[Any]:
     key = kind.merge_key
     merged = list(before)
     for item in patch:
         if key not in item:
-            raise PatchError(f"map: {item} does not contain declared merge key: {key}")
+            raise StrategicMergeError(f"map: {item} does not contain declared merge key: {key}")
         places = [place for place, each in enumerate(merged) if each.get(key) == item[key]]
         if item.get(_PATCH) == "delete":
             merged = [each for each in merged if each.get(key) != item[key]]

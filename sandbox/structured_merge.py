@@ -4,13 +4,13 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from kube_schema import Node
+from kube_schema import SchemaNode
 from sandbox.fieldset import FieldSet, is_member, node
 
 ABSENT: Any = type("Absent", (), {"__repr__": lambda _: "ABSENT", "__bool__": lambda _: False})()
 
 
-class Comparison(NamedTuple):
+class FieldComparison(NamedTuple):
     added: FieldSet
     modified: FieldSet
     removed: FieldSet
@@ -20,14 +20,14 @@ class MissingKey(Exception):
     """An item of a keyed list does not name itself. `words` as the server has them."""
 
 
-def element_of(item: Any, index: int, kind: Node) -> str:
+def element_of(item: Any, index: int, kind: SchemaNode) -> str:
     """The path element of a list's item: its keys, its value, or its place."""
     if kind.list_type == "map" and kind.item is not None:
         return "k:" + _compact(_keys_of(item, kind, index))
     return "v:" + _compact(item) if kind.list_type == "set" else f"i:{index}"
 
 
-def _keys_of(item: Any, kind: Node, index: int) -> dict[str, Any]:
+def _keys_of(item: Any, kind: SchemaNode, index: int) -> dict[str, Any]:
     keys = {}
     for key in sorted(kind.list_keys):
         value = item.get(key) if isinstance(item, Mapping) else None
@@ -37,7 +37,7 @@ def _keys_of(item: Any, kind: Node, index: int) -> dict[str, Any]:
     return keys
 
 
-def _default_key(kind: Node, key: str, index: int) -> Any:
+def _default_key(kind: SchemaNode, key: str, index: int) -> Any:
     known = kind.item.child(key) if kind.item else None
     if known is None or known.default is None:
         words = (
@@ -66,7 +66,7 @@ def _element_text(element: str) -> str:
     return f"[={rest}]" if form == "v" else f"[{rest}]"
 
 
-def is_leaf(kind: Node | None, value: Any) -> bool:
+def is_leaf(kind: SchemaNode | None, value: Any) -> bool:
     """Whether apply sees the value as one, and not its parts."""
     if kind is None or kind.type == "any":
         return not isinstance(value, Mapping) or (kind is not None and kind.atomic)
@@ -75,22 +75,22 @@ def is_leaf(kind: Node | None, value: Any) -> bool:
     return kind.type != "list" or kind.atomic or not isinstance(value, list)
 
 
-def child_of(kind: Node | None, name: str) -> Node | None:
+def child_of(kind: SchemaNode | None, name: str) -> SchemaNode | None:
     return kind.child(name) if kind is not None and kind.type in ("struct", "map") else None
 
 
-def _named(kind: Node | None, name: str) -> bool:
+def _named(kind: SchemaNode | None, name: str) -> bool:
     return kind is not None and kind.type == "struct" and name in kind.children
 
 
-def items_of(value: list[Any], kind: Node) -> Iterator[tuple[str, Any]]:
+def items_of(value: list[Any], kind: SchemaNode) -> Iterator[tuple[str, Any]]:
     return ((element_of(item, index, kind), item) for index, item in enumerate(value))
 
 
 # -- the fields of a value ------------------------------------------------------------------------------------------
 
 
-def fields_of(value: Any, kind: Node | None) -> FieldSet:
+def fields_of(value: Any, kind: SchemaNode | None) -> FieldSet:
     """The fields that a configuration names: its leaves, the keys of its maps and the items of its lists."""
     if isinstance(value, list):
         assert kind is not None
@@ -101,7 +101,7 @@ def fields_of(value: Any, kind: Node | None) -> FieldSet:
     return _fields_of_map(value, kind)
 
 
-def _fields_of_map(value: Mapping[str, Any], kind: Node | None) -> FieldSet:
+def _fields_of_map(value: Mapping[str, Any], kind: SchemaNode | None) -> FieldSet:
     found: FieldSet = {}
     for name, inner in value.items():
         known = child_of(kind, name)
@@ -118,17 +118,17 @@ def _fields_of_map(value: Mapping[str, Any], kind: Node | None) -> FieldSet:
 # -- comparison -----------------------------------------------------------------------------------------------------
 
 
-def compare(left: Any, right: Any, kind: Node | None) -> Comparison:
+def compare(left: Any, right: Any, kind: SchemaNode | None) -> FieldComparison:
     """What `right` adds to, changes in and removes from `left`."""
     found = _compare(left, right, kind)
-    return Comparison(*(part or {} for part in found))
+    return FieldComparison(*(part or {} for part in found))
 
 
 _Parts = tuple[FieldSet | None, FieldSet | None, FieldSet | None]
 _SAME: _Parts = (None, None, None)
 
 
-def _compare(left: Any, right: Any, kind: Node | None) -> _Parts:
+def _compare(left: Any, right: Any, kind: SchemaNode | None) -> _Parts:
     if left is right:
         return _SAME
     if _both_leaf(left, right, kind):
@@ -145,7 +145,7 @@ def _compare(left: Any, right: Any, kind: Node | None) -> _Parts:
     )
 
 
-def _both_leaf(left: Any, right: Any, kind: Node | None) -> bool:
+def _both_leaf(left: Any, right: Any, kind: SchemaNode | None) -> bool:
     if all(value is ABSENT or value in ({}, [], None) for value in (left, right)):
         return True
     return any(value is not ABSENT and value is not None and is_leaf(kind, value) for value in (left, right))
@@ -159,7 +159,7 @@ def _compare_leaf(left: Any, right: Any) -> _Parts:
     return _SAME if left == right else (None, {}, None)
 
 
-def _pairs(left: Any, right: Any, kind: Node | None) -> Iterator[tuple[str, Any, Any, Node | None]]:
+def _pairs(left: Any, right: Any, kind: SchemaNode | None) -> Iterator[tuple[str, Any, Any, SchemaNode | None]]:
     """The parts of two values side by side, with their types."""
     if isinstance(left, list) or isinstance(right, list):
         assert kind is not None
@@ -171,7 +171,7 @@ def _pairs(left: Any, right: Any, kind: Node | None) -> Iterator[tuple[str, Any,
     yield from _pairs_of_maps(left, right, kind)
 
 
-def _pairs_of_maps(left: Any, right: Any, kind: Node | None) -> Iterator[tuple[str, Any, Any, Node | None]]:
+def _pairs_of_maps(left: Any, right: Any, kind: SchemaNode | None) -> Iterator[tuple[str, Any, Any, SchemaNode | None]]:
     for name in dict.fromkeys([*(left or ()), *(right or ())]):
         known = child_of(kind, name)
         absent = _absent(kind, name, known)
@@ -182,7 +182,7 @@ def _part(value: Any, name: str, absent: Any) -> Any:
     return ABSENT if value is ABSENT or value is None else value.get(name, absent)
 
 
-def _absent(kind: Node | None, name: str, known: Node | None) -> Any:
+def _absent(kind: SchemaNode | None, name: str, known: SchemaNode | None) -> Any:
     """What stands for an absent field: empty where every decoded object has it as soon as it has the parent."""
     if kind is None or known is None or not (known.embedded or name in kind.required):
         return ABSENT
@@ -192,7 +192,7 @@ def _absent(kind: Node | None, name: str, known: Node | None) -> Any:
 # -- merging --------------------------------------------------------------------------------------------------------
 
 
-def merge(left: Any, right: Any, kind: Node | None) -> Any:
+def merge(left: Any, right: Any, kind: SchemaNode | None) -> Any:
     """`left` with the configuration `right` applied onto it."""
     if right is ABSENT:
         return left
@@ -207,7 +207,7 @@ def merge(left: Any, right: Any, kind: Node | None) -> Any:
     return merged
 
 
-def _merge_lists(left: list[Any], right: list[Any], kind: Node) -> list[Any]:
+def _merge_lists(left: list[Any], right: list[Any], kind: SchemaNode) -> list[Any]:
     """The order of `right`, and between its items those of `left` that it does not name, where they stood."""
     mine, wanted = list(items_of(left, kind)), dict(items_of(right, kind))
     known = dict(reversed(mine))
@@ -235,7 +235,7 @@ def _merge_lists(left: list[Any], right: list[Any], kind: Node) -> list[Any]:
 # -- removal --------------------------------------------------------------------------------------------------------
 
 
-def remove(value: Any, fields: FieldSet, kind: Node | None) -> Any:
+def remove(value: Any, fields: FieldSet, kind: SchemaNode | None) -> Any:
     """The value without the members of `fields` and what is below them; ABSENT where nothing is left."""
     if not fields or is_leaf(kind, value):
         return value
@@ -247,13 +247,13 @@ def remove(value: Any, fields: FieldSet, kind: Node | None) -> Any:
     return {name: inner for name, inner in rest.items() if inner is not ABSENT} or ABSENT
 
 
-def _rest(value: Any, fields: FieldSet | None, kind: Node | None) -> Any:
+def _rest(value: Any, fields: FieldSet | None, kind: SchemaNode | None) -> Any:
     if fields is None:
         return value
     return ABSENT if is_member(fields) else remove(value, fields, kind)
 
 
-def with_structs(fields: FieldSet, kind: Node | None) -> FieldSet:
+def with_structs(fields: FieldSet, kind: SchemaNode | None) -> FieldSet:
     """The set in which a struct's field that leads to members is a member too."""
     found = {}
     for element, inner in fields.items():
@@ -267,7 +267,7 @@ def with_structs(fields: FieldSet, kind: Node | None) -> FieldSet:
     return found
 
 
-def _node_at(element: str, kind: Node | None) -> Node | None:
+def _node_at(element: str, kind: SchemaNode | None) -> SchemaNode | None:
     if element.startswith("f:"):
         return child_of(kind, element[2:])
     return kind.item if kind is not None and kind.type == "list" else None

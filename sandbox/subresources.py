@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.kinds import Kind
+from sandbox.kinds import ApiResource
 
 
 @dataclass(frozen=True)
@@ -13,7 +13,7 @@ class Connection:
     scheme and port ("http:web:80") where the subresource is a proxy; `object` is None there if it is not found."""
 
     method: str
-    kind: Kind
+    kind: ApiResource
     namespace: str
     name: str
     subresource: str

@@ -5,11 +5,13 @@ from typing import Any
 
 from sandbox.columns import AGE, COLUMNS, LAST_SEEN, NAME, Column, age
 from sandbox.jsonpath import first
-from sandbox.kinds import Kind
+from sandbox.kinds import ApiResource
 from sandbox.store import Object, encode
 
 
-def table(kind: Kind, values: Iterable[Object], version: int, include: str, metadata: Object | None = None) -> Object:
+def table(
+    kind: ApiResource, values: Iterable[Object], version: int, include: str, metadata: Object | None = None
+) -> Object:
     """A Table of objects. `include` is "None", "Metadata" or "Object"."""
     columns = _columns(kind)
     rows = [
@@ -40,7 +42,7 @@ def partial(value: Object) -> Object:
     return {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": value["metadata"]}
 
 
-def _columns(kind: Kind) -> list[Column]:
+def _columns(kind: ApiResource) -> list[Column]:
     if kind.definition is None:
         first = LAST_SEEN if kind.kind == "Event" else NAME
         return [first, *COLUMNS.get((kind.group, kind.kind), [AGE])]

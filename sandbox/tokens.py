@@ -50,7 +50,7 @@ class Tokens:
         seconds: Any = spec.get("expirationSeconds") or 3600
         if seconds < _SHORTEST:
             words = f"Invalid value: {seconds}: may not specify a duration less than 10 minutes"
-            cause = errors.Cause("FieldValueInvalid", words, "spec.expirationSeconds")
+            cause = errors.StatusCause("FieldValueInvalid", words, "spec.expirationSeconds")
             raise errors.invalid("authentication.k8s.io", "TokenRequest", "", [cause])
         metadata = account["metadata"]
         user = f"system:serviceaccount:{metadata['namespace']}:{metadata['name']}"

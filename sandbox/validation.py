@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sandbox.causes import bad, required, unsupported
-from sandbox.errors import Cause
-from sandbox.kinds import Kind
+from sandbox.errors import StatusCause
+from sandbox.kinds import ApiResource
 from sandbox.schema_rules import schema_causes
 from sandbox.selectors import selects
 from sandbox.store import Object
@@ -20,19 +20,19 @@ _KEY_WORDS = (
     "'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"
 )
 
-Causes = list[Cause]
+Causes = list[StatusCause]
 _Check = Callable[[Object], Causes]
 _Change = Callable[[Object, Object], Causes]
 _NEW: dict[tuple[str, str], _Check] = {}
 _CHANGED: dict[tuple[str, str], _Change] = {}
 
 
-def validate_creation(kind: Kind, new: Object) -> Causes:
+def validate_creation(kind: ApiResource, new: Object) -> Causes:
     """What is wrong with a new object."""
     return [*metadata_causes(kind, new), *_content(kind, new)]
 
 
-def validate_update(kind: Kind, new: Object, old: Object, subresource: str) -> Causes:
+def validate_update(kind: ApiResource, new: Object, old: Object, subresource: str) -> Causes:
     """What is wrong with a change."""
     if subresource == "status":
         return schema_causes(kind.schema, new) if kind.definition is not None else []
@@ -41,7 +41,7 @@ def validate_update(kind: Kind, new: Object, old: Object, subresource: str) -> C
     return [*label_causes(new), *causes, *_content(kind, new)]
 
 
-def _content(kind: Kind, new: Object) -> Causes:
+def _content(kind: ApiResource, new: Object) -> Causes:
     if kind.definition is not None:
         return schema_causes(kind.schema, new)
     check = _NEW.get((kind.group, kind.kind))
@@ -110,7 +110,7 @@ def _rolling(strategy: Object, path: str) -> Causes:
     rolling = strategy.get("rollingUpdate")
     if strategy["type"] == "Recreate" and rolling:
         words = "Forbidden: may not be specified when strategy `type` is 'Recreate'"
-        return [Cause("FieldValueForbidden", words, f"{path}.rollingUpdate")]
+        return [StatusCause("FieldValueForbidden", words, f"{path}.rollingUpdate")]
     if rolling and all(rolling.get(name) in (0, "0%") for name in ("maxSurge", "maxUnavailable")):
         return [
             bad(f"{path}.rollingUpdate.maxUnavailable", rolling["maxUnavailable"], "may not be 0 when `maxSurge` is 0")
@@ -146,7 +146,7 @@ def _stateful_kept(new: Object, old: Object) -> Causes:
         return []
     named = ", ".join(f"'{name}'" for name in _STATEFUL[:-1])
     words = f"Forbidden: updates to statefulset spec for fields other than {named} and '{_STATEFUL[-1]}' are forbidden"
-    return [Cause("FieldValueForbidden", words, "spec")]
+    return [StatusCause("FieldValueForbidden", words, "spec")]
 
 
 @_check("batch", "Job")
@@ -155,7 +155,7 @@ def _job(new: Object) -> Causes:
     causes = []
     if pod.get("restartPolicy") not in ("OnFailure", "Never"):
         words = 'Required value: valid values: "OnFailure", "Never"'
-        causes.append(Cause("FieldValueRequired", words, "spec.template.spec.restartPolicy"))
+        causes.append(StatusCause("FieldValueRequired", words, "spec.template.spec.restartPolicy"))
     return [*causes, *pod_spec_causes(pod, "spec.template.spec")]
 
 
@@ -181,7 +181,7 @@ def _cron_job(new: Object) -> Causes:
     pod = spec["jobTemplate"]["spec"]["template"].get("spec") or {}
     if pod.get("restartPolicy") not in ("OnFailure", "Never"):
         words = 'Required value: valid values: "OnFailure", "Never"'
-        causes.append(Cause("FieldValueRequired", words, "spec.jobTemplate.spec.template.spec.restartPolicy"))
+        causes.append(StatusCause("FieldValueRequired", words, "spec.jobTemplate.spec.template.spec.restartPolicy"))
     return [*causes, *pod_spec_causes(pod, "spec.jobTemplate.spec.template.spec")]
 
 
@@ -202,7 +202,7 @@ def _pod_kept(new: Object, old: Object) -> Causes:
         "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing "
         "tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)"
     )
-    return [Cause("FieldValueForbidden", words, "spec")]
+    return [StatusCause("FieldValueForbidden", words, "spec")]
 
 
 def _fixed(spec: Object) -> Object:
@@ -221,7 +221,7 @@ def _config_map(new: Object) -> Causes:
     size = sum(len(str(value).encode()) for part in ("data", "binaryData") for value in (new.get(part) or {}).values())
     if size > _LARGEST_CONFIG:
         words = f"Too long: may not be more than {_LARGEST_CONFIG} bytes"
-        causes.append(Cause("FieldValueTooLong", words, "[]"))
+        causes.append(StatusCause("FieldValueTooLong", words, "[]"))
     return causes
 
 
@@ -234,9 +234,11 @@ def _immutable(new: Object, old: Object, parts: tuple[str, ...]) -> Causes:
     if not old.get("immutable"):
         return []
     words = "Forbidden: field is immutable when `immutable` is set"
-    causes = [] if new.get("immutable") else [Cause("FieldValueForbidden", words, "immutable")]
+    causes = [] if new.get("immutable") else [StatusCause("FieldValueForbidden", words, "immutable")]
     return causes + [
-        Cause("FieldValueForbidden", words, part) for part in parts if (new.get(part) or {}) != (old.get(part) or {})
+        StatusCause("FieldValueForbidden", words, part)
+        for part in parts
+        if (new.get(part) or {}) != (old.get(part) or {})
     ]
 
 
@@ -271,7 +273,7 @@ def _claim_kept(new: Object, old: Object) -> Causes:
         "Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound "
         "claims"
     )
-    return [Cause("FieldValueForbidden", words, "spec")]
+    return [StatusCause("FieldValueForbidden", words, "spec")]
 
 
 # -- network --------------------------------------------------------------------------------------------------------

@@ -3,11 +3,11 @@
 import re
 
 from sandbox.causes import bad
-from sandbox.errors import Cause
-from sandbox.kinds import Kind
+from sandbox.errors import StatusCause
+from sandbox.kinds import ApiResource
 from sandbox.store import Object
 
-Causes = list[Cause]
+Causes = list[StatusCause]
 
 _SUBDOMAIN = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
@@ -33,14 +33,14 @@ _KEY_WORDS = (
 _FREE_NAMES = ("rbac.authorization.k8s.io",)
 
 
-def metadata_causes(kind: Kind, new: Object) -> Causes:
+def metadata_causes(kind: ApiResource, new: Object) -> Causes:
     """Of a new object."""
     name = new["metadata"]["name"]
     causes = _name(kind, name) if kind.group not in _FREE_NAMES else []
     return [*causes, *label_causes(new)]
 
 
-def _name(kind: Kind, name: str) -> Causes:
+def _name(kind: ApiResource, name: str) -> Causes:
     if (kind.group, kind.kind) in (("", "Namespace"), ("", "Service")):
         pattern, words, longest = _LABEL, _LABEL_WORDS, 63
     else:

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from sandbox.kinds import Kind
+from sandbox.kinds import ApiResource
 from sandbox.store import Object
 
 _HPA = ("autoscaling", "HorizontalPodAutoscaler")
 _EVENT = ("events.k8s.io", "Event")
 
 
-def is_stored(kind: Kind) -> bool:
+def is_stored(kind: ApiResource) -> bool:
     """Whether a kind, at its version, is stored as it is served."""
     if (kind.group, kind.kind) == _EVENT:
         return False
@@ -18,7 +18,7 @@ def is_stored(kind: Kind) -> bool:
     return kind.version == kind.versions[0]
 
 
-def to_stored(kind: Kind, value: Object) -> Object:
+def to_stored(kind: ApiResource, value: Object) -> Object:
     if is_stored(kind):
         return value
     if (kind.group, kind.kind) == _HPA:
@@ -28,7 +28,7 @@ def to_stored(kind: Kind, value: Object) -> Object:
     return {**value, "apiVersion": f"{kind.group}/{(kind.definition or {})['stored']}"}
 
 
-def to_version(kind: Kind, value: Object) -> Object:
+def to_version(kind: ApiResource, value: Object) -> Object:
     """A stored object as a version shows it; the stored one is not changed."""
     if is_stored(kind):
         return value

@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 from typing import Any
 
-from sandbox.meta import Key, Object, controller_of, is_ready, key_of, kind_of, labels_of, uid_of
+from sandbox.meta import NamespacedName, Object, controller_of, is_ready, key_of, kind_of, labels_of, uid_of
 
-_Index = dict[tuple[Any, ...], dict[Key, Object]]
+_Index = dict[tuple[Any, ...], dict[NamespacedName, Object]]
 
 
-class View:
+class ClusterView:
     """Fed by the store's events in their order. The objects are shared: whoever changes one changes a copy."""
 
     def __init__(self) -> None:
@@ -21,7 +21,7 @@ class View:
         self._dependents: dict[str, dict[str, Object]] = {}
         self._ready_since: dict[str, float] = {}
 
-    def get(self, kind: str, key: Key) -> Object | None:
+    def get(self, kind: str, key: NamespacedName) -> Object | None:
         return self._by_kind.get(kind, {}).get(key.namespace, {}).get(key.name)
 
     def all(self, kind: str, namespace: str | None = None) -> list[Object]:
@@ -80,7 +80,7 @@ class View:
             self._note_readiness(old, obj, now)
         return old
 
-    def _remember(self, kind: str, key: Key, obj: Object) -> None:
+    def _remember(self, kind: str, key: NamespacedName, obj: Object) -> None:
         uid = uid_of(obj)
         self._by_uid[uid] = obj
         for index, entry in self._entries(kind, key, obj):
@@ -88,7 +88,7 @@ class View:
         for owner in obj["metadata"].get("ownerReferences") or ():
             self._dependents.setdefault(owner["uid"], {})[uid] = obj
 
-    def _forget(self, kind: str, key: Key, obj: Object) -> None:
+    def _forget(self, kind: str, key: NamespacedName, obj: Object) -> None:
         uid = uid_of(obj)
         self._by_uid.pop(uid, None)
         for index, entry in self._entries(kind, key, obj):
@@ -96,7 +96,7 @@ class View:
         for owner in obj["metadata"].get("ownerReferences") or ():
             _drop(self._dependents, owner["uid"], uid)
 
-    def _entries(self, kind: str, key: Key, obj: Object) -> Iterable[tuple[_Index, tuple[Any, ...]]]:
+    def _entries(self, kind: str, key: NamespacedName, obj: Object) -> Iterable[tuple[_Index, tuple[Any, ...]]]:
         controller = controller_of(obj)
         if controller is not None:
             yield self._owned, (kind, controller["uid"])

@@ -10,10 +10,10 @@ from sandbox.addresses import Address
 from sandbox.api import Api
 from sandbox.faults import Faults
 from sandbox.get_list import Form, matching, shown
-from sandbox.kinds import Kind
+from sandbox.kinds import ApiResource
 from sandbox.request_decoding import MARK
 from sandbox.selectors import matcher
-from sandbox.store import Entry, Event, Expired, encode
+from sandbox.store import HistoryExpired, StoredVersion, StoreEvent, encode
 
 BOOKMARKS = 60.0
 """Seconds between bookmarks."""
@@ -22,7 +22,7 @@ _LOOK = 0.25
 _BATCH = 200
 
 
-class Watch:
+class WatchStream:
     """One watch. It reads the history from its own place on; a notice of the store only wakes it."""
 
     def __init__(self, api: Api, address: Address, query: Mapping[str, str], form: Form, faults: Faults) -> None:
@@ -48,8 +48,8 @@ class Watch:
         finally:
             unsubscribe()
 
-    def _waker(self, loop: asyncio.AbstractEventLoop) -> Callable[[Event], None]:
-        def wake(event: Event) -> None:
+    def _waker(self, loop: asyncio.AbstractEventLoop) -> Callable[[StoreEvent], None]:
+        def wake(event: StoreEvent) -> None:
             key = event.entry.key
             if (key.group, key.kind) == self.source and not loop.is_closed():
                 loop.call_soon_threadsafe(self._wake.set)
@@ -75,7 +75,7 @@ class Watch:
             self._wake.clear()
             try:
                 events = self.api.store.since(*self.source, self.version)
-            except Expired as expired:
+            except HistoryExpired as expired:
                 yield _error(self.version, expired.oldest)
                 return
             for start in range(0, len(events), _BATCH):
@@ -103,7 +103,7 @@ class Watch:
         except TimeoutError:
             return
 
-    def _change(self, event: Event) -> bytes:
+    def _change(self, event: StoreEvent) -> bytes:
         """An event as this watch sees it: gaining a label is ADDED, losing it is DELETED."""
         if self.address.namespace and event.entry.key.namespace != self.address.namespace:
             return b""
@@ -115,15 +115,15 @@ class Watch:
             return self._line("MODIFIED", event.entry)
         return self._line("ADDED", event.entry) if now else self._line("DELETED", _last_seen(event))
 
-    def _wanted(self, entry: Entry) -> bool:
+    def _wanted(self, entry: StoredVersion) -> bool:
         return bool(matching(self.address.kind, [entry], self.chosen))
 
-    def _line(self, change: str, entry: Entry) -> bytes:
+    def _line(self, change: str, entry: StoredVersion) -> bytes:
         shape = shown(self.address.kind, entry, self.form)
         return b'{"type":"' + change.encode() + b'","object":' + shape + b"}\n"
 
     def _bookmark(self, metadata: dict[str, Any]) -> bytes:
-        kind: Kind = self.address.kind
+        kind: ApiResource = self.address.kind
         value = {
             "kind": kind.kind,
             "apiVersion": kind.api_version,
@@ -132,13 +132,13 @@ class Watch:
         return encode({"type": "BOOKMARK", "object": value}) + b"\n"
 
 
-def _last_seen(event: Event) -> Entry:
+def _last_seen(event: StoreEvent) -> StoredVersion:
     """What left the watch: as it was when it still belonged, at the version of the change."""
     if event.type == "DELETED" or event.previous is None:
         return event.entry
     old, version = event.previous.object, event.entry.version
     metadata = {**old["metadata"], "resourceVersion": str(version)}
-    return Entry(event.entry.key, {**old, "metadata": metadata}, version)
+    return StoredVersion(event.entry.key, {**old, "metadata": metadata}, version)
 
 
 def _fields(address: Address, query: Mapping[str, str]) -> str:
@@ -151,7 +151,7 @@ def _wants_initial(query: Mapping[str, str]) -> bool:
         return False
     if query.get("resourceVersionMatch") != "NotOlderThan":
         words = "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
-        cause = errors.Cause("FieldValueForbidden", words, "resourceVersionMatch")
+        cause = errors.StatusCause("FieldValueForbidden", words, "resourceVersionMatch")
         raise errors.invalid("meta.k8s.io", "ListOptions", "", [cause])
     return True
 

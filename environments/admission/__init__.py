@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 
 from common.discovery import modules_of
-from environments.admission.base import Check, Finding, Place
+from environments.admission.base import AdmissionFinding, AdmissionScope, Check
 from environments.admission.levels import Level, Rules
 from environments.kube.objects import Manifest, ref_of
 
-__all__ = ["Check", "Finding", "Level", "Place", "Rules", "checks", "judge"]
+__all__ = ["AdmissionFinding", "AdmissionScope", "Check", "Level", "Rules", "checks", "judge"]
 
 SHARED = frozenset({"base", "hosts", "levels"})
 
@@ -23,11 +23,11 @@ def checks() -> Mapping[str, Check]:
     return {module.CHECK.id: module.CHECK for module in modules_of(__name__, apart=SHARED)}
 
 
-def judge(manifests: Iterable[Manifest], place: Place, rules: Rules) -> Iterator[Finding]:
+def judge(manifests: Iterable[Manifest], place: AdmissionScope, rules: Rules) -> Iterator[AdmissionFinding]:
     """What the checks find in the objects, with its level; nothing of a check that is allowed."""
     active = [(check, rules.level(check.id)) for check in checks().values()]
     for manifest in manifests:
         for check, level in active:
             if level is not Level.ALLOW:
                 for where in check.find(manifest, place):
-                    yield Finding(check.id, check.title, level, ref_of(manifest), where)
+                    yield AdmissionFinding(check.id, check.title, level, ref_of(manifest), where)

@@ -13,7 +13,7 @@ CONTAINERS = ("initContainers", "containers", "ephemeralContainers")
 
 
 @dataclass(frozen=True)
-class Place:
+class AdmissionScope:
     """What checks know of an environment.
 
     `registries`: those that images may come from, patterns with *; () for any. `hosts`: patterns of its own hosts.
@@ -31,11 +31,11 @@ class Check:
 
     id: str
     title: str
-    find: Callable[[Manifest, Place], Iterable[str]]
+    find: Callable[[Manifest, AdmissionScope], Iterable[str]]
 
 
 @dataclass(frozen=True)
-class Finding:
+class AdmissionFinding:
     """One place where a check speaks."""
 
     check: str

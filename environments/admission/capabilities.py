@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from environments.admission.base import Check, Place, containers, named, pod_spec, security
+from environments.admission.base import AdmissionScope, Check, containers, named, pod_spec, security
 from environments.kube.objects import Manifest
 
 USUAL = frozenset(
@@ -13,7 +13,7 @@ USUAL = frozenset(
 )  # fmt: skip
 
 
-def _find(manifest: Manifest, _place: Place) -> Iterator[str]:
+def _find(manifest: Manifest, _place: AdmissionScope) -> Iterator[str]:
     for container in containers(pod_spec(manifest)):
         added = (security(container).get("capabilities") or {}).get("add") or ()
         names = {str(name).upper().removeprefix("CAP_") for name in added}

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from environments.admission.base import Check, Place
+from environments.admission.base import AdmissionScope, Check
 from environments.kube.objects import Manifest
 
 ALL_RIGHTS = frozenset({"cluster-admin"})
 
 
-def _find(manifest: Manifest, _place: Place) -> Iterator[str]:
+def _find(manifest: Manifest, _place: AdmissionScope) -> Iterator[str]:
     if not str(manifest.get("apiVersion", "")).startswith("rbac.authorization.k8s.io/"):
         return
     role = str((manifest.get("roleRef") or {}).get("name", "?"))

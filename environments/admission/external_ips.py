@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from environments.admission.base import Check, Place
+from environments.admission.base import AdmissionScope, Check
 from environments.kube.objects import Manifest
 
 
-def _find(manifest: Manifest, _place: Place) -> Iterator[str]:
+def _find(manifest: Manifest, _place: AdmissionScope) -> Iterator[str]:
     if manifest.get("kind") == "Service" and manifest.get("apiVersion") == "v1":
         addresses = (manifest.get("spec") or {}).get("externalIPs") or ()
         if addresses:

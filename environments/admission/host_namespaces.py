@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from environments.admission.base import Check, Place, containers, named, pod_spec, security
+from environments.admission.base import AdmissionScope, Check, containers, named, pod_spec, security
 from environments.kube.objects import Manifest
 
 NAMESPACES = ("hostNetwork", "hostPID", "hostIPC")
 
 
-def _find(manifest: Manifest, _place: Place) -> Iterator[str]:
+def _find(manifest: Manifest, _place: AdmissionScope) -> Iterator[str]:
     spec = pod_spec(manifest)
     yield from (name for name in NAMESPACES if spec.get(name))
     for holder, whose in ((spec, "its pods"), *((each, named(each)) for each in containers(spec))):

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from environments.admission.base import Check, Place, pod_spec
+from environments.admission.base import AdmissionScope, Check, pod_spec
 from environments.kube.objects import Manifest
 
 
-def _find(manifest: Manifest, _place: Place) -> Iterator[str]:
+def _find(manifest: Manifest, _place: AdmissionScope) -> Iterator[str]:
     for volume in pod_spec(manifest).get("volumes") or ():
         if volume.get("hostPath") is not None:
             yield f"volume {volume.get('name', '?')} is {(volume['hostPath'] or {}).get('path', '?')} of the node"

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
-from environments.admission.base import Check, Place, containers, named, pod_spec
+from environments.admission.base import AdmissionScope, Check, containers, named, pod_spec
 from environments.kube.objects import Manifest
 from environments.registry.errors import BadReference
 from environments.registry.reference import parse
 
 
-def _find(manifest: Manifest, place: Place) -> Iterator[str]:
+def _find(manifest: Manifest, place: AdmissionScope) -> Iterator[str]:
     if not place.registries:
         return
     spec = pod_spec(manifest)

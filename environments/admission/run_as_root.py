@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from environments.admission.base import Check, Place, containers, named, pod_spec, security
+from environments.admission.base import AdmissionScope, Check, containers, named, pod_spec, security
 from environments.kube.objects import Manifest
 
 
-def _find(manifest: Manifest, _place: Place) -> Iterator[str]:
+def _find(manifest: Manifest, _place: AdmissionScope) -> Iterator[str]:
     spec = pod_spec(manifest)
     whole = security(spec).get("runAsUser")
     for container in containers(spec):

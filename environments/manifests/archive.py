@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from .errors import BundleError, BundleErrors, Findings
-from .limits import LIMITS, Limits
+from .limits import LIMITS, BundleLimits
 
 BLOCK = tarfile.BLOCKSIZE
 
@@ -21,7 +21,7 @@ class Member(NamedTuple):
     content: bytes
 
 
-def unpack(content: bytes, filename: str, limits: Limits = LIMITS) -> list[Member]:
+def unpack(content: bytes, filename: str, limits: BundleLimits = LIMITS) -> list[Member]:
     """The regular files of a .tar.gz or .zip, as the contents' first bytes tell which it is.
 
     Raises BundleErrors with everything that makes the archive unacceptable; nothing of it is used then.
@@ -41,7 +41,7 @@ def unpack(content: bytes, filename: str, limits: Limits = LIMITS) -> list[Membe
 class _Intake:
     """Takes members one by one, and holds what was wrong with them."""
 
-    def __init__(self, filename: str, limits: Limits, room: int) -> None:
+    def __init__(self, filename: str, limits: BundleLimits, room: int) -> None:
         self.filename, self.limits, self.room = filename, limits, room
         self.findings = Findings()
         self.members: list[Member] = []
@@ -77,7 +77,7 @@ class _Intake:
         return f"larger than {_size(self.limits.member)}" if size > self.limits.member else ""
 
 
-def _path_fault(name: str, limits: Limits) -> str:
+def _path_fault(name: str, limits: BundleLimits) -> str:
     parts = name.split("/")
     if not name or len(name) > limits.path or len(parts) > limits.depth:
         return "its path is empty, too long or too deep"

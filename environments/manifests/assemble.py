@@ -6,15 +6,15 @@ from typing import NamedTuple
 from environments.kube.api.naming import kind_fault, label_fault, name_fault, version_fault
 from kube_schema import recorded
 
-from .bundle import Bundle, Contents, contents_of
+from .bundle import Contents, ManifestBundle, contents_of
 from .errors import BundleError, Findings
 from .kinds import CLUSTER_KINDS, kind_id
 from .merge import Merger
-from .node import RENDERED, Node, Place, Unresolved, field_of, find, text_at
+from .node import RENDERED, Place, Unresolved, YamlNode, field_of, find, text_at
 from .order import names_of
 from .placeholders import Resolver, Whole
 from .settings import SlipwayFile, read_settings
-from .target import Target
+from .target import RenderTarget
 from .yaml import Document
 
 IDENTITY: tuple[Place, ...] = (("apiVersion",), ("kind",), ("metadata", "name"))
@@ -23,7 +23,7 @@ IDENTITY: tuple[Place, ...] = (("apiVersion",), ("kind",), ("metadata", "name"))
 class Piece(NamedTuple):
     """An object on its way to being rendered. `namespace` is "" for kinds of the whole cluster."""
 
-    node: Node
+    node: YamlNode
     api_version: str
     kind: str
     namespace: str
@@ -47,7 +47,7 @@ class Assembly(NamedTuple):
     settings: SlipwayFile
 
 
-def assemble(bundle: Bundle, target: Target, findings: Findings) -> Assembly:
+def assemble(bundle: ManifestBundle, target: RenderTarget, findings: Findings) -> Assembly:
     """The objects of an environment, overlays merged in; what is wrong goes to `findings`."""
     contents = contents_of(bundle)
     resolver = Resolver(target.placeholders(), findings)
@@ -58,7 +58,9 @@ def assemble(bundle: Bundle, target: Target, findings: Findings) -> Assembly:
     return Assembly(_overlaid(pieces, patches, findings), settings)
 
 
-def _layers(contents: Contents, target: Target, findings: Findings) -> tuple[Sequence[Document], Sequence[Document]]:
+def _layers(
+    contents: Contents, target: RenderTarget, findings: Findings
+) -> tuple[Sequence[Document], Sequence[Document]]:
     if contents.form != RENDERED:
         return contents.base, contents.overlays.get(target.name, ())
     if target.name not in contents.rendered:
@@ -68,7 +70,9 @@ def _layers(contents: Contents, target: Target, findings: Findings) -> tuple[Seq
     return contents.rendered.get(target.name, ()), ()
 
 
-def _identified(documents: Sequence[Document], target: Target, resolver: Resolver, findings: Findings) -> list[Piece]:
+def _identified(
+    documents: Sequence[Document], target: RenderTarget, resolver: Resolver, findings: Findings
+) -> list[Piece]:
     found = []
     for document in documents:
         piece = _identify(resolver.resolve(document.node, _whole(document.node)), target, findings)
@@ -77,13 +81,13 @@ def _identified(documents: Sequence[Document], target: Target, resolver: Resolve
     return found
 
 
-def _whole(node: Node) -> Whole:
+def _whole(node: YamlNode) -> Whole:
     kind = text_at(node, "kind")
     name = f"{kind or 'an object without kind'} {text_at(node, 'metadata', 'name')}".strip()
     return Whole(name, kind == "Secret" and text_at(node, "apiVersion") == "v1")
 
 
-def _identify(node: Node, target: Target, findings: Findings) -> Piece | None:
+def _identify(node: YamlNode, target: RenderTarget, findings: Findings) -> Piece | None:
     if not node.is_map:
         findings.add(node.origin, "", "is no object: a map with apiVersion, kind and metadata is needed")
         return None
@@ -120,7 +124,7 @@ def _namespace_fault(piece: Piece) -> str:
     return label_fault(piece.namespace) if piece.namespace else ""
 
 
-def _missing_words(node: Node, place: Place) -> str:
+def _missing_words(node: YamlNode, place: Place) -> str:
     if place == ("metadata", "name") and find(node, "metadata", "generateName") is not None:
         return "is missing; generateName is not enough, since a release must find its objects again"
     return "is missing" if find(node, *place) is None else "text is needed"

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from .archive import Member, unpack
 from .errors import BundleError, BundleErrors, Findings
 from .kept import Kept
-from .limits import LIMITS, Budget, Limits
+from .limits import LIMITS, Budget, BundleLimits
 from .node import BASE, OVERLAY, RENDERED
 from .settings import SETTINGS_FILE, read_settings
 from .yaml import Document, parse
@@ -32,14 +32,14 @@ class BundleFile(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Bundle:
+class ManifestBundle:
     """`files` by path; `digest`, 64 hexadecimal digits, is of the files' paths and texts."""
 
     files: tuple[BundleFile, ...] = field(compare=False)
     digest: str
 
     @classmethod
-    def of(cls, files: Iterable[BundleFile]) -> "Bundle":
+    def of(cls, files: Iterable[BundleFile]) -> "ManifestBundle":
         ordered = tuple(sorted(files))
         canonical = json.dumps(ordered, ensure_ascii=False, separators=(",", ":"))
         return cls(ordered, hashlib.sha256(canonical.encode()).hexdigest())
@@ -54,7 +54,7 @@ class Bundle:
         return json.dumps([list(file) for file in self.files], ensure_ascii=False, separators=(",", ":"))
 
     @classmethod
-    def from_json(cls, text: str) -> "Bundle":
+    def from_json(cls, text: str) -> "ManifestBundle":
         return cls.of(BundleFile(path, content) for path, content in json.loads(text))
 
 
@@ -75,7 +75,7 @@ class Contents(NamedTuple):
         return RENDERED if self.rendered else BASE
 
 
-def read_bundle(content: bytes, filename: str, limits: Limits = LIMITS) -> Bundle:
+def read_bundle(content: bytes, filename: str, limits: BundleLimits = LIMITS) -> ManifestBundle:
     """The bundle in an archive (.tar.gz, .zip) or in one YAML file.
 
     Raises BundleErrors: what is wrong with the archive; or with the places of its files, their YAML and
@@ -85,12 +85,12 @@ def read_bundle(content: bytes, filename: str, limits: Limits = LIMITS) -> Bundl
         members = _below_common_folder([member for member in unpack(content, filename, limits) if _counts(member.path)])
     else:
         members = [_single(content, filename, limits)]
-    bundle = Bundle.of(_texts(members, filename))
+    bundle = ManifestBundle.of(_texts(members, filename))
     contents_of(bundle, limits)
     return bundle
 
 
-def contents_of(bundle: Bundle, limits: Limits = LIMITS) -> Contents:
+def contents_of(bundle: ManifestBundle, limits: BundleLimits = LIMITS) -> Contents:
     """The documents of a bundle, parsed once for each digest as long as they are kept. Raises BundleErrors."""
     found = OPENED.get(bundle.digest)
     if found is None:
@@ -99,7 +99,7 @@ def contents_of(bundle: Bundle, limits: Limits = LIMITS) -> Contents:
     return found
 
 
-def _parsed(bundle: Bundle, budget: Budget) -> Contents:
+def _parsed(bundle: ManifestBundle, budget: Budget) -> Contents:
     findings = Findings()
     contents = Contents((), {}, {}, ())
     for file in bundle.files:
@@ -161,7 +161,7 @@ def _below_common_folder(members: list[Member]) -> list[Member]:
     return [Member(member.path.partition("/")[2], member.content) for member in members]
 
 
-def _single(content: bytes, filename: str, limits: Limits) -> Member:
+def _single(content: bytes, filename: str, limits: BundleLimits) -> Member:
     name = filename.replace("\\", "/").rpartition("/")[2] or "bundle.yaml"
     if name.endswith(ARCHIVE_SUFFIXES):
         raise BundleErrors([BundleError(name, 0, "", "is not an archive, whatever its name says")])

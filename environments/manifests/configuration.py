@@ -11,13 +11,13 @@ from typing import Any
 from environments.kube.names import CONFIG_DIGEST
 
 from .kinds import RESTARTED
-from .node import CONFIGURATION, PORTAL, Node, Origin, Unresolved, find, put, text_at
+from .node import CONFIGURATION, PORTAL, Origin, Unresolved, YamlNode, find, put, text_at
 
 ORIGIN = Origin(CONFIGURATION)
 
 
 @dataclass(frozen=True)
-class Entry:
+class ConfiguredValue:
     """One value of an environment's configuration.
 
     `config_map` is the name of a ConfigMap or Secret of the bundle (or NAMESPACE/NAME), and `key` one of its keys; with
@@ -30,7 +30,7 @@ class Entry:
     sensitive: bool = False
 
 
-def encode_string_data(secret: Node) -> Node:
+def encode_string_data(secret: YamlNode) -> YamlNode:
     """A Secret with its stringData as base64 data: keys dropped from stringData would stay in the cluster for ever."""
     texts = find(secret, "stringData")
     if texts is None or not texts.is_map:
@@ -38,12 +38,12 @@ def encode_string_data(secret: Node) -> Node:
     children = {key: child for key, child in secret.value.items() if key != "stringData"}
     data = dict(children["data"].value) if "data" in children and children["data"].is_map else {}
     for key, text in texts.value.items():
-        data[key] = Node(_encoded(text.value), text.origin) if _settled(text) else text
-    children["data"] = Node(data, texts.origin)
-    return Node(children, secret.origin)
+        data[key] = YamlNode(_encoded(text.value), text.origin) if _settled(text) else text
+    children["data"] = YamlNode(data, texts.origin)
+    return YamlNode(children, secret.origin)
 
 
-def _settled(text: Node) -> bool:
+def _settled(text: YamlNode) -> bool:
     return isinstance(text.value, str) and not isinstance(text.value, Unresolved)
 
 
@@ -51,16 +51,16 @@ def _encoded(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-def takes(kind: str, namespace: str, name: str, entry: Entry) -> bool:
+def takes(kind: str, namespace: str, name: str, entry: ConfiguredValue) -> bool:
     """Whether an entry is meant for this object."""
     fits = kind == "Secret" or (kind == "ConfigMap" and not entry.sensitive)
     return fits and entry.config_map in {name, f"{namespace}/{name}"}
 
 
-def set_entry(obj: Node, kind: str, entry: Entry) -> Node:
+def set_entry(obj: YamlNode, kind: str, entry: ConfiguredValue) -> YamlNode:
     """A ConfigMap or Secret with the entry's value under its key."""
     value = _encoded(entry.value) if kind == "Secret" else entry.value
-    return put(obj, ("data", entry.key), Node(value, ORIGIN))
+    return put(obj, ("data", entry.key), YamlNode(value, ORIGIN))
 
 
 def digest_of(contents: Mapping[str, Any], key: bytes) -> str:
@@ -69,7 +69,7 @@ def digest_of(contents: Mapping[str, Any], key: bytes) -> str:
     return hmac.new(key or b"slipway", canonical.encode(), hashlib.sha256).hexdigest()[:32]
 
 
-def stamp(obj: Node, kind: str, reader: str, known: Mapping[str, Any], key: bytes) -> Node:
+def stamp(obj: YamlNode, kind: str, reader: str, known: Mapping[str, Any], key: bytes) -> YamlNode:
     """A workload with the digest of what it reads in its pod template; unchanged where it reads nothing known.
 
     `reader` names the workload: its digest tells nothing of what another one reads. `known` has the contents of the
@@ -83,10 +83,10 @@ def stamp(obj: Node, kind: str, reader: str, known: Mapping[str, Any], key: byte
         return obj
     digest = digest_of({reader: {name: known[name] for name in read}}, key)
     place = ("spec", "template", "metadata", "annotations", CONFIG_DIGEST)
-    return put(obj, place, Node(digest, Origin(PORTAL)))
+    return put(obj, place, YamlNode(digest, Origin(PORTAL)))
 
 
-def _references(spec: Node) -> Iterator[str]:
+def _references(spec: YamlNode) -> Iterator[str]:
     """The ConfigMaps and Secrets that a pod reads, as "KIND/NAME"."""
     for containers in ("initContainers", "containers"):
         for container in _items(find(spec, containers)):
@@ -101,11 +101,11 @@ def _references(spec: Node) -> Iterator[str]:
             yield from _named(source, ("configMap",), ("secret",), "name")
 
 
-def _items(node: Node | None) -> Sequence[Node]:
+def _items(node: YamlNode | None) -> Sequence[YamlNode]:
     return node.value if node is not None and isinstance(node.value, list) else ()
 
 
-def _named(node: Node, config_map: tuple[str, ...], secret: tuple[str, ...], field_name: str) -> Iterator[str]:
+def _named(node: YamlNode, config_map: tuple[str, ...], secret: tuple[str, ...], field_name: str) -> Iterator[str]:
     for kind, place in (("ConfigMap", config_map), ("Secret", secret)):
         name = text_at(node, *place, field_name) if place else ""
         if name:

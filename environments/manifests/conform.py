@@ -5,12 +5,12 @@ import binascii
 from collections.abc import Callable
 from typing import Any
 
-from kube_schema import Node as Type
+from kube_schema import SchemaNode as Type
 from kube_schema.quantity import is_quantity
 
 from .errors import Findings
 from .merge import default_of
-from .node import Node, Place, Unquoted, Unresolved, field_of
+from .node import Place, Unquoted, Unresolved, YamlNode, field_of
 from .scalars import scalar
 
 NAMES = {dict: "a map", list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number"}
@@ -26,7 +26,7 @@ class Conformer:
     def __init__(self, findings: Findings, *, secret: bool = False) -> None:
         self.findings, self.secret = findings, secret
 
-    def conform(self, node: Node, kind: Type | None, place: Place = ()) -> Node:
+    def conform(self, node: YamlNode, kind: Type | None, place: Place = ()) -> YamlNode:
         if isinstance(node.value, Unresolved):
             return node
         if kind is None or kind.type == "any":
@@ -37,7 +37,7 @@ class Conformer:
             return self._items(node, kind, place)
         return self._scalar(node, kind, place)
 
-    def _fields(self, node: Node, kind: Type, place: Place) -> Node:
+    def _fields(self, node: YamlNode, kind: Type, place: Place) -> YamlNode:
         if not isinstance(node.value, dict):
             return self._wrong(node, "a map", place)
         children = {}
@@ -54,9 +54,9 @@ class Conformer:
         for name in kind.required:
             if name not in children and name not in node.value:
                 self._tell(node, (*place, name), "is missing")
-        return Node(children, node.origin)
+        return YamlNode(children, node.origin)
 
-    def _items(self, node: Node, kind: Type, place: Place) -> Node:
+    def _items(self, node: YamlNode, kind: Type, place: Place) -> YamlNode:
         if not isinstance(node.value, list):
             return self._wrong(node, "a list", place)
         items = [self.conform(item, kind.item, (*place, index)) for index, item in enumerate(node.value)]
@@ -68,9 +68,9 @@ class Conformer:
                 self._tell(item, (*place, index), f"{named} is already there in line {seen[key]}")
             elif key is not None:
                 seen[key] = item.origin.line
-        return Node(items, node.origin)
+        return YamlNode(items, node.origin)
 
-    def _scalar(self, node: Node, kind: Type, place: Place) -> Node:
+    def _scalar(self, node: YamlNode, kind: Type, place: Place) -> YamlNode:
         accepts, wanted = SCALARS[kind.type]
         value = _put_in(node.value) if isinstance(node.value, Unquoted) and kind.type != "string" else node.value
         if not accepts(value):
@@ -79,9 +79,9 @@ class Conformer:
             self._tell(node, place, f"{value} is not a quantity such as 500m, 2 or 1Gi")
         if kind.format == "byte" and not _is_base64(value):
             self._tell(node, place, "is not base64; plain text goes into stringData")
-        return Node(str(value) if isinstance(value, str) else value, node.origin)
+        return YamlNode(str(value) if isinstance(value, str) else value, node.origin)
 
-    def _wrong(self, node: Node, wanted: str, place: Place) -> Node:
+    def _wrong(self, node: YamlNode, wanted: str, place: Place) -> YamlNode:
         found = NAMES.get(type(node.value), "text" if isinstance(node.value, str) else "nothing")
         advice = self._advice(node.value) if _quotable(node.value, wanted) else ""
         self._tell(node, place, f"{wanted} is needed, not {found}{advice}")
@@ -90,7 +90,7 @@ class Conformer:
     def _advice(self, value: bool | int | float) -> str:
         return "; put it in quotes" if self.secret else f'; put it in quotes: "{_as_text(value)}"'
 
-    def _tell(self, node: Node, place: Place, message: str) -> None:
+    def _tell(self, node: YamlNode, place: Place, message: str) -> None:
         self.findings.add(node.origin, field_of(place), message)
 
 
@@ -117,17 +117,17 @@ def _put_in(text: str) -> Any:
     return text if found is None else found
 
 
-def _loosely(node: Node) -> Node:
+def _loosely(node: YamlNode) -> YamlNode:
     """Without a schema: nulls of maps are left out, unquoted placeholders read as YAML reads them."""
     value = node.value
     if isinstance(value, dict):
-        return Node({key: _loosely(child) for key, child in value.items() if child.value is not None}, node.origin)
+        return YamlNode({key: _loosely(child) for key, child in value.items() if child.value is not None}, node.origin)
     if isinstance(value, list):
-        return Node([_loosely(item) for item in value], node.origin)
-    return Node(_put_in(value), node.origin) if isinstance(value, Unquoted) else node
+        return YamlNode([_loosely(item) for item in value], node.origin)
+    return YamlNode(_put_in(value), node.origin) if isinstance(value, Unquoted) else node
 
 
-def _identity(item: Node, kind: Type) -> tuple[Any, ...] | None:
+def _identity(item: YamlNode, kind: Type) -> tuple[Any, ...] | None:
     """What makes an item the same as another to the API server, None where items may be alike."""
     if kind.list_type == "set" and not isinstance(item.value, dict | list):
         return (item.value,)

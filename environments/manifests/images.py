@@ -19,16 +19,16 @@ from typing import NamedTuple
 
 from .errors import Findings
 from .kinds import TEMPLATES
-from .node import IMAGE, Node, Place, Unresolved, field_of, find, put
+from .node import IMAGE, Place, Unresolved, YamlNode, field_of, find, put
 
 LISTS = ("initContainers", "containers")
 
 
-class Use(NamedTuple):
+class ImageUse(NamedTuple):
     """An image that an object names, and where."""
 
     place: Place
-    node: Node
+    node: YamlNode
 
 
 def repository_of(reference: str) -> str:
@@ -47,7 +47,7 @@ def keys_of(reference: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys((reference, repository, local, local.rpartition("/")[2])))
 
 
-def uses(obj: Node, kind: str) -> Iterator[Use]:
+def uses(obj: YamlNode, kind: str) -> Iterator[ImageUse]:
     """The images in the pod template of an object; `kind` as in "Deployment.apps"."""
     template = TEMPLATES.get(kind)
     if template is None:
@@ -57,14 +57,14 @@ def uses(obj: Node, kind: str) -> Iterator[Use]:
     yield from _named(obj, (*template, "spec", "volumes"), ("image", "reference"))
 
 
-def _named(obj: Node, lists: Place, below: Place) -> Iterator[Use]:
+def _named(obj: YamlNode, lists: Place, below: Place) -> Iterator[ImageUse]:
     items = find(obj, *lists)
     count = len(items.value) if items is not None and isinstance(items.value, list) else 0
     for index in range(count):
         place = (*lists, index, *below)
         node = find(obj, *place)
         if node is not None and isinstance(node.value, str) and not isinstance(node.value, Unresolved):
-            yield Use(place, node)
+            yield ImageUse(place, node)
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class ImageMap:
         return found
 
 
-def replace_images(obj: Node, kind: str, mapping: ImageMap, findings: Findings) -> tuple[Node, set[str]]:
+def replace_images(obj: YamlNode, kind: str, mapping: ImageMap, findings: Findings) -> tuple[YamlNode, set[str]]:
     """The object with pinned images, and the keys that were used."""
     used = set()
     for place, node in uses(obj, kind):
@@ -109,7 +109,7 @@ def replace_images(obj: Node, kind: str, mapping: ImageMap, findings: Findings) 
             continue
         if key:
             used.add(key)
-            obj = put(obj, place, Node(mapping.images[key], node.origin._replace(layer=IMAGE)))
+            obj = put(obj, place, YamlNode(mapping.images[key], node.origin._replace(layer=IMAGE)))
         elif "@sha256:" not in node.value:
             findings.add(node.origin, field_of(place), f"the release has no image for {node.value}")
     return obj, used

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Limits:
+class BundleLimits:
     """Sizes are bytes, of all files together unless it says otherwise.
 
     `ratio` is how many times larger than the archive its contents may be, once past `free`. `values` and `text` (in
@@ -31,7 +31,7 @@ class Limits:
     kept: int = 96 * 1024**2  # of all opened bundles that a process keeps
 
 
-LIMITS = Limits()
+LIMITS = BundleLimits()
 VALUE_BYTES = 300  # that a value takes in memory beside its text, about
 
 
@@ -42,7 +42,7 @@ class TooLarge(ValueError):
 class Budget:
     """What the files of one bundle have used up so far."""
 
-    def __init__(self, limits: Limits = LIMITS) -> None:
+    def __init__(self, limits: BundleLimits = LIMITS) -> None:
         self.limits = limits
         self.documents = self.values = self.text = 0
 

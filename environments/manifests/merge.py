@@ -13,10 +13,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from kube_schema import Node as Type
+from kube_schema import SchemaNode as Type
 
 from .errors import Findings
-from .node import BASE, OVERLAY, Node, Origin, Place, field_of, lift, plain
+from .node import BASE, OVERLAY, Origin, Place, YamlNode, field_of, lift, plain
 
 PATCH = "$patch"
 RETAIN = "$retainKeys"
@@ -45,7 +45,7 @@ class Merger:
     def __init__(self, findings: Findings) -> None:
         self.findings = findings
 
-    def merge(self, base: Node | None, patch: Node, kind: Type | None, place: Place = ()) -> Node | None:
+    def merge(self, base: YamlNode | None, patch: YamlNode, kind: Type | None, place: Place = ()) -> YamlNode | None:
         """None where the patch removes what is there."""
         if patch.value is None:
             return None
@@ -55,13 +55,13 @@ class Merger:
             return self._list(base, patch, kind, place)
         return patch
 
-    def _map(self, base: Node | None, patch: Node, kind: Type | None, place: Place) -> Node | None:
+    def _map(self, base: YamlNode | None, patch: YamlNode, kind: Type | None, place: Place) -> YamlNode | None:
         directive = self._directive(patch, place)
         if directive == "delete":
             return None
         replaced = directive == "replace" or (kind is not None and "replace" in kind.patch_strategy)
         kept = base if base is not None and base.is_map and not replaced else None
-        merged: dict[str, Node] = dict(kept.value) if kept is not None else {}
+        merged: dict[str, YamlNode] = dict(kept.value) if kept is not None else {}
         for key, child in patch.value.items():
             if key.startswith("$") and (kind is not None or _is_directive(key)):
                 self._apply_directive(merged, key, child, place)
@@ -72,9 +72,9 @@ class Merger:
                 merged.pop(key, None)
             else:
                 merged[key] = result
-        return Node(merged, kept.origin if kept is not None else patch.origin)
+        return YamlNode(merged, kept.origin if kept is not None else patch.origin)
 
-    def _directive(self, patch: Node, place: Place) -> str:
+    def _directive(self, patch: YamlNode, place: Place) -> str:
         found = patch.value.get(PATCH)
         if found is None:
             return ""
@@ -83,7 +83,7 @@ class Merger:
             return ""
         return str(found.value)
 
-    def _apply_directive(self, merged: dict[str, Node], key: str, child: Node, place: Place) -> None:
+    def _apply_directive(self, merged: dict[str, YamlNode], key: str, child: YamlNode, place: Place) -> None:
         if key == PATCH or key.startswith(ORDER):
             return
         wanted = plain(child)
@@ -98,20 +98,20 @@ class Merger:
             if name in merged and merged[name].is_list:
                 gone = set(map(_identity, wanted))
                 items = [item for item in merged[name].value if _identity(plain(item)) not in gone]
-                merged[name] = Node(items, merged[name].origin)
+                merged[name] = YamlNode(items, merged[name].origin)
         else:
             self._tell(child, (*place, key), "is no directive of a strategic merge")
 
-    def _list(self, base: Node | None, patch: Node, kind: Type | None, place: Place) -> Node:
+    def _list(self, base: YamlNode | None, patch: YamlNode, kind: Type | None, place: Place) -> YamlNode:
         if kind is None or kind.type != "list" or "merge" not in kind.patch_strategy:
             return patch
         kept = base.value if base is not None and base.is_list else []
         origin = base.origin if base is not None and base.is_list else patch.origin
         if not kind.merge_key:
-            return Node(_united(kept, patch.value), origin)
-        return Node(self._items(kept, patch.value, kind, place), origin)
+            return YamlNode(_united(kept, patch.value), origin)
+        return YamlNode(self._items(kept, patch.value, kind, place), origin)
 
-    def _items(self, kept: list[Node], patches: list[Node], kind: Type, place: Place) -> list[Node]:
+    def _items(self, kept: list[YamlNode], patches: list[YamlNode], kind: Type, place: Place) -> list[YamlNode]:
         """The base's items, each merged with the patch of its key, then the new ones."""
         if any(item.is_map and self._directive(item, place) == "replace" for item in patches):
             kept, patches = [], [item for item in patches if not (item.is_map and PATCH in item.value)]
@@ -133,7 +133,7 @@ class Merger:
                 merged[key] = result
         return list(merged.values())
 
-    def _tell(self, node: Node, place: Place, message: str) -> None:
+    def _tell(self, node: YamlNode, place: Place, message: str) -> None:
         self.findings.add(node.origin, field_of(place), message)
 
 
@@ -148,7 +148,7 @@ def key_fields(kind: Type) -> tuple[str, ...]:
     return (kind.merge_key, *more)
 
 
-def _key(item: Node, kind: Type) -> tuple[Any, ...] | None:
+def _key(item: YamlNode, kind: Type) -> tuple[Any, ...] | None:
     if not item.is_map or kind.merge_key not in item.value:
         return None
     found = [item.value[name].value if name in item.value else default_of(kind.item, name) for name in key_fields(kind)]
@@ -162,7 +162,7 @@ def default_of(item: Type | None, name: str) -> Any:
     return DEFAULTS.get(name) if said is None else said
 
 
-def _united(kept: list[Node], added: list[Node]) -> list[Node]:
+def _united(kept: list[YamlNode], added: list[YamlNode]) -> list[YamlNode]:
     known = {_identity(plain(item)) for item in kept}
     return [*kept, *(item for item in added if _identity(plain(item)) not in known)]
 

@@ -28,7 +28,7 @@ class Origin(NamedTuple):
         return f"{self.layer}: {self.path} line {self.line}" if self.line else f"{self.layer}: {self.path}"
 
 
-class Node(NamedTuple):
+class YamlNode(NamedTuple):
     """`value` is a scalar, a list of nodes, or a dict from str to nodes. Nodes are never changed, only replaced."""
 
     value: Any
@@ -55,16 +55,16 @@ class Unresolved(str):
     __slots__ = ()
 
 
-def lift(data: Any, origin: Origin) -> Node:
+def lift(data: Any, origin: Origin) -> YamlNode:
     """Plain data as a tree that came from one place."""
     if isinstance(data, Mapping):
-        return Node({key: lift(value, origin) for key, value in data.items()}, origin)
+        return YamlNode({key: lift(value, origin) for key, value in data.items()}, origin)
     if isinstance(data, list | tuple):
-        return Node([lift(value, origin) for value in data], origin)
-    return Node(data, origin)
+        return YamlNode([lift(value, origin) for value in data], origin)
+    return YamlNode(data, origin)
 
 
-def plain(node: Node) -> Any:
+def plain(node: YamlNode) -> Any:
     """The tree as JSON-able data."""
     value = node.value
     if isinstance(value, dict):
@@ -74,7 +74,7 @@ def plain(node: Node) -> Any:
     return str(value) if isinstance(value, str) else value
 
 
-def find(node: Node | None, *place: str | int) -> Node | None:
+def find(node: YamlNode | None, *place: str | int) -> YamlNode | None:
     """The node at a place below `node`, or None."""
     for step in place:
         if node is None:
@@ -87,13 +87,13 @@ def find(node: Node | None, *place: str | int) -> Node | None:
     return node
 
 
-def text_at(node: Node, *place: str | int) -> str:
+def text_at(node: YamlNode, *place: str | int) -> str:
     """The string at a place, "" where there is none or it is no string."""
     found = find(node, *place)
     return found.value if found is not None and isinstance(found.value, str) else ""
 
 
-def put(node: Node, place: Place, value: Node) -> Node:
+def put(node: YamlNode, place: Place, value: YamlNode) -> YamlNode:
     """`node` with `value` at a place; maps on the way are made where they are missing."""
     if not place:
         return value
@@ -101,14 +101,14 @@ def put(node: Node, place: Place, value: Node) -> Node:
     if isinstance(step, int):
         items = list(node.value)
         items[step] = put(items[step], rest, value)
-        return Node(items, node.origin)
+        return YamlNode(items, node.origin)
     children = dict(node.value) if isinstance(node.value, dict) else {}
     below = children.get(step)
-    children[step] = put(below if below is not None else Node({}, value.origin), rest, value)
-    return Node(children, node.origin)
+    children[step] = put(below if below is not None else YamlNode({}, value.origin), rest, value)
+    return YamlNode(children, node.origin)
 
 
-def leaves(node: Node, place: Place = ()) -> Iterator[tuple[Place, Node]]:
+def leaves(node: YamlNode, place: Place = ()) -> Iterator[tuple[Place, YamlNode]]:
     """Every scalar and every empty map or list, with its place."""
     if isinstance(node.value, dict) and node.value:
         for key, child in node.value.items():

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from .errors import Findings
 from .limits import LIMITS
-from .node import CONFIGURATION, PORTAL, Node, Origin, Place, Unquoted, Unresolved, field_of
+from .node import CONFIGURATION, PORTAL, Origin, Place, Unquoted, Unresolved, YamlNode, field_of
 
 PATTERN = re.compile(r"\$\$\{|\$\{([A-Za-z_]\w*)\}|\$\{[^}\n]{0,40}\}?")
 SENSITIVE_MAPS = ("data", "stringData")
@@ -41,7 +41,7 @@ class Resolver:
     def __init__(self, values: Mapping[str, Value], findings: Findings) -> None:
         self.values, self.findings, self._room = values, findings, LIMITS.text
 
-    def resolve(self, node: Node, whole: Whole, place: Place = ()) -> Node:
+    def resolve(self, node: YamlNode, whole: Whole, place: Place = ()) -> YamlNode:
         """`whole` is what the tree is of."""
         value, origin = node
         if isinstance(value, dict):
@@ -49,15 +49,15 @@ class Resolver:
                 if "${" in key:
                     self._tell(origin, place, f'the key "{key}" has a placeholder; they stand in values only')
             children = {key: self.resolve(child, whole, (*place, key)) for key, child in value.items()}
-            return Node(children, origin)
+            return YamlNode(children, origin)
         if isinstance(value, list):
             items = [self.resolve(child, whole, (*place, index)) for index, child in enumerate(value)]
-            return Node(items, origin)
+            return YamlNode(items, origin)
         if isinstance(value, str) and "${" in value:
             return self._scalar(value, origin, place, whole)
         return node
 
-    def _scalar(self, text: str, origin: Origin, place: Place, whole: Whole) -> Node:
+    def _scalar(self, text: str, origin: Origin, place: Place, whole: Whole) -> YamlNode:
         used: list[Value] = []
         faults: list[str] = []
 
@@ -80,9 +80,9 @@ class Resolver:
         for fault in dict.fromkeys(faults):
             self._tell(origin, place, fault)
         if faults:
-            return Node(Unresolved(found), origin)
+            return YamlNode(Unresolved(found), origin)
         alone = isinstance(text, Unquoted) and PATTERN.fullmatch(text)
-        return Node(Unquoted(found) if alone else found, _origin(origin, used))
+        return YamlNode(Unquoted(found) if alone else found, _origin(origin, used))
 
     def _fault(self, match: re.Match[str], value: Value | None, place: Place, whole: Whole) -> str:
         if not match[1]:

@@ -11,17 +11,17 @@ from environments.kube.objects import Manifest, Ref
 from kube_schema import recorded
 
 from .assemble import Piece, assemble
-from .bundle import Bundle
-from .configuration import Entry, encode_string_data, set_entry, stamp, takes
+from .bundle import ManifestBundle
+from .configuration import ConfiguredValue, encode_string_data, set_entry, stamp, takes
 from .conform import Conformer
 from .errors import BundleError, BundleErrors, Findings
 from .images import ImageMap, replace_images, repository_of, uses
 from .kinds import CLUSTER_KINDS, DEFAULT_KINDS, allowed
 from .limits import LIMITS
-from .node import PORTAL, Node, Origin, field_of, find, leaves, plain, put, text_at
+from .node import PORTAL, Origin, YamlNode, field_of, find, leaves, plain, put, text_at
 from .order import STAGES, stage_of, wave_of
 from .settings import SlipwayFile
-from .target import Target
+from .target import RenderTarget
 
 FROM_PORTAL = Origin(PORTAL)
 LABEL_VALUE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
@@ -43,7 +43,7 @@ class Rendered:
     stage: str
     wave: int
     source: str
-    _tree: Node = field(repr=False, compare=False)
+    _tree: YamlNode = field(repr=False, compare=False)
 
     @cached_property
     def provenance(self) -> Mapping[str, Origin]:
@@ -60,7 +60,7 @@ class Rendering:
     unused: tuple[str, ...] = ()
 
 
-def render(bundle: Bundle, environment: Target, images: Mapping[str, str]) -> Rendering:
+def render(bundle: ManifestBundle, environment: RenderTarget, images: Mapping[str, str]) -> Rendering:
     """The objects of `bundle` in `environment`, their images replaced by `images` (images.py says by which rule).
 
     Raises BundleErrors with everything that is wrong; nothing is rendered by half.
@@ -78,7 +78,7 @@ def render(bundle: Bundle, environment: Target, images: Mapping[str, str]) -> Re
     return Rendering(tuple(objects), assembly.settings, _unused(works, environment, images, used))
 
 
-def images_needed(bundle: Bundle, environment: Target, images: Mapping[str, str]) -> tuple[str, ...]:
+def images_needed(bundle: ManifestBundle, environment: RenderTarget, images: Mapping[str, str]) -> tuple[str, ...]:
     """The image references of the bundle that neither `images` nor a digest settles, as the bundle writes them.
 
     Resolve them and add them to `images` before rendering. Raises BundleErrors as `render` does.
@@ -97,7 +97,7 @@ def tracking_of(application: str, ref: Ref) -> str:
     return f"{application}:{ref.key}"
 
 
-def _finish(piece: Piece, target: Target, findings: Findings) -> Piece:
+def _finish(piece: Piece, target: RenderTarget, findings: Findings) -> Piece:
     _check_place(piece, target, findings)
     node = _without_server_fields(piece.node)
     node = Conformer(findings, secret=piece.kind_id == "Secret").conform(node, _schema_of(piece, findings))
@@ -109,7 +109,7 @@ def _finish(piece: Piece, target: Target, findings: Findings) -> Piece:
     return piece._replace(node=_marked(piece._replace(node=node), target))
 
 
-def _check_place(piece: Piece, target: Target, findings: Findings) -> None:
+def _check_place(piece: Piece, target: RenderTarget, findings: Findings) -> None:
     """Reports a kind or a namespace that the environment does not allow."""
     if not allowed(piece.kind_id, target.allowed_kinds):
         kinds = DEFAULT_KINDS if target.allowed_kinds is None else target.allowed_kinds
@@ -144,29 +144,29 @@ def _schema_of(piece: Piece, findings: Findings) -> Any:
     return kind
 
 
-def _without_server_fields(node: Node) -> Node:
+def _without_server_fields(node: YamlNode) -> YamlNode:
     """Without what only a server writes, as `kubectl get -o yaml` and generators leave it behind."""
     children = {key: child for key, child in node.value.items() if key != "status"}
     metadata = children["metadata"]
     kept = {key: child for key, child in metadata.value.items() if key not in MADE_BY_SERVER}
-    return Node({**children, "metadata": Node(kept, metadata.origin)}, node.origin)
+    return YamlNode({**children, "metadata": YamlNode(kept, metadata.origin)}, node.origin)
 
 
-def _marked(piece: Piece, target: Target) -> Node:
+def _marked(piece: Piece, target: RenderTarget) -> YamlNode:
     """The object with its namespace, its labels and the tracking annotation."""
     node = piece.node
     if piece.namespace and text_at(node, "metadata", "namespace") != piece.namespace:
-        node = put(node, ("metadata", "namespace"), Node(piece.namespace, FROM_PORTAL))
+        node = put(node, ("metadata", "namespace"), YamlNode(piece.namespace, FROM_PORTAL))
     for name, value in _labels(piece, target).items():
-        node = put(node, ("metadata", "labels", name), Node(value, FROM_PORTAL))
+        node = put(node, ("metadata", "labels", name), YamlNode(value, FROM_PORTAL))
     if piece.kind_id == "Deployment.apps":
         # So that a canary, or another colour, can be told apart from it later.
-        node = put(node, ("spec", "template", "metadata", "labels", TRACK), Node(STABLE, FROM_PORTAL))
+        node = put(node, ("spec", "template", "metadata", "labels", TRACK), YamlNode(STABLE, FROM_PORTAL))
     tracking = tracking_of(target.application, _ref_of(piece))
-    return put(node, ("metadata", "annotations", TRACKING), Node(tracking, FROM_PORTAL))
+    return put(node, ("metadata", "annotations", TRACKING), YamlNode(tracking, FROM_PORTAL))
 
 
-def _labels(piece: Piece, target: Target) -> dict[str, str]:
+def _labels(piece: Piece, target: RenderTarget) -> dict[str, str]:
     own = text_at(piece.node, "metadata", "labels", "app.kubernetes.io/name")
     name = own or text_at(piece.node, "metadata", "labels", "app") or piece.name
     wanted = {
@@ -198,7 +198,7 @@ def _with_images(works: list[Piece], images: Mapping[str, str], findings: Findin
     return replaced, used
 
 
-def _stamped(works: list[Piece], target: Target) -> list[Piece]:
+def _stamped(works: list[Piece], target: RenderTarget) -> list[Piece]:
     """The workloads with the digest of the configuration that they read."""
     known: dict[str, dict[str, Any]] = {}
     for piece in works:
@@ -231,18 +231,18 @@ def _ref_of(piece: Piece) -> Ref:
     return Ref(piece.api_version, piece.kind, piece.namespace, piece.name)
 
 
-def _unused(works: list[Piece], target: Target, images: Mapping[str, str], used: set[str]) -> tuple[str, ...]:
+def _unused(works: list[Piece], target: RenderTarget, images: Mapping[str, str], used: set[str]) -> tuple[str, ...]:
     idle = [f"No workload runs the release's image {name}." for name in sorted(set(images) - used)]
     return (*idle, *(_unused_words(entry) for entry in target.configuration if _is_unused(entry, works)))
 
 
-def _is_unused(entry: Entry, works: list[Piece]) -> bool:
+def _is_unused(entry: ConfiguredValue, works: list[Piece]) -> bool:
     if not entry.config_map:
         return False
     return not any(takes(piece.kind_id, piece.namespace, piece.name, entry) for piece in works)
 
 
-def _unused_words(entry: Entry) -> str:
+def _unused_words(entry: ConfiguredValue) -> str:
     kinds = "Secret" if entry.sensitive else "ConfigMap or Secret"
     return (
         f"The environment's configuration has {entry.key} for {entry.config_map}, but the bundle has no such {kinds}."

@@ -10,7 +10,7 @@ from environments.kube.api.naming import label_fault
 from environments.kube.api.paths import probe_fault
 
 from .errors import Findings
-from .node import Node, Place, field_of
+from .node import Place, YamlNode, field_of
 from .yaml import Document
 
 SETTINGS_FILE = "slipway.yaml"
@@ -28,7 +28,7 @@ class Wave:
 
 
 @dataclass(frozen=True)
-class Route:
+class RouteSetting:
     """How requests reach a workload: its Service, and the object that a router moves traffic by ("" for none).
 
     Without a router the bundle's objects tell which one it is.
@@ -63,7 +63,7 @@ class SlipwayFile:
 
     change: str = ""
     waves: tuple[Wave, ...] = ()
-    routes: tuple[Route, ...] = ()
+    routes: tuple[RouteSetting, ...] = ()
     smoke_tests: tuple[SmokeTest, ...] = ()
 
     @cached_property
@@ -77,7 +77,7 @@ def read_settings(documents: Sequence[Document]) -> SlipwayFile:
     if not documents:
         return SlipwayFile()
     findings = Findings()
-    reader = _Reader(findings)
+    reader = _SettingsReader(findings)
     if len(documents) > 1:
         findings.add(documents[1].node.origin, "", f"{SETTINGS_FILE} takes one document")
     top = reader.fields(
@@ -92,11 +92,11 @@ def read_settings(documents: Sequence[Document]) -> SlipwayFile:
     return SlipwayFile(top.get("change", ""), top.get("waves", ()), top.get("routes", ()), top.get("smokeTests", ()))
 
 
-class _Reader:
+class _SettingsReader:
     def __init__(self, findings: Findings) -> None:
         self.findings = findings
 
-    def fields(self, node: Node, place: Place, required: Sequence[str] = (), **readers: "Read") -> dict[str, Any]:
+    def fields(self, node: YamlNode, place: Place, required: Sequence[str] = (), **readers: "Read") -> dict[str, Any]:
         """The known fields of a map, each read by its reader; what is wrong is left out and reported."""
         if not isinstance(node.value, dict):
             self.tell(node, place, f"a map with {', '.join(readers)} is needed")
@@ -113,14 +113,14 @@ class _Reader:
                 self.tell(node, (*place, key), "is missing")
         return found
 
-    def tell(self, node: Node, place: Place, message: str) -> None:
+    def tell(self, node: YamlNode, place: Place, message: str) -> None:
         self.findings.add(node.origin, field_of(place), message)
 
 
-Read = Callable[[_Reader, Node, Place], Any]
+Read = Callable[[_SettingsReader, YamlNode, Place], Any]
 
 
-def _text(reader: _Reader, node: Node, place: Place) -> str | None:
+def _text(reader: _SettingsReader, node: YamlNode, place: Place) -> str | None:
     if isinstance(node.value, str) and node.value:
         return str(node.value)
     reader.tell(node, place, "text is needed")
@@ -128,7 +128,7 @@ def _text(reader: _Reader, node: Node, place: Place) -> str | None:
 
 
 def _number(lowest: float, highest: float, kind: type) -> Read:
-    def read(reader: _Reader, node: Node, place: Place) -> Any:
+    def read(reader: _SettingsReader, node: YamlNode, place: Place) -> Any:
         good = isinstance(node.value, int | float) and not isinstance(node.value, bool)
         if good and lowest <= node.value <= highest and kind(node.value) == node.value:
             return kind(node.value)
@@ -139,7 +139,7 @@ def _number(lowest: float, highest: float, kind: type) -> Read:
 
 
 def _one_of(choices: Sequence[str]) -> Read:
-    def read(reader: _Reader, node: Node, place: Place) -> str | None:
+    def read(reader: _SettingsReader, node: YamlNode, place: Place) -> str | None:
         if isinstance(node.value, str) and node.value in choices:
             return str(node.value)
         reader.tell(node, place, f"is one of {', '.join(choices)}")
@@ -148,7 +148,7 @@ def _one_of(choices: Sequence[str]) -> Read:
     return read
 
 
-def _service(reader: _Reader, node: Node, place: Place) -> str | None:
+def _service(reader: _SettingsReader, node: YamlNode, place: Place) -> str | None:
     names = _filled(node).split("/")
     if len(names) <= 2 and not any(map(label_fault, names)):
         return str(node.value)
@@ -156,20 +156,20 @@ def _service(reader: _Reader, node: Node, place: Place) -> str | None:
     return None
 
 
-def _path(reader: _Reader, node: Node, place: Place) -> str | None:
+def _path(reader: _SettingsReader, node: YamlNode, place: Place) -> str | None:
     if fault := probe_fault(_filled(node)):
         reader.tell(node, place, fault)
         return None
     return str(node.value)
 
 
-def _filled(node: Node) -> str:
+def _filled(node: YamlNode) -> str:
     """The text as if its placeholders were filled in; "" for what is no text."""
     return PLACEHOLDER.sub("x", node.value) if isinstance(node.value, str) else ""
 
 
 def _many(read_one: Read) -> Read:
-    def read(reader: _Reader, node: Node, place: Place) -> tuple[Any, ...]:
+    def read(reader: _SettingsReader, node: YamlNode, place: Place) -> tuple[Any, ...]:
         if not isinstance(node.value, list):
             reader.tell(node, place, "a list is needed")
             return ()
@@ -179,20 +179,20 @@ def _many(read_one: Read) -> Read:
     return read
 
 
-def _wave(reader: _Reader, node: Node, place: Place) -> Wave | None:
+def _wave(reader: _SettingsReader, node: YamlNode, place: Place) -> Wave | None:
     found = reader.fields(node, place, ("name", "workloads"), name=_text, workloads=_many(_text))
     return Wave(**found) if len(found) == 2 else None
 
 
-def _route(reader: _Reader, node: Node, place: Place) -> Route | None:
+def _route(reader: _SettingsReader, node: YamlNode, place: Place) -> RouteSetting | None:
     required = ("workload", "service")
     found = reader.fields(
         node, place, required, workload=_text, service=_service, router=_one_of(ROUTERS), object=_text, host=_text
     )
-    return Route(**found) if set(required) <= set(found) else None
+    return RouteSetting(**found) if set(required) <= set(found) else None
 
 
-def _smoke_test(reader: _Reader, node: Node, place: Place) -> SmokeTest | None:
+def _smoke_test(reader: _SettingsReader, node: YamlNode, place: Place) -> SmokeTest | None:
     required = ("name", "service", "port")
     found = reader.fields(
         node,

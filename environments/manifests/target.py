@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-from .configuration import Entry
+from .configuration import ConfiguredValue
 from .node import CONFIGURATION, PORTAL
 from .placeholders import Value
 
@@ -13,7 +13,7 @@ SLUG = re.compile(r"[^a-z0-9]+")
 
 
 @dataclass(frozen=True)
-class Target:
+class RenderTarget:
     """An environment, as far as rendering needs it, and the application and version that go there.
 
     `namespace` is where objects go that name none. `allowed_namespaces` are others that a bundle may name (* stands
@@ -28,7 +28,7 @@ class Target:
     version: str
     allowed_namespaces: tuple[str, ...] = ()
     allowed_kinds: tuple[str, ...] | None = None
-    configuration: tuple[Entry, ...] = ()
+    configuration: tuple[ConfiguredValue, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     digest_key: bytes = field(default=b"", repr=False)
 

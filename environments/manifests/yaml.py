@@ -9,7 +9,7 @@ import yaml
 
 from .errors import BundleError, BundleErrors, Findings
 from .limits import Budget, TooLarge
-from .node import BASE, Node, Origin, Place, Unquoted, field_of, plain
+from .node import BASE, Origin, Place, Unquoted, YamlNode, field_of, plain
 from .scalars import PREFIX, READERS, STR, read, tag_of
 
 MERGE = "<<"
@@ -21,7 +21,7 @@ class Document:
 
     path: str
     line: int
-    node: Node
+    node: YamlNode
 
     @cached_property
     def data(self) -> Any:
@@ -42,7 +42,7 @@ def parse(text: str, path: str, layer: str = BASE, budget: Budget | None = None)
     findings = Findings()
     documents: list[Document] = []
     try:
-        for root in _Reader(text, path, layer, findings, budget or Budget()).roots():
+        for root in _YamlReader(text, path, layer, findings, budget or Budget()).roots():
             if root.value is not None:
                 documents += [Document(path, item.origin.line, item) for item in _items(root)]
     except yaml.MarkedYAMLError as error:
@@ -63,7 +63,7 @@ def _syntax_error(error: yaml.MarkedYAMLError, path: str) -> BundleError:
     return BundleError(path, mark.line + 1 if mark else 0, "", f"not YAML: {', '.join(told)}")
 
 
-def _items(node: Node) -> list[Node]:
+def _items(node: YamlNode) -> list[YamlNode]:
     """A `kind: List` as its items; anything else as itself."""
     if not isinstance(node.value, dict) or "items" not in node.value or "kind" not in node.value:
         return [node]
@@ -73,7 +73,7 @@ def _items(node: Node) -> list[Node]:
     return [item for child in items for item in _items(child)]
 
 
-def _lines(node: Node, place: Place) -> list[tuple[Place, int]]:
+def _lines(node: YamlNode, place: Place) -> list[tuple[Place, int]]:
     found = [(place, node.origin.line)]
     if isinstance(node.value, dict):
         for key, child in node.value.items():
@@ -87,12 +87,12 @@ def _lines(node: Node, place: Place) -> list[tuple[Place, int]]:
 class _Anchored(NamedTuple):
     """What an anchor stands for, and what each alias to it costs. `node` is None inside of itself."""
 
-    node: Node | None
+    node: YamlNode | None
     values: int = 0
     text: int = 0
 
 
-class _Reader:
+class _YamlReader:
     """Turns the parser's events into nodes, one by one: nothing is built that the budget has no room for."""
 
     def __init__(self, text: str, path: str, layer: str, findings: Findings, budget: Budget) -> None:
@@ -103,7 +103,7 @@ class _Reader:
         self._origin = Origin(layer, path)
         self._texts: dict[str, str] = {}
 
-    def roots(self) -> Iterator[Node]:
+    def roots(self) -> Iterator[YamlNode]:
         """The root of each document. Raises YAMLError, BundleError and TooLarge."""
         loader: Any = yaml.CSafeLoader(self._text)
         self._next: Callable[[], Any] = loader.get_event
@@ -116,7 +116,7 @@ class _Reader:
         finally:
             loader.dispose()
 
-    def _node(self, event: yaml.Event, line: int = 0) -> Node:
+    def _node(self, event: yaml.Event, line: int = 0) -> YamlNode:
         """The value that begins with this event; `line` where it counts as that of its key."""
         origin = self._at(line or _line(event))
         if isinstance(event, yaml.AliasEvent):
@@ -125,7 +125,7 @@ class _Reader:
         before = self.budget.values, self.budget.text
         if event.anchor:
             self._anchors[event.anchor] = _Anchored(None)
-        node = Node(self._value(event), origin)
+        node = YamlNode(self._value(event), origin)
         if event.anchor:
             values, text = self.budget.values - before[0], self.budget.text - before[1]
             self._anchors[event.anchor] = _Anchored(node, values, text)
@@ -143,23 +143,23 @@ class _Reader:
         self._expect(event, "map" if is_map else "seq")
         return self._map() if is_map else self._list()
 
-    def _alias(self, event: yaml.AliasEvent, origin: Origin) -> Node:
+    def _alias(self, event: yaml.AliasEvent, origin: Origin) -> YamlNode:
         found = self._anchors.get(event.anchor or "")
         if found is None or found.node is None:
             words = "found undefined alias" if found is None else f"the alias *{event.anchor} is nested in itself"
             raise BundleError(self.path, _line(event), "", f"not YAML: {words}")
         self.budget.spend(found.values, found.text)
-        return Node(found.node.value, origin)
+        return YamlNode(found.node.value, origin)
 
-    def _list(self) -> list[Node]:
-        items: list[Node] = []
+    def _list(self) -> list[YamlNode]:
+        items: list[YamlNode] = []
         while not isinstance(event := self._next(), yaml.SequenceEndEvent):
             items.append(self._below(len(items), event))
         return items
 
-    def _map(self) -> dict[str, Node]:
-        own: dict[str, Node] = {}
-        merged: dict[str, Node] = {}
+    def _map(self) -> dict[str, YamlNode]:
+        own: dict[str, YamlNode] = {}
+        merged: dict[str, YamlNode] = {}
         while not isinstance(event := self._next(), yaml.MappingEndEvent):
             line = _line(event)
             key = self._key(event)
@@ -172,7 +172,7 @@ class _Reader:
                 own[key] = value
         return {**merged, **own}
 
-    def _below(self, step: str | int, event: yaml.Event, line: int = 0) -> Node:
+    def _below(self, step: str | int, event: yaml.Event, line: int = 0) -> YamlNode:
         self._place.append(step)
         node = self._node(event, line)
         self._place.pop()
@@ -189,9 +189,9 @@ class _Reader:
         self._tell(_line(event), "a key must be text, not a list or a map")
         return None
 
-    def _merged(self, node: Node) -> dict[str, Node]:
+    def _merged(self, node: YamlNode) -> dict[str, YamlNode]:
         """What `<<` brings in; the first of several wins, as YAML has it."""
-        merged: dict[str, Node] = {}
+        merged: dict[str, YamlNode] = {}
         for source in node.value if node.is_list else [node]:
             if source.is_map:
                 merged = {**source.value, **merged}

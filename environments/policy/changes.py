@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from environments.models import Environment, PolicyChange
 from environments.policy.guarding import RIGHT, why_not_decide
-from environments.policy.kinds import KINDS, Kind, shown
+from environments.policy.kinds import KINDS, PolicyKind, shown
 from portal import audit
 from portal.actors import SYSTEM, Actor
 from portal.audit.vouching import doubts, with_changes, with_row
@@ -96,7 +96,7 @@ def _open(change: PolicyChange, actor: Actor, *, own: bool = False) -> PolicyCha
     return locked
 
 
-def _why_void(change: PolicyChange, kind: Kind, target: Model | None) -> str:
+def _why_void(change: PolicyChange, kind: PolicyKind, target: Model | None) -> str:
     if target is None:
         return f"{change.what} is not there any more."
     if kind.now(target, _after(change)) != {name: before for name, (before, _after_) in change.fields.items()}:
@@ -104,7 +104,7 @@ def _why_void(change: PolicyChange, kind: Kind, target: Model | None) -> str:
     return _why_not_asker(change, kind, target)
 
 
-def _why_not_asker(change: PolicyChange, kind: Kind, target: Model) -> str:
+def _why_not_asker(change: PolicyChange, kind: PolicyKind, target: Model) -> str:
     """Who asked has to hold, still, what it takes to ask."""
     asker = User.objects.filter(pk=change.asker_id or 0, is_active=True).first()
     if asker is None or not asker.has_perm(RIGHT):

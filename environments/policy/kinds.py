@@ -26,7 +26,7 @@ RELATED: Mapping[str, Rows] = {
 
 
 @dataclass(frozen=True)
-class Kind:
+class PolicyKind:
     """`now` reads fields as JSON, `apply` sets them and returns what was changed; `gives` are the rights given away."""
 
     rows: Rows
@@ -116,9 +116,9 @@ def _add_grant(environment: Environment, fields: Values) -> Model:
     )
 
 
-KINDS: Mapping[str, Kind] = {
-    "environment": Kind(Environment.objects.all, _read, _set, _nothing),
-    "grant": Kind(Environment.objects.all, _no_such_grant, _add_grant, grant_gains),
-    "person": Kind(User.objects.all, _read, _set, person_gains),
-    "group": Kind(Group.objects.all, _read, _set, group_gains),
+KINDS: Mapping[str, PolicyKind] = {
+    "environment": PolicyKind(Environment.objects.all, _read, _set, _nothing),
+    "grant": PolicyKind(Environment.objects.all, _no_such_grant, _add_grant, grant_gains),
+    "person": PolicyKind(User.objects.all, _read, _set, person_gains),
+    "group": PolicyKind(Group.objects.all, _read, _set, group_gains),
 }

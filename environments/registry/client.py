@@ -51,7 +51,7 @@ class Resolved(NamedTuple):
     pinned: str
 
 
-class _Answer(NamedTuple):
+class _RegistryAnswer(NamedTuple):
     status: int
     headers: Mapping[str, str]
     body: bytes
@@ -135,13 +135,13 @@ class _Question:
             raise RegistryError(words)
         return asked or found
 
-    def _judge(self, answer: _Answer) -> None:
+    def _judge(self, answer: _RegistryAnswer) -> None:
         if answer.status == 404:
             words = f"has no image {self._image.repository} {self._image.target}. Was it pushed?"
             raise ImageAbsent(f"{self._image.address} {words}")
         self._judge_access(answer)
 
-    def _judge_access(self, answer: _Answer) -> None:
+    def _judge_access(self, answer: _RegistryAnswer) -> None:
         where, what = place(answer.url), self._image.repository
         if answer.status in (401, 403):
             known = "the credentials given are not enough" if self._credentials else "it asks for credentials"
@@ -154,14 +154,14 @@ class _Question:
             words = f"{where} does not say whether it has {what} (status {answer.status})."
             raise RegistryUnreachable(words)
 
-    def _manifest(self, method: str) -> _Answer:
+    def _manifest(self, method: str) -> _RegistryAnswer:
         answer = self._follow(method)
         if answer.status == 401 and not self._authorization:
             self._authorization = self._prove(read_challenge(answer.headers.get("www-authenticate", "")))
             answer = self._follow(method) if self._authorization else answer
         return answer
 
-    def _follow(self, method: str) -> _Answer:
+    def _follow(self, method: str) -> _RegistryAnswer:
         """The answer, from where the registry sends us. Only the registry itself sees what we prove ourselves with."""
         url = self._url
         for _ in range(REDIRECTS + 1):
@@ -210,7 +210,7 @@ class _Question:
         except (ValueError, KeyError, AttributeError, RecursionError):
             raise RegistryUnreachable(f"{place(challenge.realm)} gives no token for {self._image.address}.") from None
 
-    def _ask(self, method: str, url: str, headers: Mapping[str, str], at_most: int) -> _Answer:
+    def _ask(self, method: str, url: str, headers: Mapping[str, str], at_most: int) -> _RegistryAnswer:
         left = self._until - time.monotonic()
         if left <= 0:
             raise RegistryUnreachable(f"{self._image.address} takes longer than {LONGEST:.0f} s to answer.")
@@ -223,7 +223,7 @@ class _Question:
             raise RegistryUnreachable(f"{error.host} cannot be reached: {error.why}.") from None
         if answer.encoded:
             raise RegistryUnreachable(f"{place(url)} answers in an encoding that nobody asked for.")
-        return _Answer(answer.status, answer.headers, answer.body, url)
+        return _RegistryAnswer(answer.status, answer.headers, answer.body, url)
 
     def _session(self, url: str) -> HttpSession:
         """Where an operator set the registry up, it and what else they named may be inside; all others are outside."""

@@ -5,14 +5,14 @@
 
 from common.urls import shown
 from portal.outbound.adapter import Reads
-from portal.outbound.faults import Fault, OutboundFailed, OutboundRefused
+from portal.outbound.faults import OutboundFailed, OutboundFault, OutboundRefused
 from portal.outbound.reach import Reach
-from portal.outbound.session import Answer, Session, call
+from portal.outbound.session import OutboundAnswer, Session, call
 
 __all__ = [
-    "Answer",
-    "Fault",
+    "OutboundAnswer",
     "OutboundFailed",
+    "OutboundFault",
     "OutboundRefused",
     "Reach",
     "Reads",

@@ -18,7 +18,7 @@ from portal.orchestration.leases import Lease, Leases, Lost
 from portal.orchestration.work import PassKind
 from portal.outbound import urls
 from portal.outbound.faults import NoSuchHost, OutboundFailed, OutboundRefused
-from portal.outbound.session import Answer, call
+from portal.outbound.session import OutboundAnswer, call
 
 log = structlog.get_logger(__name__)
 State = OutgoingCall.State
@@ -109,7 +109,7 @@ def _headers(made: OutgoingCall) -> dict[str, str]:
     }
 
 
-def _note(lease: CallLease, answer: Answer) -> None:
+def _note(lease: CallLease, answer: OutboundAnswer) -> None:
     said = f"{answer.status} {answer.body[:200].decode('utf-8', 'replace')}".strip()
     if answer.ok:
         _end(lease, State.DONE, said)

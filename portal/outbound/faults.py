@@ -18,7 +18,7 @@ class NoSuchHost(OutboundRefused):
     """A name that does not exist now; in words it is like every other host that is not called."""
 
 
-class Fault(Enum):
+class OutboundFault(Enum):
     """Why a call got no whole answer, in words that go on "HOST: …"."""
 
     LATE = "no whole answer within {seconds:g} s"
@@ -36,59 +36,59 @@ class Fault(Enum):
     @property
     def lasts(self) -> bool:
         """Whether somebody has to act; the others may be gone at the next attempt."""
-        return self in {Fault.LONG, Fault.UNTRUSTED, Fault.TLS, Fault.UNSAYABLE}
+        return self in {OutboundFault.LONG, OutboundFault.UNTRUSTED, OutboundFault.TLS, OutboundFault.UNSAYABLE}
 
 
 class OutboundFailed(Exception):
     """A call that got no whole answer; another attempt may. `why`: what went wrong, without the host."""
 
-    def __init__(self, host: str, fault: Fault, why: str) -> None:
+    def __init__(self, host: str, fault: OutboundFault, why: str) -> None:
         super().__init__(f"{host}: {why}.")
         self.host = host
         self.fault = fault
         self.why = why
 
 
-class TooLong(Exception):
+class AnswerTooLong(Exception):
     """The answer has more bytes than were asked for."""
 
 
 # The first that fits any link of an error's chain counts.
-KINDS: tuple[tuple[type[BaseException], Fault], ...] = (
-    (TooLong, Fault.LONG),
-    (InvalidHeader, Fault.UNSAYABLE),
-    (InvalidURL, Fault.UNSAYABLE),
-    (ssl.SSLCertVerificationError, Fault.UNTRUSTED),
-    (ssl.SSLError, Fault.TLS),
-    (socket.gaierror, Fault.UNRESOLVED),
-    (ConnectionRefusedError, Fault.REFUSED),
-    (NewConnectionError, Fault.NO_WAY),
-    (ConnectTimeoutError, Fault.UNCONNECTED),
-    (ReadTimeoutError, Fault.SILENT),
-    (TimeoutError, Fault.SILENT),
-    (ConnectionError, Fault.BROKEN),
-    (HTTPException, Fault.BROKEN),
-    (HTTPError, Fault.BROKEN),
-    (OSError, Fault.NO_WAY),
-    (ValueError, Fault.UNSAYABLE),
+KINDS: tuple[tuple[type[BaseException], OutboundFault], ...] = (
+    (AnswerTooLong, OutboundFault.LONG),
+    (InvalidHeader, OutboundFault.UNSAYABLE),
+    (InvalidURL, OutboundFault.UNSAYABLE),
+    (ssl.SSLCertVerificationError, OutboundFault.UNTRUSTED),
+    (ssl.SSLError, OutboundFault.TLS),
+    (socket.gaierror, OutboundFault.UNRESOLVED),
+    (ConnectionRefusedError, OutboundFault.REFUSED),
+    (NewConnectionError, OutboundFault.NO_WAY),
+    (ConnectTimeoutError, OutboundFault.UNCONNECTED),
+    (ReadTimeoutError, OutboundFault.SILENT),
+    (TimeoutError, OutboundFault.SILENT),
+    (ConnectionError, OutboundFault.BROKEN),
+    (HTTPException, OutboundFault.BROKEN),
+    (HTTPError, OutboundFault.BROKEN),
+    (OSError, OutboundFault.NO_WAY),
+    (ValueError, OutboundFault.UNSAYABLE),
 )
 
 
 def failed(host: str, error: BaseException, *, seconds: float, limit: int, late: bool) -> OutboundFailed:
     """The error in words. `late`: the call's time was over, whatever the connection says of its end."""
-    fault, link = (Fault.LATE, error) if late else fault_of(error)
+    fault, link = (OutboundFault.LATE, error) if late else fault_of(error)
     why = fault.value.format(seconds=seconds, limit=limit, said=_said(link))
     return OutboundFailed(host, fault, why)
 
 
-def fault_of(error: BaseException) -> tuple[Fault, BaseException]:
+def fault_of(error: BaseException) -> tuple[OutboundFault, BaseException]:
     """What the error is, and the link of its chain that says so."""
     chain = list(_chain(error))
     for kind, fault in KINDS:
         for link in chain:
             if isinstance(link, kind):
                 return fault, link
-    return Fault.BROKEN, error
+    return OutboundFault.BROKEN, error
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

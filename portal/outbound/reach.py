@@ -30,7 +30,7 @@ class Reach(Enum):
     OPERATOR = "operator"
 
 
-class Place(NamedTuple):
+class ResolvedAddress(NamedTuple):
     """One address of a host. `connecting`: (family, sockaddr) for a socket."""
 
     address: Address
@@ -53,7 +53,7 @@ def connect(reach: Reach, scheme: str, host: str, port: int, seconds: float) -> 
     return _dial(places[-1], until)
 
 
-def admitted(reach: Reach, scheme: str, host: str, places: Iterable[Place]) -> list[Place]:
+def admitted(reach: Reach, scheme: str, host: str, places: Iterable[ResolvedAddress]) -> list[ResolvedAddress]:
     """Those of the places that may be called; OutboundRefused where there are none. Pure but for the settings."""
     found = list(places)
     if reach is Reach.OPERATOR:
@@ -68,7 +68,7 @@ def admitted(reach: Reach, scheme: str, host: str, places: Iterable[Place]) -> l
     return taken
 
 
-def resolve(reach: Reach, host: str, port: int, seconds: float) -> list[Place]:
+def resolve(reach: Reach, host: str, port: int, seconds: float) -> list[ResolvedAddress]:
     """Every address of the host now. Raises gaierror, or OutboundRefused for a name from outside that is none."""
     try:
         found = _looked_up(host, port, seconds)
@@ -76,7 +76,7 @@ def resolve(reach: Reach, host: str, port: int, seconds: float) -> list[Place]:
         if reach is Reach.OUTSIDE and error.errno != socket.EAI_AGAIN:
             raise NoSuchHost(NOT_PUBLIC.format(host=host)) from None
         raise
-    return [Place(_address(entry[4]), (entry[0], entry[4])) for entry in found]
+    return [ResolvedAddress(_address(entry[4]), (entry[0], entry[4])) for entry in found]
 
 
 def _looked_up(host: str, port: int, seconds: float) -> list[Any]:
@@ -96,7 +96,7 @@ def _address(sockaddr: Any) -> Address:
     return ipaddress.ip_address(str(sockaddr[0]).partition("%")[0])
 
 
-def _dial(place: Place, until: float) -> socket.socket:
+def _dial(place: ResolvedAddress, until: float) -> socket.socket:
     family, sockaddr = place.connecting
     opened = socket.socket(family, socket.SOCK_STREAM)
     try:

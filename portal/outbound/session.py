@@ -15,9 +15,9 @@ from urllib3.util import Retry
 from common.bounded_read import bounded_read
 from portal.outbound import faults, urls
 from portal.outbound.adapter import ONCE, Adapter
-from portal.outbound.faults import OutboundRefused, TooLong
+from portal.outbound.faults import AnswerTooLong, OutboundRefused
 from portal.outbound.reach import Reach
-from portal.outbound.watch import GRACE, Watch
+from portal.outbound.watch import GRACE, CallWatch
 
 OWN_HEADERS = {"User-Agent": "slipway", "Accept-Encoding": "identity", "Accept": "*/*"}
 # What http.client and this module say themselves, whatever a caller gives.
@@ -25,7 +25,7 @@ FIXED = frozenset({"host", "user-agent", "accept-encoding"})
 
 
 @dataclass(frozen=True)
-class Answer:
+class OutboundAnswer:
     """What came back, as it was sent. `headers` have lower-case names; a redirect is an answer like any other."""
 
     status: int
@@ -66,16 +66,16 @@ class Session(requests.Session):
         body: bytes = b"",
         timeout: tuple[float, float] = (1.0, 3.0),
         limit: int = 64 * 1024,
-    ) -> Answer:
+    ) -> OutboundAnswer:
         """Makes one call. `timeout`: seconds to connect, and in all; `limit`: bytes of the answer's body.
 
         Raises OutboundRefused for an address that may not be called, OutboundFailed for everything that went wrong.
         """
         host = _host(url)
-        with Watch(timeout[1]) as watch:
+        with CallWatch(timeout[1]) as watch:
             try:
                 answer = self._exchange(method, url, _allowed(headers), body, timeout, limit)
-            except (RequestException, HTTPError, HTTPException, OSError, ValueError, TooLong) as error:
+            except (RequestException, HTTPError, HTTPException, OSError, ValueError, AnswerTooLong) as error:
                 # The error itself names the whole address, and with it what its query holds.
                 raise faults.failed(host, error, seconds=timeout[1], limit=limit, late=watch.late) from None
             # A cut connection can look like an answer that ended.
@@ -85,18 +85,18 @@ class Session(requests.Session):
 
     def _exchange(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes, timeout: tuple[float, float], limit: int
-    ) -> Answer:
+    ) -> OutboundAnswer:
         request = self.prepare_request(requests.Request(method, url, headers=headers, data=body or None))
         limits = (timeout[0], timeout[1] + GRACE)
         response = self.send(request, stream=True, allow_redirects=False, timeout=limits, proxies={})
         try:
             names = {name.lower(): value for name, value in response.headers.items()}
-            return Answer(response.status_code, names, _read(response.raw, limit))
+            return OutboundAnswer(response.status_code, names, _read(response.raw, limit))
         finally:
             response.close()
 
 
-def call(method: str, url: str, **options: Any) -> Answer:
+def call(method: str, url: str, **options: Any) -> OutboundAnswer:
     """One call to an address that people outside gave: as Session.call."""
     with Session(Reach.OUTSIDE) as session:
         return session.call(method, url, **options)
@@ -116,5 +116,5 @@ def _allowed(headers: Mapping[str, str] | None) -> dict[str, str]:
 def _read(raw: Any, limit: int) -> bytes:
     content = bounded_read(partial(raw.read, decode_content=False), limit + 1)
     if len(content) > limit:
-        raise TooLong
+        raise AnswerTooLong
     return content

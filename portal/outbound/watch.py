@@ -12,7 +12,7 @@ GRACE = 1.0
 """Seconds after its end at which a single read of a call gives up by itself."""
 
 
-class Watch:
+class CallWatch:
     """Cuts every connection of a call after some seconds: a limit on each read would not end a slow drip.
 
     Nor would one on each read end headers that drip, or a slow handshake. The call's thread finds it by `current`.
@@ -26,9 +26,9 @@ class Watch:
         self._lock = threading.Lock()
         self._timer = threading.Timer(seconds, self._cut)
         self._timer.daemon = True
-        self._token: Token[Watch] | None = None
+        self._token: Token[CallWatch] | None = None
 
-    def __enter__(self) -> "Watch":
+    def __enter__(self) -> "CallWatch":
         self._token = _current.set(self)
         self._timer.start()
         return self
@@ -68,9 +68,9 @@ class Watch:
                     held.shutdown(socket.SHUT_RDWR)
 
 
-_current: ContextVar[Watch] = ContextVar("watch")
+_current: ContextVar[CallWatch] = ContextVar("watch")
 
 
-def current() -> Watch:
+def current() -> CallWatch:
     """The watch of the call that this thread makes."""
     return _current.get()

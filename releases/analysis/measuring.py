@@ -4,7 +4,7 @@ import math
 from statistics import fmean
 
 from environments.kube.traffic import Route
-from environments.prometheus import Answer, Prometheus, PrometheusError, only
+from environments.prometheus import Prometheus, PrometheusError, QueryAnswer, only
 from releases.analysis.metrics import Metric
 from releases.analysis.samples import Sample
 from releases.analysis.templates import Side, queries
@@ -75,7 +75,7 @@ class _Look:
         found = only(self._told(self._prometheus.query(query, self._at)))
         return found.points[-1][1] if found and found.points else None
 
-    def _told(self, answer: Answer) -> Answer:
+    def _told(self, answer: QueryAnswer) -> QueryAnswer:
         self._warnings += answer.warnings
         return answer
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from environments.access import Ground, grounds_of, may
+from environments.access import GrantedBy, grounds_of, may
 from portal.actors import Actor
 from portal.audit import vouching
 from portal.audit.vouching import Doubt
@@ -17,7 +17,7 @@ from releases.vote_counting import Standing, Vote, count
 from releases.votes_in_history import cast_votes, doubts_of, told_votes
 from releases.vouched import Doubtful
 
-Grounds = Mapping[int, Sequence[Ground]]
+Grounds = Mapping[int, Sequence[GrantedBy]]
 
 
 def counted(rollout: Rollout, *, now: Approval | None = None) -> Standing:
@@ -94,7 +94,7 @@ def _ungrounded(
             yield from (f"{row.name} voted by a right that the history does not have: {doubt}" for doubt in against[0])
 
 
-def _to_approve(user: User, rollout: Rollout, grounds: Grounds) -> list[Ground]:
+def _to_approve(user: User, rollout: Rollout, grounds: Grounds) -> list[GrantedBy]:
     """What gives somebody the right to approve a rollout."""
     theirs = [each for each in grounds.get(user.pk, ()) if each.environment in (None, rollout.environment_id)]
     return [each for each in theirs if any(Verb.APPROVE in ALLOWED[role] for role in each.roles)]

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from environments.kube.apply.diff import Change, Preview
+from environments.kube.apply.diff import FieldChange, Preview
 from environments.kube.names import TRACKING
 from environments.kube.objects import Manifest, Ref
 from environments.manifests.render import tracking_of
@@ -40,7 +40,7 @@ class Sighting:
         return self.wanted.ref
 
     @property
-    def changes(self) -> tuple[Change, ...]:
+    def changes(self) -> tuple[FieldChange, ...]:
         return self.preview.changes
 
     @property

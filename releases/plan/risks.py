@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from environments.kube.apply.diff import Change
+from environments.kube.apply.diff import FieldChange
 from environments.kube.objects import Ref
 from environments.kube.quantity import quantity
 from releases.plan.objects import Row, ref_in
@@ -26,7 +26,7 @@ class FieldRule:
 
     title: str
     kinds: frozenset[str]
-    flags: Callable[[Change], bool]
+    flags: Callable[[FieldChange], bool]
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Circumstances:
     notes: tuple[tuple[str, str], ...] = ()
 
 
-def _lowered(change: Change) -> bool:
+def _lowered(change: FieldChange) -> bool:
     if not LIMIT.search(change.path):
         return False
     if isinstance(change.before, dict) and isinstance(change.after, dict):
@@ -50,17 +50,17 @@ def _less(before: Any, after: Any) -> bool:
     return old is not None and new is not None and new < old
 
 
-def _fewer(change: Change) -> bool:
+def _fewer(change: FieldChange) -> bool:
     return change.path == "spec.replicas" and (change.after or 0) < (change.before or 0)
 
 
-def _is_address(change: Change) -> bool:
+def _is_address(change: FieldChange) -> bool:
     variable = VARIABLE.search(change.path)
     name = variable[1] if variable else change.path.rpartition(".")[2]
     return (variable is not None or change.path.startswith("data.")) and bool(ADDRESS.search(name))
 
 
-def _any(_change: Change) -> bool:
+def _any(_change: FieldChange) -> bool:
     return True
 
 
@@ -81,7 +81,7 @@ FIELD_RULES = (
 )
 
 
-def risk_of_field(ref: Ref, change: Change) -> str:
+def risk_of_field(ref: Ref, change: FieldChange) -> str:
     """The title of the first rule that flags the field, "" where none does."""
     return next((rule.title for rule in FIELD_RULES if ref.kind in rule.kinds and rule.flags(change)), "")
 

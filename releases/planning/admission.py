@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from environments.admission import Finding, Level, Place, Rules, checks, judge
+from environments.admission import AdmissionFinding, AdmissionScope, Level, Rules, checks, judge
 from environments.admission.hosts import hosts_of
 from environments.admission.levels import parse
 from environments.kube.objects import Manifest
@@ -34,13 +34,13 @@ def rules_of(environment: Environment) -> Rules:
     return Rules(environment.admission_level(), parse(environment.admission_rules, checks()))
 
 
-def place_of(rollout: Rollout) -> Place:
+def place_of(rollout: Rollout) -> AdmissionScope:
     """The environment as checks know it."""
     own, others = rollout.environment, Environment.objects.exclude(pk=rollout.environment_id)
     named = {pattern: place.name for place in others for pattern in place.hosts.split()}
     later = [place for place in others if place.order > own.order]
     running = {host: place.name for place in later for host in _running_hosts(rollout.application_id, place)}
-    return Place(tuple(own.allowed_registries.split()), tuple(own.hosts.split()), {**running, **named})
+    return AdmissionScope(tuple(own.allowed_registries.split()), tuple(own.hosts.split()), {**running, **named})
 
 
 def _running_hosts(application: int, place: Environment) -> Iterable[str]:
@@ -51,7 +51,7 @@ def _running_hosts(application: int, place: Environment) -> Iterable[str]:
     return (host for row in plan["objects"] for host in hosts_of(row["manifest"]))
 
 
-def _refusal(environment: Environment, refused: Iterable[Finding]) -> str:
+def _refusal(environment: Environment, refused: Iterable[AdmissionFinding]) -> str:
     found = list(refused)
     lines = [f"{each.title}: {each.text} ({each.check})." for each in found]
     first = found[0].check
@@ -62,7 +62,7 @@ def _refusal(environment: Environment, refused: Iterable[Finding]) -> str:
     return "\n".join([f"{environment} does not admit what this bundle asks for.", *lines, advice])
 
 
-def _words(title: str, found: Iterable[Finding]) -> str:
+def _words(title: str, found: Iterable[AdmissionFinding]) -> str:
     named = [each.text for each in found if each.title == title]
     more = f" and {len(named) - SHOWN} more" if len(named) > SHOWN else ""
     return "; ".join(named[:SHOWN]) + more

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from environments.manifests.configuration import Entry
+from environments.manifests.configuration import ConfiguredValue
 from environments.manifests.render import Rendering, images_needed, render
-from environments.manifests.settings import Route
-from environments.manifests.target import Target
+from environments.manifests.settings import RouteSetting
+from environments.manifests.target import RenderTarget
 from environments.models import ConfigurationEntry, Environment
 from portal.blobs import BlobError
 from portal.encryption import SecretUnreadable, keyed_hash
@@ -33,7 +33,7 @@ class Source:
     references: Mapping[str, str]
     smoke_tests: tuple[Mapping[str, Any], ...] = ()
     unused: tuple[str, ...] = ()
-    routes: tuple[Route, ...] = ()
+    routes: tuple[RouteSetting, ...] = ()
     change: str = ""
     traffic: tuple[Mapping[str, Any], ...] = ()
     notes: tuple[tuple[str, str], ...] = ()
@@ -44,9 +44,9 @@ def source_of(rollout: Rollout) -> Source:
     return _from_plan(rollout) if rollout.source_plan else _from_release(rollout)
 
 
-def target_of(environment: Environment, application: str, version: str) -> Target:
+def target_of(environment: Environment, application: str, version: str) -> RenderTarget:
     """The environment as rendering needs it; entries of the application count for more than those of all."""
-    return Target(
+    return RenderTarget(
         name=environment.name,
         namespace=environment.namespace_for(application),
         application=application,
@@ -58,10 +58,10 @@ def target_of(environment: Environment, application: str, version: str) -> Targe
     )
 
 
-def _entries(environment: Environment, application: str) -> tuple[Entry, ...]:
+def _entries(environment: Environment, application: str) -> tuple[ConfiguredValue, ...]:
     rows = ConfigurationEntry.objects.filter(environment=environment, application__in=("", application))
     found = {
-        (row.config_map, row.key): Entry(row.config_map, row.key, row.value, row.sensitive)
+        (row.config_map, row.key): ConfiguredValue(row.config_map, row.key, row.value, row.sensitive)
         for row in rows.order_by("application", "config_map", "key")
     }
     return tuple(found.values())

@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 
 from environments.manifests.bundle import contents_of
-from environments.manifests.node import Node, text_at
+from environments.manifests.node import YamlNode, text_at
 from environments.models import Environment
 from releases.ingest import open_bundle
 from releases.lifecycle import running_release
@@ -39,6 +39,6 @@ def _of_bundle(digest: str) -> tuple[str, tuple[str, ...]]:
     return (change if change in TITLES else ""), tuple(sorted(names - {""}))
 
 
-def _migration(node: Node) -> str:
+def _migration(node: YamlNode) -> str:
     name = text_at(node, "metadata", "name") if node.is_map and text_at(node, "kind") == "Job" else ""
     return VERSION.sub("", name).rstrip("-") if "migrat" in name else ""

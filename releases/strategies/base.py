@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Protocol, Self
 
 from environments.kube.objects import Manifest, Ref
 from environments.kube.traffic import Route as TrafficRoute
-from environments.manifests.settings import Route
+from environments.manifests.settings import RouteSetting
 from releases.engine.facts import Work
 from releases.engine.steps import Step
 from releases.plan.objects import Row, Wanted
@@ -32,7 +32,7 @@ class Arranging:
     application: str
     namespace: str
     parameters: Mapping[str, Any]
-    routes: tuple[Route, ...] = ()
+    routes: tuple[RouteSetting, ...] = ()
     previous: Row | None = None
     """The plan of what runs there now."""
     again: tuple[Mapping[str, Any], ...] = ()

@@ -1,6 +1,6 @@
 """What refuses writes, or fills them in: limits, quotas, pod security, policies, webhooks that cannot be reached."""
 
-from sandbox.admission.limits import Limits
+from sandbox.admission.limits import LimitRanger
 from sandbox.admission.podsecurity import PodSecurity
 from sandbox.admission.policies import Policies
 from sandbox.admission.quota import Quotas
@@ -11,7 +11,7 @@ from sandbox.store import Store
 
 def install(admission: Admission, store: Store) -> None:
     """The guards in the order in which a real server asks them."""
-    webhooks, limits = Webhooks(store), Limits(store)
+    webhooks, limits = Webhooks(store), LimitRanger(store)
     admission.mutating += [limits.fill_in, webhooks.mutate]
     admission.validating += [
         limits.check,

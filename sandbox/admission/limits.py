@@ -18,7 +18,7 @@ def is_pod_creation(review: Review) -> bool:
     return kind == ("", "Pod", "") and review.operation == "CREATE"
 
 
-class Limits:
+class LimitRanger:
     def __init__(self, store: Store) -> None:
         self.store = store
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from sandbox.admission_chain import Review
 from sandbox.errors import forbidden
 from sandbox.meta import labels_of
-from sandbox.store import Key, Object, Store
+from sandbox.store import Object, Store, StoreKey
 
 _PREFIX = "pod-security.kubernetes.io/"
 _TEMPLATED = ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job", "CronJob", "ReplicationController")
@@ -221,7 +221,7 @@ class PodSecurity:
         spec = pod_spec(review)
         if spec is None or (review.kind.kind == "Pod" and review.operation != "CREATE"):
             return
-        namespace = self.store.get(Key("", "Namespace", "", review.namespace))
+        namespace = self.store.get(StoreKey("", "Namespace", "", review.namespace))
         labels = labels_of(namespace) if namespace else {}
         if review.kind.kind == "Pod":
             self._enforce(review, spec, labels)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from sandbox.admission.cel import CelError, evaluate, to_cel
 from sandbox.admission.rules import namespace_of, selected, selectors_hold
 from sandbox.admission_chain import Review
-from sandbox.errors import ApiError, Cause, qualified
+from sandbox.errors import ApiError, StatusCause, qualified
 from sandbox.store import Object, Store
 
 _GROUP = "admissionregistration.k8s.io"
@@ -144,5 +144,5 @@ def _denied(review: Review, policy: str, binding: str, failure: Failure) -> ApiE
         failure.reason,
         f'{qualified(kind.group, kind.plural)} "{review.name}" is forbidden: {words}',
         details={name: value for name, value in details.items() if value},
-        causes=[Cause("", words, "")],
+        causes=[StatusCause("", words, "")],
     )

@@ -5,14 +5,14 @@ from typing import Any
 
 from sandbox.admission_chain import Review
 from sandbox.meta import labels_of, matches
-from sandbox.store import Key, Object, Store
+from sandbox.store import Object, Store, StoreKey
 
 
 def namespace_of(review: Review, store: Store) -> Object | None:
     """The Namespace that the write is in, or that it is about."""
     if review.kind.kind == "Namespace" and not review.kind.group:
         return review.new or review.old
-    return store.get(Key("", "Namespace", "", review.namespace)) if review.namespace else None
+    return store.get(StoreKey("", "Namespace", "", review.namespace)) if review.namespace else None
 
 
 def selected(review: Review, rules: Iterable[Mapping[str, Any]], selectors: Mapping[str, Any], store: Store) -> bool:

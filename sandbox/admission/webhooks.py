@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from sandbox.admission.rules import selected
 from sandbox.admission_chain import Review
-from sandbox.errors import ApiError, Cause
+from sandbox.errors import ApiError, StatusCause
 from sandbox.store import Store
 
 _GROUP = "admissionregistration.k8s.io"
@@ -36,7 +36,7 @@ class Webhooks:
 
 def _unreachable(webhook: Mapping[str, Any]) -> ApiError:
     words = f'failed calling webhook "{webhook["name"]}": failed to call webhook: {_trouble(webhook)}'
-    cause = Cause("", words, "")
+    cause = StatusCause("", words, "")
     return ApiError(500, "InternalError", f"Internal error occurred: {words}", causes=[cause])
 
 

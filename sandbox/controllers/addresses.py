@@ -5,7 +5,7 @@ from typing import Any
 
 from sandbox.controllers.base import Controller
 from sandbox.edge.model import held
-from sandbox.meta import Key, Object, changed, deleting
+from sandbox.meta import NamespacedName, Object, changed, deleting
 
 
 def address_of(obj: Object) -> str:
@@ -26,7 +26,7 @@ def _written(cluster_obj: Object, ingress: list[dict[str, Any]]) -> Object | Non
 class LoadBalancerController(Controller):
     kind = "Service"
 
-    def sync(self, key: Key) -> float | None:
+    def sync(self, key: NamespacedName) -> float | None:
         service = self.view.get(self.kind, key)
         if service is None or deleting(service) or held(service):
             return None
@@ -40,7 +40,7 @@ class LoadBalancerController(Controller):
 class IngressController(Controller):
     kind = "networking.k8s.io/Ingress"
 
-    def sync(self, key: Key) -> float | None:
+    def sync(self, key: NamespacedName) -> float | None:
         ingress = self.view.get(self.kind, key)
         if ingress is None or deleting(ingress) or held(ingress):
             return None

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from sandbox.cluster import Cluster
+from sandbox.cluster import SimulatedCluster
 from sandbox.meta import Object, changed, deleting, is_over, labels_of, matches, owner_reference, uid_of
 
 
@@ -12,7 +12,7 @@ def selects(owner: Object, labels: Mapping[str, str]) -> bool:
     return bool(selector) and matches(selector, labels)
 
 
-def adopt(cluster: Cluster, owner: Object, kind: str) -> list[Object]:
+def adopt(cluster: SimulatedCluster, owner: Object, kind: str) -> list[Object]:
     """Makes `owner` the controller of what it selects and nobody owns; returns what it took."""
     if deleting(owner):
         return []
@@ -21,7 +21,7 @@ def adopt(cluster: Cluster, owner: Object, kind: str) -> list[Object]:
     return [cluster.hands.update(_owned(obj, owner)) for obj in fitting]
 
 
-def release(cluster: Cluster, owner: Object, owned: list[Object]) -> list[Object]:
+def release(cluster: SimulatedCluster, owner: Object, owned: list[Object]) -> list[Object]:
     """Takes the owner away from what it no longer selects; returns the rest."""
     kept = []
     for obj in owned:

@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 
 from kube_schema.quantity import parse
 from sandbox import scalers
-from sandbox.cluster import Cluster
+from sandbox.cluster import SimulatedCluster
 from sandbox.controllers.base import Controller
 from sandbox.controllers.rolling import name_of, replicas_of
 from sandbox.errors import ApiError
 from sandbox.meta import (
-    Key,
+    NamespacedName,
     Object,
     changed,
     deleting,
@@ -48,11 +48,11 @@ class Proposal(NamedTuple):
     name: str
 
 
-def target_of(autoscaler: Object) -> tuple[str, Key]:
+def target_of(autoscaler: Object) -> tuple[str, NamespacedName]:
     reference = autoscaler["spec"]["scaleTargetRef"]
     group = str(reference.get("apiVersion", "")).rpartition("/")[0]
     kind = f"{group}/{reference['kind']}" if group else str(reference["kind"])
-    return kind, Key(autoscaler["metadata"]["namespace"], str(reference["name"]))
+    return kind, NamespacedName(autoscaler["metadata"]["namespace"], str(reference["name"]))
 
 
 def bounds_of(autoscaler: Object) -> tuple[int, int]:
@@ -63,12 +63,12 @@ def bounds_of(autoscaler: Object) -> tuple[int, int]:
 class HorizontalPodAutoscalerController(Controller):
     kind = "autoscaling/HorizontalPodAutoscaler"
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: SimulatedCluster) -> None:
         super().__init__(cluster)
-        self._targets: dict[tuple[str, Key], Key] = {}
-        self._wishes: dict[Key, list[tuple[float, int]]] = {}
+        self._targets: dict[tuple[str, NamespacedName], NamespacedName] = {}
+        self._wishes: dict[NamespacedName, list[tuple[float, int]]] = {}
 
-    def concerned(self, event: str, obj: Object, old: Object | None) -> Iterable[Key]:
+    def concerned(self, event: str, obj: Object, old: Object | None) -> Iterable[NamespacedName]:
         kind = kind_of(obj)
         if kind == self.kind:
             if event == "DELETED":
@@ -81,7 +81,7 @@ class HorizontalPodAutoscalerController(Controller):
         elif self._targets and (kind, key_of(obj)) in self._targets and _resized(old, obj):
             yield self._targets[kind, key_of(obj)]
 
-    def sync(self, key: Key) -> float | None:
+    def sync(self, key: NamespacedName) -> float | None:
         autoscaler = self.view.get(self.kind, key)
         if autoscaler is None or deleting(autoscaler):
             return None
@@ -213,7 +213,7 @@ class HorizontalPodAutoscalerController(Controller):
         name, target = metric["metric"]["name"], metric["target"]
         labels = (metric["metric"].get("selector") or {}).get("matchLabels") or {}
         namespace = pods[0]["metadata"]["namespace"] if pods else ""
-        scaled = self.view.get(_SCALED, Key(namespace, labels.get(scalers.LABEL, "")))
+        scaled = self.view.get(_SCALED, NamespacedName(namespace, labels.get(scalers.LABEL, "")))
         value = scalers.measured(scaled, name) if scaled is not None else None
         if value is None:
             words = f"unable to get external metric {namespace}/{name}: no metrics returned from external metrics API"
@@ -265,7 +265,7 @@ def _requested(pods: list[Object], resource: str, head: str) -> int:
 class _Status:
     """The status of one autoscaler as it is being worked out."""
 
-    def __init__(self, autoscaler: Object, cluster: Cluster) -> None:
+    def __init__(self, autoscaler: Object, cluster: SimulatedCluster) -> None:
         self._autoscaler, self._cluster = autoscaler, cluster
         self._before = autoscaler.get("status") or {}
         self._now = cluster.clock.moment()

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from common.discovery import modules_of
-from sandbox.cluster import Cluster
-from sandbox.meta import Key, Object, controller_of, key_of, kind_of
+from sandbox.cluster import SimulatedCluster
+from sandbox.meta import NamespacedName, Object, controller_of, key_of, kind_of
 
 CONTROLLERS: list[type["Controller"]] = []
 
@@ -25,12 +25,12 @@ class Controller(ABC):
         super().__init_subclass__()
         CONTROLLERS.append(cls)
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: SimulatedCluster) -> None:
         self.cluster = cluster
         self.view = cluster.view
 
     @abstractmethod
-    def sync(self, key: Key) -> float | None:
+    def sync(self, key: NamespacedName) -> float | None:
         """Reconciles one object; returns after how many simulated seconds to look again, or None."""
 
     def see(self, event: str, obj: Object, old: Object | None) -> None:
@@ -38,7 +38,7 @@ class Controller(ABC):
         for key in self.concerned(event, obj, old):
             self.cluster.loop.soon(self.sync, key)
 
-    def concerned(self, event: str, obj: Object, old: Object | None) -> Iterable[Key]:  # noqa: ARG002
+    def concerned(self, event: str, obj: Object, old: Object | None) -> Iterable[NamespacedName]:  # noqa: ARG002
         kind = kind_of(obj)
         if kind == self.kind:
             yield key_of(obj)
@@ -47,10 +47,10 @@ class Controller(ABC):
             if old is not None and controller_of(old) != controller_of(obj):
                 yield from self._owner_keys(old)
 
-    def _owner_keys(self, obj: Object) -> Iterable[Key]:
+    def _owner_keys(self, obj: Object) -> Iterable[NamespacedName]:
         owner = controller_of(obj)
         if owner is not None and owner["kind"] == self.kind.rpartition("/")[2]:
-            yield Key(obj["metadata"].get("namespace", ""), owner["name"])
+            yield NamespacedName(obj["metadata"].get("namespace", ""), owner["name"])
 
 
 def load() -> list[type[Controller]]:

@@ -9,7 +9,7 @@ from sandbox.controllers.pods import create, delete_pod, is_available, pod_from,
 from sandbox.controllers.rolling import name_of
 from sandbox.errors import ApiError
 from sandbox.meta import (
-    Key,
+    NamespacedName,
     Object,
     changed,
     deleting,
@@ -86,7 +86,7 @@ class DaemonSetController(Controller):
             for daemon_set in self.view.all(self.kind):
                 self.cluster.loop.soon(self.sync, key_of(daemon_set))
 
-    def sync(self, key: Key) -> float | None:
+    def sync(self, key: NamespacedName) -> float | None:
         stored = self.view.get(self.kind, key)
         if stored is None:
             return None

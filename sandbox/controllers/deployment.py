@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from sandbox.cluster import Cluster
+from sandbox.cluster import SimulatedCluster
 from sandbox.controllers import adoption, progress
 from sandbox.controllers.base import Controller
 from sandbox.controllers.rolling import (
@@ -20,7 +20,7 @@ from sandbox.controllers.rolling import (
 )
 from sandbox.errors import ApiError
 from sandbox.meta import (
-    Key,
+    NamespacedName,
     Object,
     annotations_of,
     changed,
@@ -131,11 +131,11 @@ class DeploymentController(Controller):
     kind = "apps/Deployment"
     owns = ("apps/ReplicaSet",)
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: SimulatedCluster) -> None:
         super().__init__(cluster)
         self._progress: dict[str, tuple[str, float]] = {}
 
-    def sync(self, key: Key) -> float | None:
+    def sync(self, key: NamespacedName) -> float | None:
         deployment = self.view.get(self.kind, key)
         if deployment is None:
             return None
@@ -176,7 +176,7 @@ class DeploymentController(Controller):
 class _Sync:
     """One pass over one Deployment. `deployment` is a copy that collects what its status shall say."""
 
-    def __init__(self, cluster: Cluster, stored: Object) -> None:
+    def __init__(self, cluster: SimulatedCluster, stored: Object) -> None:
         self.cluster, self.stored = cluster, stored
         self.deployment = changed(stored, status=dict(stored.get("status") or {}))
         self.sets = cluster.view.owned("apps/ReplicaSet", uid_of(stored))

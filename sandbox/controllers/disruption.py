@@ -6,7 +6,7 @@ from typing import Any
 from sandbox.controllers.base import Controller
 from sandbox.controllers.rolling import replicas_of
 from sandbox.meta import (
-    Key,
+    NamespacedName,
     Object,
     changed,
     controller_of,
@@ -64,14 +64,14 @@ def status_of(budget: Object, pods: list[Object], expected: int, stamp: str) -> 
 class DisruptionController(Controller):
     kind = "policy/PodDisruptionBudget"
 
-    def concerned(self, event: str, obj: Object, old: Object | None) -> Iterable[Key]:
+    def concerned(self, event: str, obj: Object, old: Object | None) -> Iterable[NamespacedName]:
         yield from super().concerned(event, obj, old)
         if kind_of(obj) == "Pod":
             for budget in self.view.all(self.kind, obj["metadata"]["namespace"]):
                 if matches(budget["spec"].get("selector"), labels_of(obj)):
                     yield key_of(budget)
 
-    def sync(self, key: Key) -> float | None:
+    def sync(self, key: NamespacedName) -> float | None:
         budget = self.view.get(self.kind, key)
         if budget is None or deleting(budget):
             return None
@@ -92,7 +92,9 @@ class DisruptionController(Controller):
         for pod in pods:
             owner = controller_of(pod)
             kind = _CONTROLLERS.get(owner["kind"]) if owner else None
-            found = self.view.get(kind, Key(key_of(pod).namespace, owner["name"])) if owner and kind else None
+            found = (
+                self.view.get(kind, NamespacedName(key_of(pod).namespace, owner["name"])) if owner and kind else None
+            )
             if owner and found:
                 wanted[owner["uid"]] = replicas_of(found)
         return sum(wanted.values())

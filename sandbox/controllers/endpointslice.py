@@ -5,7 +5,7 @@ from typing import Any
 
 from sandbox.controllers.base import Controller
 from sandbox.meta import (
-    Key,
+    NamespacedName,
     Object,
     changed,
     deleting,
@@ -35,7 +35,7 @@ class EndpointSliceController(Controller):
         for key in self.concerned(event, obj, old):
             self.cluster.loop.after(_BATCH, self.sync, key)
 
-    def concerned(self, event: str, obj: Object, old: Object | None) -> Iterable[Key]:
+    def concerned(self, event: str, obj: Object, old: Object | None) -> Iterable[NamespacedName]:
         if kind_of(obj) != "Pod":
             yield from super().concerned(event, obj, old)
             return
@@ -47,7 +47,7 @@ class EndpointSliceController(Controller):
             for service in self.view.services_for(namespace, labels):
                 yield key_of(service)
 
-    def sync(self, key: Key) -> float | None:
+    def sync(self, key: NamespacedName) -> float | None:
         service = self.view.get("Service", key)
         if service is None or deleting(service) or not service["spec"].get("selector"):
             return None
@@ -84,7 +84,7 @@ class EndpointSliceController(Controller):
     def _endpoint(self, service: Object, pod: Object) -> dict[str, Any]:
         ready, ending = is_ready(pod), deleting(pod)
         anyway = bool(service["spec"].get("publishNotReadyAddresses"))
-        node = self.view.get("Node", Key("", pod["spec"].get("nodeName", "")))
+        node = self.view.get("Node", NamespacedName("", pod["spec"].get("nodeName", "")))
         zone = labels_of(node).get("topology.kubernetes.io/zone") if node else None
         target = {name: pod["metadata"][name] for name in ("namespace", "name", "uid")}
         return {

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from sandbox.client import Client
-from sandbox.cluster import Cluster
+from sandbox.cluster import SimulatedCluster
 from sandbox.controllers import flagger_parts as parts
 from sandbox.controllers.base import Controller
 from sandbox.controllers.flagger_checks import Checks
 from sandbox.controllers.flagger_configs import tracked
 from sandbox.errors import ApiError
-from sandbox.meta import Key, Object, deleting, uid_of
-from sandbox.store import Key as StoreKey
+from sandbox.meta import NamespacedName, Object, deleting, uid_of
+from sandbox.store import StoreKey
 
 GROUP = "flagger.app"
 FINALIZER = "finalizer.flagger.app"
@@ -32,13 +32,13 @@ class Halted(Exception):
 class FlaggerController(Controller):
     kind = f"{GROUP}/Canary"
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: SimulatedCluster) -> None:
         super().__init__(cluster)
         self._client = cluster.client("flagger")
         self._checks = Checks(cluster)
         self._due: dict[str, float] = {}
 
-    def sync(self, key: Key) -> float | None:
+    def sync(self, key: NamespacedName) -> float | None:
         canary = self._client.get(GROUP, "Canary", key.namespace, key.name)
         if canary is None:
             return None
@@ -54,7 +54,7 @@ class FlaggerController(Controller):
         return parts.interval_of(canary)
 
     def _look(self, canary: Object) -> None:
-        look = Look(canary, self._client, self._checks, self.cluster)
+        look = CanaryAdvance(canary, self._client, self._checks, self.cluster)
         if canary["spec"].get("suspend"):
             look.say("skipping canary run as object is suspended")
             return
@@ -73,7 +73,7 @@ class FlaggerController(Controller):
     def _hand_back(self, canary: Object) -> float | None:
         if FINALIZER not in _finalizers(canary):
             return None
-        look = Look(canary, self._client, self._checks, self.cluster)
+        look = CanaryAdvance(canary, self._client, self._checks, self.cluster)
         if not look.handed_back():
             return 1.0
         self._checks.forget(uid_of(canary))
@@ -82,13 +82,13 @@ class FlaggerController(Controller):
 
 
 @dataclass
-class Look:
+class CanaryAdvance:
     """One look at a Canary: what Flagger calls advancing it."""
 
     canary: Object
     client: Client
     checks: Checks
-    cluster: Cluster
+    cluster: SimulatedCluster
 
     # -- reading ------------------------------------------------------------------------------------------------------
 

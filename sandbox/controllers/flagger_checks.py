@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from sandbox.cluster import Cluster
+from sandbox.cluster import SimulatedCluster
 from sandbox.controllers.flagger_parts import analysis_of, target_of
 from sandbox.meta import Object, is_ready
 
@@ -23,7 +23,7 @@ class Counted(NamedTuple):
 class Checks:
     """Keeps what was counted at the check before, so that each looks at what came since."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: SimulatedCluster) -> None:
         self._cluster = cluster
         self._before: dict[str, Counted] = {}
 

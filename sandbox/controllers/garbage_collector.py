@@ -2,7 +2,7 @@
 
 from sandbox.controllers.base import Controller
 from sandbox.errors import ApiError
-from sandbox.meta import Key, Object, changed, deleting, uid_of
+from sandbox.meta import NamespacedName, Object, changed, deleting, uid_of
 
 FOREGROUND, ORPHAN = "foregroundDeletion", "orphan"
 _GRACE = 1.0
@@ -40,7 +40,7 @@ class GarbageCollector(Controller):
         elif old is None and obj["metadata"].get("ownerReferences"):
             self._check_owners(obj)
 
-    def sync(self, key: Key) -> float | None:
+    def sync(self, key: NamespacedName) -> float | None:
         del key
         return None
 

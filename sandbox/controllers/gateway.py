@@ -6,7 +6,7 @@ from typing import Any
 from sandbox.controllers.base import Controller
 from sandbox.edge.gateway import GATEWAY, KIND, parents_of, services_of
 from sandbox.edge.model import Parent, held
-from sandbox.meta import Key, Object, changed, deleting, generation_of, key_of, kind_of
+from sandbox.meta import NamespacedName, Object, changed, deleting, generation_of, key_of, kind_of
 
 _CONTROLLER, _ADDRESS = "test.slipway/edge", "10.250.0.1"
 _ACCEPTED, _PROGRAMMED = ("Accepted", "True", "Accepted"), ("Programmed", "True", "Programmed")
@@ -17,7 +17,7 @@ _Verdict = tuple[str, str, str]
 class _Accepting(Controller):
     """Writes a status where it is another one."""
 
-    def sync(self, key: Key) -> float | None:
+    def sync(self, key: NamespacedName) -> float | None:
         obj = self.view.get(self.kind, key)
         if obj is None or deleting(obj) or held(obj):
             return None
@@ -57,7 +57,7 @@ class GatewayClassController(_Accepting):
 class GatewayController(_Accepting):
     kind = GATEWAY
 
-    def concerned(self, event: str, obj: Object, old: Object | None) -> Iterable[Key]:
+    def concerned(self, event: str, obj: Object, old: Object | None) -> Iterable[NamespacedName]:
         yield from super().concerned(event, obj, old)
         if kind_of(obj) == KIND:
             for route in (obj, *([old] if old is not None else [])):
@@ -73,7 +73,7 @@ class GatewayController(_Accepting):
             "listeners": [self._listener(obj, name, known.get(name, {}), attached) for name in names],
         }
 
-    def _attached(self, key: Key) -> int:
+    def _attached(self, key: NamespacedName) -> int:
         routes = (parents_of(route) for route in self.view.all(KIND))
         return sum(parent == Parent(GATEWAY, key) for parents in routes for parent in parents)
 
@@ -89,7 +89,7 @@ class GatewayController(_Accepting):
 class HTTPRouteController(_Accepting):
     kind = KIND
 
-    def concerned(self, event: str, obj: Object, old: Object | None) -> Iterable[Key]:
+    def concerned(self, event: str, obj: Object, old: Object | None) -> Iterable[NamespacedName]:
         yield from super().concerned(event, obj, old)
         if kind_of(obj) in (GATEWAY, "Service") and (old is None or event == "DELETED"):
             yield from map(key_of, self.view.all(KIND))

@@ -4,14 +4,14 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.cluster import Cluster
+from sandbox.cluster import SimulatedCluster
 from sandbox.controllers import adoption
 from sandbox.controllers.base import Controller
 from sandbox.controllers.pods import create, pod_from
 from sandbox.controllers.replicaset import restarts_of
 from sandbox.errors import ApiError
 from sandbox.meta import (
-    Key,
+    NamespacedName,
     Object,
     annotations_of,
     changed,
@@ -38,7 +38,7 @@ def is_finished(job: Object) -> bool:
 
 
 @dataclass(frozen=True)
-class Tally:
+class JobTally:
     """A Job's pods, counted."""
 
     active: list[Object]
@@ -48,11 +48,11 @@ class Tally:
     restarts: int
 
 
-def tally(job: Object, pods: list[Object]) -> Tally:
+def tally(job: Object, pods: list[Object]) -> JobTally:
     """Pods that were deleted since stay counted: the status remembers them."""
     status = job.get("status") or {}
     active = [pod for pod in pods if is_active(pod)]
-    return Tally(
+    return JobTally(
         active,
         max(int(status.get("succeeded") or 0), sum(phase_of(pod) == "Succeeded" for pod in pods)),
         max(int(status.get("failed") or 0), sum(phase_of(pod) == "Failed" for pod in pods)),
@@ -61,7 +61,7 @@ def tally(job: Object, pods: list[Object]) -> Tally:
     )
 
 
-def verdict(job: Object, counted: Tally, age: float) -> tuple[str, str, str] | None:
+def verdict(job: Object, counted: JobTally, age: float) -> tuple[str, str, str] | None:
     """("SuccessCriteriaMet" or "FailureTarget", reason, message) once the end is decided. `age` in seconds."""
     spec = job["spec"]
     limit = int(spec.get("backoffLimit", 6))
@@ -79,7 +79,7 @@ def verdict(job: Object, counted: Tally, age: float) -> tuple[str, str, str] | N
     return ("SuccessCriteriaMet", *_REACHED) if done else None
 
 
-def missing(job: Object, counted: Tally) -> int:
+def missing(job: Object, counted: JobTally) -> int:
     """How many pods to start now; negative for how many too many there are."""
     spec = job["spec"]
     if spec.get("suspend"):
@@ -97,7 +97,7 @@ class JobController(Controller):
     kind = "batch/Job"
     owns = ("Pod",)
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: SimulatedCluster) -> None:
         super().__init__(cluster)
         self._begun: dict[str, float] = {}
         self._failed_at: dict[str, tuple[int, float]] = {}
@@ -109,7 +109,7 @@ class JobController(Controller):
             for memory in (self._begun, self._failed_at, self._finished_at):
                 memory.pop(uid_of(obj), None)
 
-    def sync(self, key: Key) -> float | None:
+    def sync(self, key: NamespacedName) -> float | None:
         job = self.view.get(self.kind, key)
         if job is None or deleting(job):
             return None
@@ -149,7 +149,7 @@ class JobController(Controller):
         waits = [pause, None if limit is None else max(0.05, limit - self._age(job))]
         return min((wait for wait in waits if wait is not None), default=None)
 
-    def _manage(self, job: Object, counted: Tally) -> float | None:
+    def _manage(self, job: Object, counted: JobTally) -> float | None:
         """Starts or ends pods; returns how long to wait with starting one after a failure."""
         count = missing(job, counted)
         if count < 0:
@@ -164,7 +164,7 @@ class JobController(Controller):
             self._create(job, indexes[number] if indexes else None)
         return None
 
-    def _pause(self, job: Object, counted: Tally) -> float:
+    def _pause(self, job: Object, counted: JobTally) -> float:
         """10 s after the first failure, twice as long after every other."""
         if not counted.failed:
             return 0.0
@@ -222,7 +222,7 @@ class JobController(Controller):
         else:
             self.cluster.hands.event(job, "Warning", decided[1], decided[2], _COMPONENT)
 
-    def _status(self, job: Object, counted: Tally) -> dict[str, Any]:
+    def _status(self, job: Object, counted: JobTally) -> dict[str, Any]:
         before = job.get("status") or {}
         status: dict[str, Any] = {}
         conditions = self._suspension(job)

@@ -4,7 +4,7 @@ from typing import Any
 
 from sandbox import scalers
 from sandbox.controllers.base import Controller
-from sandbox.meta import Key, Object, annotations_of, changed, deleting, labels_of
+from sandbox.meta import NamespacedName, Object, annotations_of, changed, deleting, labels_of
 
 _HPA = "autoscaling/HorizontalPodAutoscaler"
 _POLL, _COOLDOWN = 2.0, 5.0
@@ -25,9 +25,9 @@ class ScaledObjectController(Controller):
 
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
-        self._awake: dict[Key, float] = {}
+        self._awake: dict[NamespacedName, float] = {}
 
-    def sync(self, key: Key) -> float | None:
+    def sync(self, key: NamespacedName) -> float | None:
         scaled = self.view.get(self.kind, key)
         if scaled is None or deleting(scaled):
             self._awake.pop(key, None)
@@ -44,11 +44,11 @@ class ScaledObjectController(Controller):
         self._tell(scaled, before, status)
         return _POLL
 
-    def _status(self, scaled: Object, key: Key, before: dict[str, Any]) -> dict[str, Any]:
+    def _status(self, scaled: Object, key: NamespacedName, before: dict[str, Any]) -> dict[str, Any]:
         verdicts = _verdicts(before)
         version, kind, name = scalers.target_of(scaled)
         group = version.rpartition("/")[0]
-        target = self.view.get(f"{group}/{kind}" if group else kind, Key(key.namespace, name))
+        target = self.view.get(f"{group}/{kind}" if group else kind, NamespacedName(key.namespace, name))
         trouble = _trouble(scaled, target, name)
         if target is None or trouble:
             words = f"ScaledObject doesn't have correct scaleTargetRef specification: {trouble}"
@@ -70,7 +70,7 @@ class ScaledObjectController(Controller):
         return {**status, "conditions": _conditions(verdicts)}
 
     def _paused(self, scaled: Object, target: Object, verdicts: dict[str, _Verdict]) -> dict[str, Any]:
-        hpa = self.view.get(_HPA, Key(scaled["metadata"]["namespace"], scalers.hpa_name(scaled)))
+        hpa = self.view.get(_HPA, NamespacedName(scaled["metadata"]["namespace"], scalers.hpa_name(scaled)))
         if hpa is not None:
             self.cluster.hands.delete(hpa)
         verdicts |= {"Paused": _PAUSED, "Ready": _READY}
@@ -82,14 +82,16 @@ class ScaledObjectController(Controller):
 
     def _keep_hpa(self, scaled: Object) -> None:
         wanted = scalers.hpa_of(scaled)
-        found = self.view.get(_HPA, Key(wanted["metadata"]["namespace"], wanted["metadata"]["name"]))
+        found = self.view.get(_HPA, NamespacedName(wanted["metadata"]["namespace"], wanted["metadata"]["name"]))
         if found is None:
             self.cluster.hands.create(wanted)
             self._say(scaled, "Normal", "KEDAScalersStarted", "Started scalers watch")
         elif any(found["spec"].get(name) != value for name, value in wanted["spec"].items()):
             self.cluster.hands.update(changed(found, spec={**found["spec"], **wanted["spec"]}))
 
-    def _scaled(self, scaled: Object, key: Key, target: Object, verdicts: dict[str, _Verdict]) -> dict[str, Any]:
+    def _scaled(
+        self, scaled: Object, key: NamespacedName, target: Object, verdicts: dict[str, _Verdict]
+    ) -> dict[str, Any]:
         """Decides between zero and more; what is above one is the HPA's."""
         current, failing = _replicas(target), annotations_of(scaled).get(scalers.FAIL, "")
         on = {} if failing else {place: _on(scaled, place) for place in range(len(scalers.triggers_of(scaled)))}
@@ -113,7 +115,7 @@ class ScaledObjectController(Controller):
             self._say(scaled, "Normal", "KEDAScaleTargetActivated", words)
             self._scale(target, wanted)
 
-    def _sleep(self, scaled: Object, key: Key, target: Object, current: int) -> _Verdict:
+    def _sleep(self, scaled: Object, key: NamespacedName, target: Object, current: int) -> _Verdict:
         spec = scaled["spec"]
         least, idle = spec.get("minReplicaCount") or 0, spec.get("idleReplicaCount")
         if (least == 0 or idle is not None) and current > (idle or 0):

@@ -6,8 +6,8 @@ from typing import Any
 from sandbox import mesh_checks
 from sandbox.controllers.base import Controller
 from sandbox.edge.model import held
-from sandbox.mesh_checks import ENTRY, PEERS, ROUTES, RULE, SERVICE, Finding
-from sandbox.meta import Key, Object, changed, deleting, generation_of, key_of, kind_of
+from sandbox.mesh_checks import ENTRY, PEERS, ROUTES, RULE, SERVICE, MeshFinding
+from sandbox.meta import NamespacedName, Object, changed, deleting, generation_of, key_of, kind_of
 
 _COMPONENT = "istiod"
 _PAGE = "https://istio.io/latest/docs/reference/config/analysis/{}/?ref=status"
@@ -18,12 +18,12 @@ class _MeshController(Controller):
 
     around: tuple[str, ...] = ()
 
-    def concerned(self, event: str, obj: Object, old: Object | None) -> Iterable[Key]:
+    def concerned(self, event: str, obj: Object, old: Object | None) -> Iterable[NamespacedName]:
         yield from super().concerned(event, obj, old)
         if kind_of(obj) in self.around and (old is None or event == "DELETED" or _says(obj) != _says(old)):
             yield from [key_of(each) for each in self.view.all(self.kind)]
 
-    def sync(self, key: Key) -> float | None:
+    def sync(self, key: NamespacedName) -> float | None:
         obj = self.view.get(self.kind, key)
         if obj is None or deleting(obj) or held(obj):
             return None
@@ -36,7 +36,7 @@ class _MeshController(Controller):
             self._tell(obj, before, findings)
         return None
 
-    def _status(self, obj: Object, before: Mapping[str, Any], findings: Sequence[Finding]) -> dict[str, Any]:
+    def _status(self, obj: Object, before: Mapping[str, Any], findings: Sequence[MeshFinding]) -> dict[str, Any]:
         generation = str(generation_of(obj))
         status = {**before, "observedGeneration": generation, "conditions": [self._condition(before, findings)]}
         status["conditions"][0]["observedGeneration"] = generation
@@ -45,7 +45,7 @@ class _MeshController(Controller):
             status["validationMessages"] = [_message(each) for each in findings]
         return status
 
-    def _condition(self, before: Mapping[str, Any], findings: Sequence[Finding]) -> dict[str, Any]:
+    def _condition(self, before: Mapping[str, Any], findings: Sequence[MeshFinding]) -> dict[str, Any]:
         old = _first(before)
         holds = "False" if findings else "True"
         now = self.cluster.clock.moment().stamp
@@ -55,7 +55,7 @@ class _MeshController(Controller):
             condition |= {"reason": "ValidationFailed", "message": "; ".join(each.text for each in findings)}
         return condition
 
-    def _tell(self, obj: Object, before: Mapping[str, Any], findings: Sequence[Finding]) -> None:
+    def _tell(self, obj: Object, before: Mapping[str, Any], findings: Sequence[MeshFinding]) -> None:
         said = str(_first(before).get("message", ""))
         for each in findings:
             if each.text not in said:
@@ -72,7 +72,7 @@ def _says(obj: Object) -> tuple[Any, Any]:
     return obj.get("spec"), obj["metadata"].get("labels")
 
 
-def _message(finding: Finding) -> dict[str, Any]:
+def _message(finding: MeshFinding) -> dict[str, Any]:
     return {
         "level": finding.level,
         "type": {"name": finding.name, "code": finding.code},

@@ -5,8 +5,8 @@ from typing import Any
 
 from sandbox.controllers.base import Controller
 from sandbox.errors import ApiError
-from sandbox.meta import Key, Object, changed, condition, deleting, kind_of, with_condition
-from sandbox.store import Key as StoreKey
+from sandbox.meta import NamespacedName, Object, changed, condition, deleting, kind_of, with_condition
+from sandbox.store import StoreKey
 
 _AGAIN = 5.0
 _ACCOUNT = "default"
@@ -34,15 +34,15 @@ class NamespaceController(Controller):
         super().see(event, obj, old)
         namespace = obj["metadata"].get("namespace")
         if event == "DELETED" and namespace and self._misses(namespace, obj):
-            self.cluster.loop.soon(self.sync, Key("", namespace))
+            self.cluster.loop.soon(self.sync, NamespacedName("", namespace))
 
     def _misses(self, namespace: str, obj: Object) -> bool:
         """Whether what was deleted brings the namespace's end nearer, or is to be made again."""
-        space = self.view.get("Namespace", Key("", namespace))
+        space = self.view.get("Namespace", NamespacedName("", namespace))
         is_equipment = (kind_of(obj), obj["metadata"]["name"]) in _EQUIPMENT
         return space is not None and (deleting(space) or is_equipment)
 
-    def sync(self, key: Key) -> float | None:
+    def sync(self, key: NamespacedName) -> float | None:
         namespace = self.view.get(self.kind, key)
         if namespace is None:
             return None
@@ -54,7 +54,7 @@ class NamespaceController(Controller):
     def _equip(self, name: str) -> None:
         data = {"ca.crt": self.cluster.authority}
         for kind, own in _EQUIPMENT:
-            if self.view.get(kind, Key(name, own)) is None:
+            if self.view.get(kind, NamespacedName(name, own)) is None:
                 metadata = {"name": own, "namespace": name}
                 content = {"data": data} if kind == "ConfigMap" else {}
                 self._create({"apiVersion": "v1", "kind": kind, "metadata": metadata, **content})
@@ -108,7 +108,7 @@ class NamespaceController(Controller):
         for fresh in (_content_remaining(remaining), _finalizers_remaining(remaining)):
             conditions = with_condition(_without_stale(conditions, fresh), fresh, now)
         wanted = {**status, "phase": "Terminating", "conditions": conditions}
-        current = self.view.get(self.kind, Key("", namespace["metadata"]["name"]))
+        current = self.view.get(self.kind, NamespacedName("", namespace["metadata"]["name"]))
         if current is not None and wanted != current.get("status"):
             self.cluster.hands.update_status(changed(current, status=wanted))
 

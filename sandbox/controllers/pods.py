@@ -3,10 +3,10 @@
 import copy
 from collections.abc import Iterable, Mapping
 
-from sandbox.cluster import Cluster
+from sandbox.cluster import SimulatedCluster
 from sandbox.errors import ApiError
 from sandbox.meta import Object, is_ready, owner_reference, suffix
-from sandbox.view import View
+from sandbox.view import ClusterView
 
 
 def pod_from(owner: Object, template: Object, *, name: str = "", labels: Mapping[str, str] | None = None) -> Object:
@@ -27,13 +27,13 @@ def pod_from(owner: Object, template: Object, *, name: str = "", labels: Mapping
 
 
 def create_pod(
-    cluster: Cluster, owner: Object, template: Object, component: str, labels: Mapping[str, str] | None = None
+    cluster: SimulatedCluster, owner: Object, template: Object, component: str, labels: Mapping[str, str] | None = None
 ) -> Object:
     """Creates a pod and records it; a refusal is recorded and raised."""
     return create(cluster, owner, pod_from(owner, template, labels=labels), component)
 
 
-def create(cluster: Cluster, owner: Object, pod: Object, component: str) -> Object:
+def create(cluster: SimulatedCluster, owner: Object, pod: Object, component: str) -> Object:
     try:
         made = cluster.hands.create(pod)
     except ApiError as error:
@@ -44,17 +44,17 @@ def create(cluster: Cluster, owner: Object, pod: Object, component: str) -> Obje
     return made
 
 
-def delete_pod(cluster: Cluster, owner: Object, pod: Object, component: str) -> None:
+def delete_pod(cluster: SimulatedCluster, owner: Object, pod: Object, component: str) -> None:
     if cluster.hands.delete(pod):
         cluster.hands.event(owner, "Normal", "SuccessfulDelete", f"Deleted pod: {pod['metadata']['name']}", component)
 
 
-def is_available(pod: Object, view: View, least: int, now: float) -> bool:
+def is_available(pod: Object, view: ClusterView, least: int, now: float) -> bool:
     """Ready for at least `least` (minReadySeconds) simulated seconds."""
     return is_ready(pod) and now - view.ready_since(pod) >= least
 
 
-def until_available(pods: Iterable[Object], view: View, least: int, now: float) -> float | None:
+def until_available(pods: Iterable[Object], view: ClusterView, least: int, now: float) -> float | None:
     """After how many seconds the next ready pod will count as available, or None."""
     waits = [view.ready_since(pod) + least - now for pod in pods if is_ready(pod)] if least else []
     return min((wait for wait in waits if wait > 0), default=None)

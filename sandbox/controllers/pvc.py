@@ -1,7 +1,7 @@
 """PersistentVolumeClaims of the storage class "standard" (or of none) get a volume at once."""
 
 from sandbox.controllers.base import Controller
-from sandbox.meta import Key, Object, changed, deleting, kind_of, uid_of
+from sandbox.meta import NamespacedName, Object, changed, deleting, kind_of, uid_of
 
 STANDARD = "standard"
 
@@ -45,14 +45,14 @@ class ClaimController(Controller):
         if event == "DELETED" and kind_of(obj) == self.kind:
             self.cluster.loop.soon(self.release, uid_of(obj))
 
-    def sync(self, key: Key) -> float | None:
+    def sync(self, key: NamespacedName) -> float | None:
         claim = self.view.get(self.kind, key)
         if claim is None or deleting(claim) or (claim.get("status") or {}).get("phase") == "Bound":
             return None
         if claim["spec"].get("storageClassName", STANDARD) != STANDARD:
             return None
         name = f"pvc-{uid_of(claim)}"
-        if self.view.get("PersistentVolume", Key("", name)) is None:
+        if self.view.get("PersistentVolume", NamespacedName("", name)) is None:
             made = self.cluster.hands.create(volume_for(claim))
             self.cluster.hands.update_status(changed(made, status={"phase": "Bound"}))
         wanted = {**claim["spec"], "volumeName": name, "storageClassName": STANDARD}
@@ -62,7 +62,7 @@ class ClaimController(Controller):
 
     def release(self, uid: object) -> None:
         """Deletes the volume of a claim that is gone."""
-        volume = self.view.get("PersistentVolume", Key("", f"pvc-{uid}"))
+        volume = self.view.get("PersistentVolume", NamespacedName("", f"pvc-{uid}"))
         if volume is not None:
             self.cluster.hands.delete(volume)
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from kube_schema.quantity import text
 from sandbox.admission.quota import usage_of
 from sandbox.controllers.base import Controller
-from sandbox.meta import Key, Object, changed, deleting, key_of
+from sandbox.meta import NamespacedName, Object, changed, deleting, key_of
 
 _BATCH = 0.1
 
@@ -18,14 +18,14 @@ class QuotaController(Controller):
         for key in self.concerned(event, obj, old):
             self.cluster.loop.after(_BATCH, self.sync, key)
 
-    def concerned(self, event: str, obj: Object, old: Object | None) -> Iterable[Key]:
+    def concerned(self, event: str, obj: Object, old: Object | None) -> Iterable[NamespacedName]:
         yield from super().concerned(event, obj, old)
         phases = [(item.get("status") or {}).get("phase") for item in (obj, old) if item is not None]
         if event != "MODIFIED" or (obj["kind"] == "Pod" and len(set(phases)) > 1) or obj["kind"] == "Service":
             for quota in self.view.all(self.kind, obj["metadata"].get("namespace", "")):
                 yield key_of(quota)
 
-    def sync(self, key: Key) -> float | None:
+    def sync(self, key: NamespacedName) -> float | None:
         quota = self.view.get(self.kind, key)
         if quota is None or deleting(quota):
             return None

@@ -8,7 +8,7 @@ from sandbox.controllers.pods import create_pod, delete_pod, is_available, until
 from sandbox.controllers.rolling import replicas_of
 from sandbox.errors import ApiError
 from sandbox.meta import (
-    Key,
+    NamespacedName,
     Object,
     annotations_of,
     changed,
@@ -25,7 +25,7 @@ from sandbox.meta import (
     with_condition,
     without_condition,
 )
-from sandbox.view import View
+from sandbox.view import ClusterView
 
 _COMPONENT = "replicaset-controller"
 _BURST = 500
@@ -37,7 +37,7 @@ def restarts_of(pod: Object) -> int:
     return max((int(item.get("restartCount") or 0) for item in statuses), default=0)
 
 
-def first_to_go(pods: list[Object], view: View) -> list[Object]:
+def first_to_go(pods: list[Object], view: ClusterView) -> list[Object]:
     """Pods in the order in which a shrinking ReplicaSet gives them up: what serves least goes first."""
     on_node: dict[str, int] = {}
     for pod in pods:
@@ -70,7 +70,7 @@ class ReplicaSetController(Controller):
     kind = "apps/ReplicaSet"
     owns = ("Pod",)
 
-    def sync(self, key: Key) -> float | None:
+    def sync(self, key: NamespacedName) -> float | None:
         replica_set = self.view.get(self.kind, key)
         if replica_set is None:
             return None
@@ -108,7 +108,9 @@ class ReplicaSetController(Controller):
 
     def _write_status(self, replica_set: Object, failure: ApiError | None) -> None:
         self.cluster.catch_up()
-        current = self.view.get(self.kind, Key(replica_set["metadata"]["namespace"], replica_set["metadata"]["name"]))
+        current = self.view.get(
+            self.kind, NamespacedName(replica_set["metadata"]["namespace"], replica_set["metadata"]["name"])
+        )
         if current is None or uid_of(current) != uid_of(replica_set):
             return
         status = self._status(current, failure)

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from sandbox.cluster import Cluster
+from sandbox.cluster import SimulatedCluster
 from sandbox.meta import Object, annotations_of, changed, digest, labels_of, owner_reference, uid_of
 
 KIND = "apps/ControllerRevision"
@@ -27,12 +27,12 @@ def number(revision: Object) -> int:
     return int(revision.get("revision") or 0)
 
 
-def listed(cluster: Cluster, owner: Object) -> list[Object]:
+def listed(cluster: SimulatedCluster, owner: Object) -> list[Object]:
     """The revisions of a workload, the oldest first."""
     return sorted(cluster.view.owned(KIND, uid_of(owner)), key=number)
 
 
-def newest(cluster: Cluster, owner: Object, known: list[Object]) -> Object:
+def newest(cluster: SimulatedCluster, owner: Object, known: list[Object]) -> Object:
     """The revision of the present template: found, renumbered to be the latest, or made."""
     data = snapshot(owner)
     equal = next((item for item in reversed(known) if item["data"] == data), None)
@@ -69,7 +69,7 @@ def hash_of(revision: Object) -> str:
     return str(revision["metadata"]["name"]).rpartition("-")[2]
 
 
-def truncate(cluster: Cluster, owner: Object, known: list[Object], live: Iterable[str]) -> None:
+def truncate(cluster: SimulatedCluster, owner: Object, known: list[Object], live: Iterable[str]) -> None:
     """Deletes the oldest revisions beyond revisionHistoryLimit that nothing uses."""
     used = set(live)
     idle = [item for item in known if item["metadata"]["name"] not in used]

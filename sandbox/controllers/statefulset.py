@@ -5,14 +5,14 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from sandbox.cluster import Cluster
+from sandbox.cluster import SimulatedCluster
 from sandbox.controllers import adoption, revisions
 from sandbox.controllers.base import Controller
 from sandbox.controllers.pods import is_available, pod_from, until_available
 from sandbox.controllers.rolling import name_of, replicas_of
 from sandbox.errors import ApiError
 from sandbox.meta import (
-    Key,
+    NamespacedName,
     Object,
     changed,
     deleting,
@@ -76,11 +76,11 @@ class StatefulSetController(Controller):
     kind = "apps/StatefulSet"
     owns = ("Pod",)
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: SimulatedCluster) -> None:
         super().__init__(cluster)
         self.hands = cluster.hands
 
-    def sync(self, key: Key) -> float | None:
+    def sync(self, key: NamespacedName) -> float | None:
         stored = self.view.get(self.kind, key)
         if stored is None:
             return None
@@ -199,7 +199,7 @@ class StatefulSetController(Controller):
         namespace = stored["metadata"]["namespace"]
         for template in stored["spec"].get("volumeClaimTemplates") or ():
             claim = claim_from(stored, template, ordinal)
-            if self.view.get("PersistentVolumeClaim", Key(namespace, name_of(claim))) is None:
+            if self.view.get("PersistentVolumeClaim", NamespacedName(namespace, name_of(claim))) is None:
                 self.hands.create(claim)
                 pod = f"{name_of(stored)}-{ordinal}"
                 words = f"create Claim {name_of(claim)} Pod {pod} in StatefulSet {name_of(stored)} success"
@@ -213,7 +213,7 @@ class StatefulSetController(Controller):
     def _write_status(self, state: _State) -> None:
         pods = self._pods(state.stored)
         status = self._status(state, pods)
-        stored = self.view.get(self.kind, Key(state.stored["metadata"]["namespace"], name_of(state.stored)))
+        stored = self.view.get(self.kind, NamespacedName(state.stored["metadata"]["namespace"], name_of(state.stored)))
         if stored is not None and status != (stored.get("status") or {}):
             self.hands.update_status(changed(stored, status=status))
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from kube_schema.quantity import parse, text
 from sandbox.controllers.base import Controller
-from sandbox.meta import Key, Object, changed, deleting, is_active, labels_of, matches
+from sandbox.meta import NamespacedName, Object, changed, deleting, is_active, labels_of, matches
 
 _POLL, _MARGIN = 5.0, 1.15
 _LEAST = {"cpu": 0.025, "memory": 250.0 * 2**20}
@@ -17,7 +17,7 @@ _Usage = dict[str, dict[str, float]]
 class VerticalPodAutoscalerController(Controller):
     kind = "autoscaling.k8s.io/VerticalPodAutoscaler"
 
-    def sync(self, key: Key) -> float | None:
+    def sync(self, key: NamespacedName) -> float | None:
         autoscaler = self.view.get(self.kind, key)
         if autoscaler is None or deleting(autoscaler):
             return None
@@ -48,7 +48,7 @@ class VerticalPodAutoscalerController(Controller):
     def _target(self, autoscaler: Object, reference: Mapping[str, Any]) -> Object | None:
         group = str(reference.get("apiVersion", "")).rpartition("/")[0]
         kind = f"{group}/{reference['kind']}" if group else str(reference["kind"])
-        return self.view.get(kind, Key(autoscaler["metadata"]["namespace"], str(reference["name"])))
+        return self.view.get(kind, NamespacedName(autoscaler["metadata"]["namespace"], str(reference["name"])))
 
     def _pods(self, target: Object) -> list[Object]:
         selector, namespace = target["spec"].get("selector"), target["metadata"]["namespace"]

@@ -7,20 +7,20 @@ from typing import NamedTuple
 
 from sandbox.edge import gateway, ingress, istio, plain
 from sandbox.edge.endpoints import SLICE, Endpoint, Endpoints
-from sandbox.edge.measures import Delivery, measure
-from sandbox.edge.model import Backend, Request, Rule, Source, held
+from sandbox.edge.measures import RoutedRequest, measure
+from sandbox.edge.model import Backend, EdgeRequest, RoutedObject, RoutingRule, held
 from sandbox.edge.sending import SENDERS, Senders, sending_of
 from sandbox.edge.table import Table
 from sandbox.edge.turns import Turns
 from sandbox.kubelet.agent import Kubelet
-from sandbox.meta import Key, Object, key_of, kind_of
+from sandbox.meta import NamespacedName, Object, key_of, kind_of
 from sandbox.subresources import Reply
 from sandbox.traffic import answered, server_of
 
 _JSON = {"Content-Type": "application/json"}
 _ATTEMPTS = 3
 _OVERHEAD = 0.001
-SOURCES: Mapping[str, Callable[[Object], Source]] = {
+SOURCES: Mapping[str, Callable[[Object], RoutedObject]] = {
     istio.KIND: istio.source,
     gateway.KIND: gateway.source,
     ingress.KIND: ingress.source,
@@ -29,12 +29,12 @@ SOURCES: Mapping[str, Callable[[Object], Source]] = {
 _HELD = {istio.KIND, istio.SUBSETS, gateway.KIND, ingress.KIND}
 
 
-class Answer(NamedTuple):
+class EdgeAnswer(NamedTuple):
     """What the edge answers after `seconds`; `deliveries` are to be measured then (none where no backend was asked)."""
 
     reply: Reply
     seconds: float = 0.0
-    deliveries: tuple[Delivery, ...] = ()
+    deliveries: tuple[RoutedRequest, ...] = ()
 
 
 class Edge:
@@ -43,7 +43,7 @@ class Edge:
     def __init__(self, kubelet: Kubelet) -> None:
         self._cluster, self.senders = kubelet.cluster, Senders()
         self._endpoints, self._turns = Endpoints(kubelet.run_of), Turns()
-        self._gateways: set[Key] = set()
+        self._gateways: set[NamespacedName] = set()
         self._table = Table(self._accepted)
 
     def see(self, event: str, obj: Object, old: Object | None) -> None:
@@ -62,19 +62,19 @@ class Edge:
         if kind in (gateway.GATEWAY, plain.KIND) and (old is None or event == "DELETED"):
             self._table.parents_changed()
 
-    def answer(self, request: Request, who: str) -> Answer:
+    def answer(self, request: EdgeRequest, who: str) -> EdgeAnswer:
         """The answer to a request. Each `who` takes weighted turns of its own."""
         rule = self._table.find(request)
         if rule is None:
-            return Answer(_refusal(404, f"no route for {request.host}{request.path}"))
+            return EdgeAnswer(_refusal(404, f"no route for {request.host}{request.path}"))
         backend = self._turns.choose(rule, request, who)
         if backend is None:
-            return Answer(_refusal(500, f"no backend in {rule.kind} {rule.name}"))
+            return EdgeAnswer(_refusal(500, f"no backend in {rule.kind} {rule.name}"))
         reply, delivery = self._deliver(rule, backend, request)
         mirrored = (self._deliver(rule, rule.mirror, request)[1],) if rule.mirror else ()
-        return Answer(reply, delivery.seconds, (delivery, *mirrored))
+        return EdgeAnswer(reply, delivery.seconds, (delivery, *mirrored))
 
-    def count(self, answer: Answer) -> None:
+    def count(self, answer: EdgeAnswer) -> None:
         """Measures what an answer took, in the cluster's metrics."""
         for delivery in answer.deliveries:
             measure(self._cluster.metrics, delivery)
@@ -86,7 +86,7 @@ class Edge:
     def stop(self) -> None:
         self.senders.stop()
 
-    def _send(self, request: Request) -> None:
+    def _send(self, request: EdgeRequest) -> None:
         """A request of its own: nobody waits for the answer."""
         self.count(self.answer(request, "own"))
 
@@ -101,14 +101,14 @@ class Edge:
         hosts = tuple(SOURCES[kind](obj).rules) if kind in SOURCES else ()
         self.senders.set(place, None if event == "DELETED" else sending_of(obj, hosts))
 
-    def _accepted(self, source: Source) -> bool:
+    def _accepted(self, source: RoutedObject) -> bool:
         """Whether any parent of an HTTPRoute is there."""
         return any(
             parent.key in self._gateways if parent.kind == gateway.GATEWAY else self._endpoints.has_service(parent.key)
             for parent in source.parents
         )
 
-    def _deliver(self, rule: Rule, backend: Backend, request: Request) -> tuple[Reply, Delivery]:
+    def _deliver(self, rule: RoutingRule, backend: Backend, request: EdgeRequest) -> tuple[Reply, RoutedRequest]:
         """Tries up to three endpoints, as proxies do when a connection is refused."""
         endpoints = self._endpoints.of(backend)
         reply, run, seconds = _refusal(503, f"no ready endpoint of {backend.service}"), None, 0.0
@@ -121,10 +121,10 @@ class Edge:
                 break
             reply = _refusal(503, f"dial tcp {run.address}:{chosen.port}: connect: connection refused")
         pod = run.object if run is not None else None
-        return reply, Delivery(rule, backend, pod, request, reply.status, seconds + _OVERHEAD)
+        return reply, RoutedRequest(rule, backend, pod, request, reply.status, seconds + _OVERHEAD)
 
 
-def _asked(endpoint: Endpoint, backend: Backend, request: Request) -> tuple[Reply, float] | None:
+def _asked(endpoint: Endpoint, backend: Backend, request: EdgeRequest) -> tuple[Reply, float] | None:
     """What a pod answers, and after how many seconds; None where nothing listens."""
     container = server_of(endpoint.run, endpoint.port)
     if container is None:

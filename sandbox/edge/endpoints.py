@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from sandbox.edge import istio
 from sandbox.edge.model import Backend
 from sandbox.kubelet.pod import PodRun
-from sandbox.meta import Key, Object, key_of, kind_of, labels_of
+from sandbox.meta import NamespacedName, Object, key_of, kind_of, labels_of
 
 SLICE, _OWNER = "discovery.k8s.io/EndpointSlice", "kubernetes.io/service-name"
 
@@ -23,15 +23,15 @@ class Endpoints:
 
     def __init__(self, run_of: Callable[[str, str], PodRun | None]) -> None:
         self._run_of = run_of
-        self._services: dict[Key, Object] = {}
-        self._slices: dict[Key, tuple[Object, ...]] = {}
-        self._subsets: dict[Key, dict[tuple[str, str], dict[str, dict[str, str]]]] = {}
+        self._services: dict[NamespacedName, Object] = {}
+        self._slices: dict[NamespacedName, tuple[Object, ...]] = {}
+        self._subsets: dict[NamespacedName, dict[tuple[str, str], dict[str, dict[str, str]]]] = {}
 
     def see(self, event: str, obj: Object) -> None:
         """Takes a Service, an EndpointSlice or a DestinationRule in."""
         kind, key, gone = kind_of(obj), key_of(obj), event == "DELETED"
         if kind == SLICE:
-            self._see_slice(Key(key.namespace, labels_of(obj).get(_OWNER, "")), obj, gone=gone)
+            self._see_slice(NamespacedName(key.namespace, labels_of(obj).get(_OWNER, "")), obj, gone=gone)
         elif kind == istio.SUBSETS:
             place, named = istio.subsets(obj)
             self._subsets = {**self._subsets, key: {} if gone else {place: named}}
@@ -40,18 +40,18 @@ class Endpoints:
         elif kind == "Service":
             self._services[key] = obj
 
-    def _see_slice(self, service: Key, obj: Object, *, gone: bool) -> None:
+    def _see_slice(self, service: NamespacedName, obj: Object, *, gone: bool) -> None:
         others = [item for item in self._slices.get(service, ()) if key_of(item) != key_of(obj)]
         self._slices[service] = (*others, *(() if gone else (obj,)))
         if not self._slices[service]:
             del self._slices[service]
 
-    def has_service(self, key: Key) -> bool:
+    def has_service(self, key: NamespacedName) -> bool:
         return key in self._services
 
     def of(self, backend: Backend) -> list[Endpoint]:
         """The ready ones, by name; of the subset where the backend names one, which may be none."""
-        key = Key(backend.namespace, backend.service)
+        key = NamespacedName(backend.namespace, backend.service)
         service = self._services.get(key)
         port = _port_of(service, backend.port) if service else None
         if port is None:

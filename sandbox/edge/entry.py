@@ -5,14 +5,14 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from sandbox.edge.edge import Edge
-from sandbox.edge.model import Request
+from sandbox.edge.model import EdgeRequest
 
 _Message = MutableMapping[str, Any]
 _Receive = Callable[[], Awaitable[_Message]]
 _Send = Callable[[_Message], Awaitable[None]]
 
 
-class Entry:
+class EdgeServer:
     """An ASGI application. It waits as long as the pod takes, and measures then."""
 
     def __init__(self, edge: Edge) -> None:
@@ -33,10 +33,10 @@ class Entry:
         await send({"type": "http.response.body", "body": body})
 
 
-def request_of(scope: _Message) -> Request:
+def request_of(scope: _Message) -> EdgeRequest:
     headers: dict[str, str] = {}
     for name, value in scope["headers"]:
         headers.setdefault(name.decode("latin-1").lower(), value.decode("latin-1"))
     host, _, port = headers.get("host", "").rpartition(":")
     named = host if host and port.isdigit() else headers.get("host", "")
-    return Request(named, scope["path"], scope["method"], headers, scope["query_string"].decode("latin-1"))
+    return EdgeRequest(named, scope["path"], scope["method"], headers, scope["query_string"].decode("latin-1"))

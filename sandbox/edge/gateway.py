@@ -3,18 +3,28 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox.edge.model import Backend, Match, Parent, Request, Rule, Source, full_match, service_hosts, under_path
-from sandbox.meta import Key, Object, key_of
+from sandbox.edge.model import (
+    Backend,
+    EdgeRequest,
+    Match,
+    Parent,
+    RoutedObject,
+    RoutingRule,
+    full_match,
+    service_hosts,
+    under_path,
+)
+from sandbox.meta import NamespacedName, Object, key_of
 
 KIND = "gateway.networking.k8s.io/HTTPRoute"
 GATEWAY = "gateway.networking.k8s.io/Gateway"
 
 
-def source(route: Object) -> Source:
+def source(route: Object) -> RoutedObject:
     """What an HTTPRoute routes: one rule for each match, because each has a rank of its own."""
     key, spec = key_of(route), route.get("spec") or {}
     rules = tuple(rule for place, item in enumerate(spec.get("rules") or ()) for rule in _rules(key, str(place), item))
-    return Source("HTTPRoute", key, dict.fromkeys(_hosts(spec, key.namespace), rules), parents_of(route))
+    return RoutedObject("HTTPRoute", key, dict.fromkeys(_hosts(spec, key.namespace), rules), parents_of(route))
 
 
 def parents_of(route: Object) -> tuple[Parent, ...]:
@@ -22,16 +32,23 @@ def parents_of(route: Object) -> tuple[Parent, ...]:
     here = route["metadata"]["namespace"]
     references = (route.get("spec") or {}).get("parentRefs") or ()
     return tuple(
-        Parent("Service" if item.get("kind") == "Service" else GATEWAY, Key(item.get("namespace", here), item["name"]))
+        Parent(
+            "Service" if item.get("kind") == "Service" else GATEWAY,
+            NamespacedName(item.get("namespace", here), item["name"]),
+        )
         for item in references
     )
 
 
-def services_of(route: Object) -> set[Key]:
+def services_of(route: Object) -> set[NamespacedName]:
     """The Services that its backendRefs name."""
     here = route["metadata"]["namespace"]
     rules = (route.get("spec") or {}).get("rules") or ()
-    return {Key(item.get("namespace", here), item["name"]) for rule in rules for item in rule.get("backendRefs") or ()}
+    return {
+        NamespacedName(item.get("namespace", here), item["name"])
+        for rule in rules
+        for item in rule.get("backendRefs") or ()
+    }
 
 
 def _hosts(spec: Mapping[str, Any], namespace: str) -> list[str]:
@@ -42,14 +59,14 @@ def _hosts(spec: Mapping[str, Any], namespace: str) -> list[str]:
     return [host for name in meshed for host in service_hosts(namespace, name)] or ["*"]
 
 
-def _rules(key: Key, path: str, item: Mapping[str, Any]) -> list[Rule]:
+def _rules(key: NamespacedName, path: str, item: Mapping[str, Any]) -> list[RoutingRule]:
     filters = item.get("filters") or ()
     headers = tuple(_headers(filters))
     backends = tuple(_backend(one, key.namespace, headers) for one in item.get("backendRefs") or ())
     mirrors = [one["requestMirror"]["backendRef"] for one in filters if one.get("requestMirror")]
     mirror = _backend(mirrors[-1], key.namespace) if mirrors else None
     matches = item.get("matches") or [{}]
-    return [Rule("HTTPRoute", *key, path, backends, _match(one), rank(one), mirror) for one in matches]
+    return [RoutingRule("HTTPRoute", *key, path, backends, _match(one), rank(one), mirror) for one in matches]
 
 
 def _headers(filters: tuple[Mapping[str, Any], ...] | list[Mapping[str, Any]]) -> list[tuple[str, str]]:
@@ -73,7 +90,7 @@ def _match(match: Mapping[str, Any]) -> Match:
     return lambda request: _matches(match, request)
 
 
-def _matches(match: Mapping[str, Any], request: Request) -> bool:
+def _matches(match: Mapping[str, Any], request: EdgeRequest) -> bool:
     if match.get("method") and match["method"] != request.method:
         return False
     if match.get("path") and not _path_matches(match["path"], request.path):

@@ -4,7 +4,16 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from sandbox.edge.model import Backend, CanaryPlace, Match, Request, Rule, Source, full_match, under_path
+from sandbox.edge.model import (
+    Backend,
+    CanaryPlace,
+    EdgeRequest,
+    Match,
+    RoutedObject,
+    RoutingRule,
+    full_match,
+    under_path,
+)
 from sandbox.meta import Object, annotations_of, key_of
 
 KIND = "networking.k8s.io/Ingress"
@@ -12,21 +21,21 @@ _NGINX = "nginx.ingress.kubernetes.io/"
 _WHOLE, _EXACT = 100, 1_000
 
 
-def source(ingress: Object) -> Source:
+def source(ingress: Object) -> RoutedObject:
     """What an Ingress routes."""
     if annotations_of(ingress).get(_NGINX + "canary") == "true":
-        return Source("Ingress", key_of(ingress), canaries=tuple(_canary_places(ingress)))
-    rules: defaultdict[str, list[Rule]] = defaultdict(list)
+        return RoutedObject("Ingress", key_of(ingress), canaries=tuple(_canary_places(ingress)))
+    rules: defaultdict[str, list[RoutingRule]] = defaultdict(list)
     for host, item, backend in _paths(ingress):
         rules[host].append(_rule(ingress, item, backend))
     default = (ingress.get("spec") or {}).get("defaultBackend")
     anything = _backend(default, ingress["metadata"]["namespace"]) if default else None
     if anything is not None:
-        rules["*"].append(Rule("Ingress", *key_of(ingress), "/", (anything,)))
-    return Source("Ingress", key_of(ingress), {host: tuple(found) for host, found in sorted(rules.items())})
+        rules["*"].append(RoutingRule("Ingress", *key_of(ingress), "/", (anything,)))
+    return RoutedObject("Ingress", key_of(ingress), {host: tuple(found) for host, found in sorted(rules.items())})
 
 
-def joined(rules: Iterable[Rule], canaries: Iterable[CanaryPlace]) -> list[Rule]:
+def joined(rules: Iterable[RoutingRule], canaries: Iterable[CanaryPlace]) -> list[RoutingRule]:
     """The rules of one host with its canaries; a canary without a main rule serves nothing."""
     places = {place.path: place for place in canaries}
     mains = {rule.path: rule for rule in rules if rule.kind == "Ingress"}
@@ -36,7 +45,7 @@ def joined(rules: Iterable[Rule], canaries: Iterable[CanaryPlace]) -> list[Rule]
     ]
 
 
-def _with_canary(rule: Rule, place: CanaryPlace) -> Rule:
+def _with_canary(rule: RoutingRule, place: CanaryPlace) -> RoutingRule:
     main = rule.backends[0]._replace(weight=max(place.total - place.backend.weight, 0))
     return rule._replace(backends=(main, place.backend), testers=place.testers)
 
@@ -57,10 +66,10 @@ def _backend(item: Mapping[str, Any], namespace: str) -> Backend | None:
     return Backend(namespace, service["name"], str(port.get("name") or port.get("number") or ""), weight=_WHOLE)
 
 
-def _rule(ingress: Object, item: Mapping[str, Any], backend: Backend) -> Rule:
+def _rule(ingress: Object, item: Mapping[str, Any], backend: Backend) -> RoutingRule:
     path, exact = item.get("path") or "/", item.get("pathType") == "Exact"
     rank = len(path) + (_EXACT if exact else 0)
-    return Rule("Ingress", *key_of(ingress), path, (backend,), _match(path, exact=exact), rank)
+    return RoutingRule("Ingress", *key_of(ingress), path, (backend,), _match(path, exact=exact), rank)
 
 
 def _match(path: str, *, exact: bool) -> Match:
@@ -87,12 +96,12 @@ def _number(text: str | None, default: int) -> int:
         return 0
 
 
-def _testers(said: Mapping[str, str]) -> Callable[[Request], str]:
+def _testers(said: Mapping[str, str]) -> Callable[[EdgeRequest], str]:
     """Who is sent to the canary, or kept from it, whatever the weight is."""
     header, cookie = said.get("canary-by-header", ""), said.get("canary-by-cookie", "")
     value, pattern = said.get("canary-by-header-value", ""), said.get("canary-by-header-pattern", "")
 
-    def decide(request: Request) -> str:
+    def decide(request: EdgeRequest) -> str:
         by_header = _by_header(request.header(header), value, pattern) if header else ""
         if by_header:
             return by_header

@@ -3,17 +3,26 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox.edge.model import Backend, Match, Request, Rule, Source, full_match, service_hosts, service_of
-from sandbox.meta import Key, Object, key_of
+from sandbox.edge.model import (
+    Backend,
+    EdgeRequest,
+    Match,
+    RoutedObject,
+    RoutingRule,
+    full_match,
+    service_hosts,
+    service_of,
+)
+from sandbox.meta import NamespacedName, Object, key_of
 
 KIND, SUBSETS = "networking.istio.io/VirtualService", "networking.istio.io/DestinationRule"
 
 
-def source(service: Object) -> Source:
+def source(service: Object) -> RoutedObject:
     """What a VirtualService routes."""
     key, spec = key_of(service), service.get("spec") or {}
     rules = tuple(_rule(key, str(place), item) for place, item in enumerate(spec.get("http") or ()))
-    return Source("VirtualService", key, dict.fromkeys(_hosts(spec.get("hosts") or (), key.namespace), rules))
+    return RoutedObject("VirtualService", key, dict.fromkeys(_hosts(spec.get("hosts") or (), key.namespace), rules))
 
 
 def subsets(rule: Object) -> tuple[tuple[str, str], dict[str, dict[str, str]]]:
@@ -34,7 +43,7 @@ def _hosts(named: tuple[str, ...] | list[str], namespace: str) -> list[str]:
     return sorted(found)
 
 
-def _rule(key: Key, path: str, item: Mapping[str, Any]) -> Rule:
+def _rule(key: NamespacedName, path: str, item: Mapping[str, Any]) -> RoutingRule:
     routes = item.get("route") or ()
     alone = len(routes) == 1
     backends = tuple(
@@ -42,7 +51,7 @@ def _rule(key: Key, path: str, item: Mapping[str, Any]) -> Rule:
         for route in routes
     )
     mirror = item.get("mirror")
-    return Rule(
+    return RoutingRule(
         "VirtualService",
         *key,
         path,
@@ -64,7 +73,7 @@ def _any_of(matches: tuple[Mapping[str, Any], ...] | list[Mapping[str, Any]]) ->
     return lambda request: any(_matches(item, request) for item in matches)
 
 
-def _matches(match: Mapping[str, Any], request: Request) -> bool:
+def _matches(match: Mapping[str, Any], request: EdgeRequest) -> bool:
     asked = [
         (match.get("uri"), request.path),
         (match.get("method"), request.method),

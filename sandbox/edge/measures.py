@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from sandbox.edge.model import Backend, Request, Rule
+from sandbox.edge.model import Backend, EdgeRequest, RoutingRule
 from sandbox.meta import Object, controller_of, labels_of
 from sandbox.metrics.registry import Metrics
 
@@ -11,18 +11,18 @@ _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _UNKNOWN = "unknown"
 
 
-class Delivery(NamedTuple):
+class RoutedRequest(NamedTuple):
     """One request that went to a backend; `pod` is None where nobody was there, `seconds` is what the answer took."""
 
-    rule: Rule
+    rule: RoutingRule
     backend: Backend
     pod: Object | None
-    request: Request
+    request: EdgeRequest
     status: int
     seconds: float
 
 
-def measure(metrics: Metrics, delivery: Delivery) -> None:
+def measure(metrics: Metrics, delivery: RoutedRequest) -> None:
     """Counts a request."""
     _generic(metrics, delivery)
     if delivery.rule.kind == "Ingress":
@@ -50,7 +50,7 @@ def _version(pod: Object | None) -> str:
     return _label(pod, "version", "app.kubernetes.io/version")
 
 
-def _generic(metrics: Metrics, delivery: Delivery) -> None:
+def _generic(metrics: Metrics, delivery: RoutedRequest) -> None:
     labels = {
         "route_kind": delivery.rule.kind,
         "route": delivery.rule.name,
@@ -64,7 +64,7 @@ def _generic(metrics: Metrics, delivery: Delivery) -> None:
     metrics.observe("http_request_duration_seconds", labels, delivery.seconds, _SECONDS)
 
 
-def _nginx(metrics: Metrics, delivery: Delivery) -> None:
+def _nginx(metrics: Metrics, delivery: RoutedRequest) -> None:
     rule = delivery.rule
     labels = {
         "controller_class": "k8s.io/ingress-nginx",
@@ -84,7 +84,7 @@ def _nginx(metrics: Metrics, delivery: Delivery) -> None:
         metrics.observe(f"nginx_ingress_controller_{name}_duration_seconds", labels, delivery.seconds, _SECONDS)
 
 
-def _istio(metrics: Metrics, delivery: Delivery) -> None:
+def _istio(metrics: Metrics, delivery: RoutedRequest) -> None:
     backend, pod = delivery.backend, delivery.pod
     labels = {
         "source_workload": "edge",

@@ -8,14 +8,14 @@ from http.cookies import CookieError, SimpleCookie
 from typing import NamedTuple
 from urllib.parse import parse_qsl
 
-from sandbox.meta import Key, Object, annotations_of
+from sandbox.meta import NamespacedName, Object, annotations_of
 
 HOLD = "test.slipway/hold"
 ORDER = ("VirtualService", "HTTPRoute", "Ingress", "Service")
 
 
 @dataclass(frozen=True)
-class Request:
+class EdgeRequest:
     """`host` is without its port, `headers` have lower-case names ("host" among them), `query` is what follows "?"."""
 
     host: str
@@ -38,7 +38,7 @@ class Request:
         return morsel.value if morsel is not None else ""
 
 
-Match = Callable[[Request], bool]
+Match = Callable[[EdgeRequest], bool]
 
 
 class Backend(NamedTuple):
@@ -54,7 +54,7 @@ class Backend(NamedTuple):
     headers: tuple[tuple[str, str], ...] = ()
 
 
-class Rule(NamedTuple):
+class RoutingRule(NamedTuple):
     """One way for requests. `path` is as nginx's metrics name it; `rank` puts the more specific rule of a host first;
     `testers` says "always", "never" or "" of a request where the second backend is nginx's canary."""
 
@@ -66,7 +66,7 @@ class Rule(NamedTuple):
     match: Match | None = None
     rank: int = 0
     mirror: Backend | None = None
-    testers: Callable[[Request], str] | None = None
+    testers: Callable[[EdgeRequest], str] | None = None
 
     @property
     def place(self) -> tuple[str, ...]:
@@ -77,7 +77,7 @@ class Rule(NamedTuple):
         """Among whom the requests are shared, and how."""
         return tuple((item.service, item.port, item.subset, item.weight) for item in self.backends)
 
-    def takes(self, request: Request) -> bool:
+    def takes(self, request: EdgeRequest) -> bool:
         return self.match is None or self.match(request)
 
 
@@ -85,7 +85,7 @@ class Parent(NamedTuple):
     """A Gateway or a Service that an HTTPRoute attaches to."""
 
     kind: str
-    key: Key
+    key: NamespacedName
 
 
 class CanaryPlace(NamedTuple):
@@ -95,17 +95,17 @@ class CanaryPlace(NamedTuple):
     path: str
     backend: Backend
     total: int
-    testers: Callable[[Request], str]
+    testers: Callable[[EdgeRequest], str]
 
 
 @dataclass(frozen=True)
-class Source:
+class RoutedObject:
     """What one object routes: rules by host ("*" for any, "*.example.test"), an HTTPRoute's parents, a canary
     Ingress's places."""
 
     kind: str
-    key: Key
-    rules: Mapping[str, tuple[Rule, ...]] = field(default_factory=dict)
+    key: NamespacedName
+    rules: Mapping[str, tuple[RoutingRule, ...]] = field(default_factory=dict)
     parents: tuple[Parent, ...] = ()
     canaries: tuple[CanaryPlace, ...] = ()
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable
 from typing import NamedTuple
 
 from sandbox.edge import gateway, ingress, istio, plain
-from sandbox.edge.model import Request
+from sandbox.edge.model import EdgeRequest
 from sandbox.meta import Object, annotations_of, kind_of, labels_of
 
 CONFIG = "ConfigMap"
@@ -23,7 +23,7 @@ class Sending(NamedTuple):
     """So many requests a second, all alike."""
 
     rps: float
-    request: Request
+    request: EdgeRequest
 
 
 def sending_of(obj: Object, hosts: tuple[str, ...]) -> Sending | None:
@@ -41,7 +41,7 @@ def _sending(host: str, rps: str, path: str, headers: str) -> Sending | None:
         return None
     named = f"any{host[1:]}" if host.startswith("*") else host
     only, _, query = (path or "/").partition("?")
-    return Sending(rate, Request(named, only, headers={**_headers(headers), "host": named}, query=query))
+    return Sending(rate, EdgeRequest(named, only, headers={**_headers(headers), "host": named}, query=query))
 
 
 def _rate(text: str) -> float:
@@ -81,7 +81,7 @@ class Senders:
                 self._push(time.monotonic() + 1 / sending.rps, place, sending)
                 self._wake.notify()
 
-    def start(self, send: Callable[[Request], None]) -> None:
+    def start(self, send: Callable[[EdgeRequest], None]) -> None:
         """One thread for all of them."""
         self._thread = threading.Thread(target=self._run, args=(send,), name="sandbox-traffic", daemon=True)
         self._thread.start()
@@ -93,7 +93,7 @@ class Senders:
         if self._thread is not None:
             self._thread.join(timeout=5)
 
-    def due(self, now: float) -> list[Request]:
+    def due(self, now: float) -> list[EdgeRequest]:
         """The requests that are to be sent by now. Of those that were missed for long, none is made up for."""
         found = []
         with self._wake:
@@ -107,7 +107,7 @@ class Senders:
     def _push(self, at: float, place: Hashable, sending: Sending) -> None:
         heapq.heappush(self._heap, (at, next(self._count), place, sending))
 
-    def _run(self, send: Callable[[Request], None]) -> None:
+    def _run(self, send: Callable[[EdgeRequest], None]) -> None:
         while not self._stopping:
             for request in self.due(time.monotonic()):
                 send(request)

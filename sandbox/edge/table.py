@@ -5,23 +5,23 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 
 from sandbox.edge.ingress import joined
-from sandbox.edge.model import ORDER, Request, Rule, Source
-from sandbox.meta import Key
+from sandbox.edge.model import ORDER, EdgeRequest, RoutedObject, RoutingRule
+from sandbox.meta import NamespacedName
 
-_Place = tuple[str, Key]
+_Place = tuple[str, NamespacedName]
 
 
 class Table:
     """Fed by one thread, read by any. `accepts` tells whether an HTTPRoute has a parent that takes it."""
 
-    def __init__(self, accepts: Callable[[Source], bool]) -> None:
+    def __init__(self, accepts: Callable[[RoutedObject], bool]) -> None:
         self._accepts = accepts
         self._lock = threading.Lock()
-        self._sources: dict[_Place, Source] = {}
-        self._by_host: defaultdict[str, dict[_Place, Source]] = defaultdict(dict)
-        self._rules: dict[str, tuple[Rule, ...]] = {}
+        self._sources: dict[_Place, RoutedObject] = {}
+        self._by_host: defaultdict[str, dict[_Place, RoutedObject]] = defaultdict(dict)
+        self._rules: dict[str, tuple[RoutingRule, ...]] = {}
 
-    def put(self, source: Source) -> None:
+    def put(self, source: RoutedObject) -> None:
         """Takes an object in, in place of what it was before."""
         with self._lock:
             self._take_out((source.kind, source.key))
@@ -30,7 +30,7 @@ class Table:
                 self._by_host[host][source.kind, source.key] = source
                 self._rules.pop(host, None)
 
-    def drop(self, kind: str, key: Key) -> None:
+    def drop(self, kind: str, key: NamespacedName) -> None:
         with self._lock:
             self._take_out((kind, key))
 
@@ -42,7 +42,7 @@ class Table:
                     for host in source.hosts:
                         self._rules.pop(host, None)
 
-    def find(self, request: Request) -> Rule | None:
+    def find(self, request: EdgeRequest) -> RoutingRule | None:
         """The first rule of the host that takes the request."""
         return next((rule for rule in self._lookup(request.host) if rule.takes(request)), None)
 
@@ -54,13 +54,13 @@ class Table:
                 del self._by_host[host]
             self._rules.pop(host, None)
 
-    def _lookup(self, host: str) -> tuple[Rule, ...]:
+    def _lookup(self, host: str) -> tuple[RoutingRule, ...]:
         """The rules of the host itself, else of the longest wildcard, else those of all hosts."""
         labels = host.split(".")
         wildcards = (".".join(["*", *labels[place:]]) for place in range(1, len(labels)))
         return next((rules for name in (host, *wildcards, "*") if (rules := self._of(name))), ())
 
-    def _of(self, host: str) -> tuple[Rule, ...]:
+    def _of(self, host: str) -> tuple[RoutingRule, ...]:
         rules = self._rules.get(host)
         if rules is None and host in self._by_host:
             with self._lock:
@@ -68,7 +68,9 @@ class Table:
         return rules or ()
 
 
-def compiled(host: str, sources: Iterable[Source], accepts: Callable[[Source], bool]) -> tuple[Rule, ...]:
+def compiled(
+    host: str, sources: Iterable[RoutedObject], accepts: Callable[[RoutedObject], bool]
+) -> tuple[RoutingRule, ...]:
     """The rules of a host, in the order in which they are asked."""
     ordered = sorted((item for item in sources if not item.parents or accepts(item)), key=lambda item: item.order)
     rules = [rule for source in ordered for rule in source.rules.get(host, ())]

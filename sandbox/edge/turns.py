@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Sequence
 from typing import TypeVar
 
-from sandbox.edge.model import Backend, Request, Rule
+from sandbox.edge.model import Backend, EdgeRequest, RoutingRule
 
 _T = TypeVar("_T")
 
@@ -18,7 +18,7 @@ class Turns:
         self._credit: dict[Hashable, tuple[Hashable, list[int]]] = {}
         self._next: defaultdict[Hashable, int] = defaultdict(int)
 
-    def choose(self, rule: Rule, request: Request, who: str) -> Backend | None:
+    def choose(self, rule: RoutingRule, request: EdgeRequest, who: str) -> Backend | None:
         """The backend of a request; each `who` takes turns of its own. None where nothing has weight."""
         sent = rule.testers(request) if rule.testers else ""
         if sent:
@@ -37,7 +37,7 @@ class Turns:
             self._next[key] += 1
             return items[self._next[key] % len(items)]
 
-    def _weighted(self, rule: Rule, who: str, total: int) -> int:
+    def _weighted(self, rule: RoutingRule, who: str, total: int) -> int:
         """The backend that has waited longest for its share; turns begin anew when weights change."""
         known = self._credit.get((who, rule.place))
         if known is None or known[0] != rule.split:

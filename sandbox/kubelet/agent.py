@@ -1,25 +1,25 @@
 """The kubelets of all nodes, in the loop's one thread."""
 
 from sandbox.behaviour import Behaviour
-from sandbox.cluster import Cluster
+from sandbox.cluster import SimulatedCluster
 from sandbox.images import Pulled, Puller
 from sandbox.kubelet.pod import PodRun
 from sandbox.kubelet.status import status_of
-from sandbox.meta import Key, Object, changed, is_over, key_of, kind_of, uid_of
-from sandbox.nodes import Node
-from sandbox.store import Key as StoreKey
+from sandbox.meta import NamespacedName, Object, changed, is_over, key_of, kind_of, uid_of
+from sandbox.nodes import KubeletNode
+from sandbox.store import StoreKey
 
 
 class Kubelet:
     """Runs the pods that are bound to nodes. `real_time` keeps periods, graces and back-offs as they are said."""
 
-    def __init__(self, cluster: Cluster, puller: Puller, *, real_time: bool = False) -> None:
+    def __init__(self, cluster: SimulatedCluster, puller: Puller, *, real_time: bool = False) -> None:
         self.cluster, self.puller, self.real_time = cluster, puller, real_time
         self.clock = cluster.clock
         self._client = cluster.client("kubelet")
-        self._nodes: dict[str, Node] = {}
+        self._nodes: dict[str, KubeletNode] = {}
         self._runs: dict[str, PodRun] = {}
-        self._by_key: dict[Key, PodRun] = {}
+        self._by_key: dict[NamespacedName, PodRun] = {}
         self.now = self.clock.seconds()
 
     def see(self, event: str, obj: Object, old: Object | None) -> None:
@@ -36,10 +36,10 @@ class Kubelet:
 
     def run_of(self, namespace: str, name: str) -> PodRun | None:
         """The running pod of a name; read by the threads that answer logs and proxies."""
-        return self._by_key.get(Key(namespace, name))
+        return self._by_key.get(NamespacedName(namespace, name))
 
     def lookup(self, kind: str, namespace: str, name: str) -> Object | None:
-        return self.cluster.view.get(kind, Key(namespace, name))
+        return self.cluster.view.get(kind, NamespacedName(namespace, name))
 
     def usage(self, pod: Object, resource: str) -> float | None:
         """Millicores or bytes that a pod's behaviour says it uses; None where it does not run."""
@@ -67,7 +67,7 @@ class Kubelet:
         if event == "DELETED":
             self._nodes.pop(name, None)
         elif name not in self._nodes:
-            self._nodes[name] = Node(name, len(self._nodes))
+            self._nodes[name] = KubeletNode(name, len(self._nodes))
 
     def _see_pod(self, obj: Object) -> None:
         run, node = self._runs.get(uid_of(obj)), self._nodes.get(obj["spec"]["nodeName"])

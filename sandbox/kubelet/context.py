@@ -7,10 +7,10 @@ from sandbox.images import Pulled
 from sandbox.kubelet.environment import field_facts
 from sandbox.kubelet.tasks import Task, Tasks
 from sandbox.meta import Object, uid_of
-from sandbox.nodes import Node
+from sandbox.nodes import KubeletNode
 
 
-class Host(Protocol):
+class PodHost(Protocol):
     """What a pod needs of the kubelet that runs it. `now` in simulated seconds."""
 
     now: float
@@ -30,7 +30,7 @@ class Host(Protocol):
 class PodContext:
     """One pod on its node, without its containers. `dirty`: its status is to be reported anew."""
 
-    def __init__(self, kubelet: Host, node: Node, obj: Object) -> None:
+    def __init__(self, kubelet: PodHost, node: KubeletNode, obj: Object) -> None:
         self.kubelet, self.node, self.object = kubelet, node, obj
         self.uid = uid_of(obj)
         self.tasks = Tasks()

@@ -3,11 +3,11 @@
 import re
 
 from sandbox.kubelet.container import Container
-from sandbox.kubelet.context import Host, PodContext
+from sandbox.kubelet.context import PodContext, PodHost
 from sandbox.kubelet.environment import missing_mount
 from sandbox.kubelet.tasks import FOREVER, Task
 from sandbox.meta import Object, annotations_of, deleting
-from sandbox.nodes import Node
+from sandbox.nodes import KubeletNode
 
 _SLEEP = re.compile(r"sleep\s+([0-9.]+)")
 
@@ -15,7 +15,7 @@ _SLEEP = re.compile(r"sleep\s+([0-9.]+)")
 class PodRun(PodContext):
     """Runs in the loop's thread alone. `step` does what is due and says when more will be."""
 
-    def __init__(self, kubelet: Host, node: Node, obj: Object) -> None:
+    def __init__(self, kubelet: PodHost, node: KubeletNode, obj: Object) -> None:
         super().__init__(kubelet, node, obj)
         self.began = self.stamp()
         self.failed: tuple[str, str] | None = None

@@ -7,7 +7,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
 
 from sandbox.metrics.promql.nodes import NAME, Matcher
-from sandbox.metrics.registry import Labels, Sample
+from sandbox.metrics.registry import Labels, MetricSample
 
 KEPT = 15 * 60_000
 LOOK_BACK = 5 * 60_000
@@ -60,7 +60,7 @@ class History:
         self._present: set[tuple[str, Labels]] = set()
         self._latest = self._trimmed = 0
 
-    def record(self, at: int, samples: Iterable[Sample]) -> None:
+    def record(self, at: int, samples: Iterable[MetricSample]) -> None:
         """One scrape. What the scrape before had and this one has not is stale from now on. Time only goes forward."""
         with self._lock:
             if at <= self._latest:
@@ -80,7 +80,7 @@ class History:
             parts = [track.part(start - LOOK_BACK, end) for track in self._candidates(wanted) if _match(track, wanted)]
         return sorted((part for part in parts if part.times), key=lambda part: part.labels)
 
-    def _add(self, at: int, sample: Sample) -> tuple[str, Labels]:
+    def _add(self, at: int, sample: MetricSample) -> tuple[str, Labels]:
         key = (sample.name, sample.labels)
         track = self._tracks.get(key)
         if track is None:
@@ -105,7 +105,7 @@ class History:
 class Scraper:
     """Records what `samples` gives once a second of real time, between start() and stop()."""
 
-    def __init__(self, samples: Callable[[], Iterable[Sample]], history: History) -> None:
+    def __init__(self, samples: Callable[[], Iterable[MetricSample]], history: History) -> None:
         self._samples, self._history = samples, history
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="sandbox-scraper", daemon=True)

@@ -3,8 +3,8 @@
 from sandbox.faults import Faults
 from sandbox.metrics.history import History, Scraper
 from sandbox.metrics.registry import Metrics
-from sandbox.metrics.server import Server
-from sandbox.serving import Serving
+from sandbox.metrics.server import PrometheusServer
+from sandbox.serving import ListeningServer
 
 
 class Monitoring:
@@ -13,8 +13,8 @@ class Monitoring:
     def __init__(self, metrics: Metrics, host: str, port: int) -> None:
         self.history, self.faults = History(), Faults()
         self._scraper = Scraper(metrics.samples, self.history)
-        server = Server(metrics, self.history, self.faults)
-        self._serving = Serving(server.app, host, port, name="sandbox-prometheus")
+        server = PrometheusServer(metrics, self.history, self.faults)
+        self._serving = ListeningServer(server.app, host, port, name="sandbox-prometheus")
         self._scraper.start()
 
     @property

@@ -16,7 +16,7 @@ _METRIC_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _LABEL_NAME = re.compile(r"(?!__)[a-zA-Z_][a-zA-Z0-9_]*")
 
 
-class Sample(NamedTuple):
+class MetricSample(NamedTuple):
     """One value of one series; `labels` are pairs in the order of their names."""
 
     name: str
@@ -39,15 +39,15 @@ class _Histogram:
         self.counts[bisect_left(self.bounds, value)] += 1
         self.sum += value
 
-    def samples(self, name: str) -> Iterator[Sample]:
+    def samples(self, name: str) -> Iterator[MetricSample]:
         bucket, total = f"{name}_bucket", 0
         for place, total in zip(self.places, accumulate(self.counts), strict=True):
-            yield Sample(bucket, place, total)
-        yield Sample(f"{name}_sum", self.labels, self.sum)
-        yield Sample(f"{name}_count", self.labels, total)
+            yield MetricSample(bucket, place, total)
+        yield MetricSample(f"{name}_sum", self.labels, self.sum)
+        yield MetricSample(f"{name}_count", self.labels, total)
 
 
-class _Family:
+class _MetricFamily:
     def __init__(self, name: str, kind: str) -> None:
         if not _METRIC_NAME.fullmatch(name):
             raise ValueError(f"{name!r} is no name of a metric: letters, digits, _ and :, not beginning with a digit")
@@ -56,9 +56,9 @@ class _Family:
         self.values: dict[Labels, float] = {}
         self.histograms: dict[Labels, _Histogram] = {}
 
-    def samples(self) -> Iterator[Sample]:
+    def samples(self) -> Iterator[MetricSample]:
         for labels, value in self.values.items():
-            yield Sample(self.name, labels, value)
+            yield MetricSample(self.name, labels, value)
         for histogram in self.histograms.values():
             yield from histogram.samples(self.name)
 
@@ -81,7 +81,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._families: dict[str, _Family] = {}
+        self._families: dict[str, _MetricFamily] = {}
 
     def count(self, name: str, labels: Mapping[str, str], by: float = 1) -> None:
         """Adds to a counter; `by` 0 makes the series be there."""
@@ -126,7 +126,7 @@ class Metrics:
             if name in self._families:
                 self._families[name].forget(labels.items())
 
-    def samples(self) -> list[Sample]:
+    def samples(self) -> list[MetricSample]:
         """Every series as a scrape sees it, histograms as their _bucket, _sum and _count."""
         with self._lock:
             return [sample for family in self._families.values() for sample in family.samples()]
@@ -136,16 +136,16 @@ class Metrics:
         with self._lock:
             return "".join(line for family in self._families.values() for line in family.render())
 
-    def _family(self, name: str, kind: str) -> _Family:
+    def _family(self, name: str, kind: str) -> _MetricFamily:
         family = self._families.get(name)
         if family is None:
-            family = self._families[name] = _Family(name, kind)
+            family = self._families[name] = _MetricFamily(name, kind)
         if family.kind != kind:
             raise ValueError(f"{name} is a {family.kind}, not a {kind}")
         return family
 
 
-def _fresh(family: _Family, labels: Labels, buckets: Sequence[float]) -> _Histogram:
+def _fresh(family: _MetricFamily, labels: Labels, buckets: Sequence[float]) -> _Histogram:
     bounds = tuple(float(bound) for bound in buckets)
     if not bounds or inf in bounds or list(bounds) != sorted(set(bounds)):
         raise ValueError(f"the buckets of {family.name} have to rise and to leave out +Inf, not {bounds}")
@@ -172,7 +172,7 @@ def _number(value: float) -> str:
     return str(floatToGoString(value))  # type: ignore[no-untyped-call]
 
 
-def _line(sample: Sample) -> str:
+def _line(sample: MetricSample) -> str:
     pairs = ",".join(f'{name}="{_quoted(value)}"' for name, value in sample.labels)
     place = f"{{{pairs}}}" if pairs else ""
     return f"{sample.name}{place} {_number(sample.value)}\n"

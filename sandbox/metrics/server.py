@@ -29,7 +29,7 @@ _TOO_MANY = (
 Answer = Callable[[Mapping[str, str]], dict[str, Any]]
 
 
-class Server:
+class PrometheusServer:
     """An ASGI application in `app`. `faults` strike every path but /metrics."""
 
     def __init__(self, metrics: Metrics, history: History, faults: Faults) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sandbox.api import Api
 from sandbox.definitions import GROUP, KIND
-from sandbox.store import Key, now
+from sandbox.store import StoreKey, now
 
 _SUFFIX = ".json.gz"
 _PLACE = Path(__file__).parent
@@ -41,6 +41,6 @@ def sets(text: str) -> tuple[str, ...]:
 def install(api: Api, names: Iterable[str]) -> None:
     """Establishes the definitions of these sets, but those that are there already. ValueError as `definitions`."""
     for definition in (each for name in names for each in definitions(name)):
-        if api.store.get(Key(GROUP, KIND, "", definition["metadata"]["name"])) is None:
+        if api.store.get(StoreKey(GROUP, KIND, "", definition["metadata"]["name"])) is None:
             metadata = {**definition["metadata"], "generation": 1, "creationTimestamp": now()}
             api.definitions.learn(api.store.create({**definition, "metadata": metadata}))

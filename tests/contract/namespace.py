@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from environments.kube.api.client import Answer, Applied, Gateway
+from environments.kube.api.client import ApiAnswer, Applied, Gateway
 from environments.kube.api.errors import KubeError
 from environments.kube.objects import Ref, ref_of
 from tests.contract.objects import Manifest
@@ -57,12 +57,12 @@ class ContractNamespace:
     def apply(self, manifest: Manifest, manager: str = "slipway", *, force: bool = False, **more: Any) -> Applied:
         return self.gateway.apply(self.here(manifest), manager=manager, force=force, **more)
 
-    def patch(self, ref: Ref, body: Any, manager: str, *, form: str = STRATEGIC, subresource: str = "") -> Answer:
+    def patch(self, ref: Ref, body: Any, manager: str, *, form: str = STRATEGIC, subresource: str = "") -> ApiAnswer:
         """What a person's tool does: any patch under its own name."""
         path = self.gateway.path(ref) + (f"/{subresource}" if subresource else "")
         return self.gateway.raw("PATCH", path, query=[("fieldManager", manager)], body=body, content_type=form)
 
-    def done(self, answer: Answer) -> Manifest:
+    def done(self, answer: ApiAnswer) -> Manifest:
         assert answer.status in (200, 201), answer.body
         return answer.json()
 

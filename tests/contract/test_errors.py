@@ -14,7 +14,7 @@ import pytest
 
 from environments.kube.api import errors
 from environments.kube.api.access import Access
-from environments.kube.api.client import Answer, Gateway
+from environments.kube.api.client import ApiAnswer, Gateway
 from environments.kube.objects import Ref
 from tests.contract.conftest import REAL
 from tests.contract.namespace import APPLY, JSON_PATCH, MERGE, STRATEGIC, ContractNamespace, encoded
@@ -52,13 +52,15 @@ def collection(ns: ContractNamespace, plural: str, api: str = "/api/v1") -> str:
 DEPLOYMENTS = "/apis/apps/v1"
 
 
-def post(ns: ContractNamespace, plural: str, body: Manifest, *query: tuple[str, str], api: str = "/api/v1") -> Answer:
+def post(
+    ns: ContractNamespace, plural: str, body: Manifest, *query: tuple[str, str], api: str = "/api/v1"
+) -> ApiAnswer:
     return ns.gateway.raw("POST", collection(ns, plural, api), query=query, body=body)
 
 
 def raw_apply(
     ns: ContractNamespace, plural: str, body: Manifest, *query: tuple[str, str], api: str = "/api/v1"
-) -> Answer:
+) -> ApiAnswer:
     """An apply whose body names no namespace."""
     path = f"{collection(ns, plural, api)}/{body['metadata']['name']}"
     given = [("fieldManager", "slipway"), *query]
@@ -70,34 +72,34 @@ def pod(name: str, **resources: dict[str, str]) -> Manifest:
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": {"containers": [container]}}
 
 
-def until_refused(ns: ContractNamespace, ask: Callable[[], Answer]) -> Answer:
+def until_refused(ns: ContractNamespace, ask: Callable[[], ApiAnswer]) -> ApiAnswer:
     """Rules are in force a moment after they are made."""
     return ns.until(lambda: (answer := ask()).status >= 300 and answer)
 
 
-def create_with_an_unknown_field(ns: ContractNamespace) -> Answer:
+def create_with_an_unknown_field(ns: ContractNamespace) -> ApiAnswer:
     manifest = deployment("a")
     manifest["spec"]["replica"] = 3
     return post(ns, "deployments", manifest, STRICT, api=DEPLOYMENTS)
 
 
-def call_with_a_wrong_token(ns: ContractNamespace) -> Answer:
+def call_with_a_wrong_token(ns: ContractNamespace) -> ApiAnswer:
     gateway = Gateway(replace(ns.gateway.access, token="wrong", certificate_pem="", key_pem=""))
     return gateway.raw("GET", collection(ns, "configmaps"))
 
 
-def call_without_a_token(ns: ContractNamespace) -> Answer:
+def call_without_a_token(ns: ContractNamespace) -> ApiAnswer:
     gateway = Gateway(replace(ns.gateway.access, token="", certificate_pem="", key_pem=""))
     return gateway.raw("GET", collection(ns, "deployments", DEPLOYMENTS))
 
 
-def exceed_a_limit(ns: ContractNamespace) -> Answer:
+def exceed_a_limit(ns: ContractNamespace) -> ApiAnswer:
     spec = {"limits": [{"type": "Container", "max": {"memory": "1Gi"}}]}
     ns.apply({"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "l"}, "spec": spec})
     return until_refused(ns, lambda: post(ns, "pods", pod("p", limits={"memory": "2Gi"}), DRY))
 
 
-def write_into_a_namespace_that_goes(ns: ContractNamespace) -> Answer:
+def write_into_a_namespace_that_goes(ns: ContractNamespace) -> ApiAnswer:
     held = config_map("held")
     held["metadata"]["finalizers"] = ["example.test/hold"]
     ns.apply(held)
@@ -108,7 +110,7 @@ def write_into_a_namespace_that_goes(ns: ContractNamespace) -> Answer:
     return answer
 
 
-def violate_pod_security(ns: ContractNamespace) -> Answer:
+def violate_pod_security(ns: ContractNamespace) -> ApiAnswer:
     labels = {"pod-security.kubernetes.io/enforce": "restricted"}
     namespace = Ref("v1", "Namespace", "", ns.name)
     ns.done(ns.patch(namespace, {"metadata": {"labels": labels}}, "admin", form=MERGE))
@@ -121,7 +123,7 @@ def in_quota(ns: ContractNamespace, **hard: str) -> None:
     ns.until(lambda: ns.found(ref).get("status", {}).get("used"))
 
 
-def exceed_a_quota_of_objects(ns: ContractNamespace) -> Answer:
+def exceed_a_quota_of_objects(ns: ContractNamespace) -> ApiAnswer:
     ns.until(lambda: ns.live(ns.ref("ConfigMap", "kube-root-ca.crt", "v1")))
     ns.apply(config_map("c1"))
     in_quota(ns, **{"count/configmaps": "2"})
@@ -130,27 +132,27 @@ def exceed_a_quota_of_objects(ns: ContractNamespace) -> Answer:
     return until_refused(ns, lambda: raw_apply(ns, "configmaps", config_map("c2"), DRY))
 
 
-def exceed_a_quota_of_pods(ns: ContractNamespace) -> Answer:
+def exceed_a_quota_of_pods(ns: ContractNamespace) -> ApiAnswer:
     in_quota(ns, **{"requests.cpu": "1"})
     return until_refused(ns, lambda: post(ns, "pods", pod("p", requests={"cpu": "2"}), DRY))
 
 
-def get_what_is_not_there(ns: ContractNamespace) -> Answer:
+def get_what_is_not_there(ns: ContractNamespace) -> ApiAnswer:
     return ns.gateway.raw("GET", f"{collection(ns, 'deployments', DEPLOYMENTS)}/zz")
 
 
-def apply_without_a_namespace(ns: ContractNamespace) -> Answer:
+def apply_without_a_namespace(ns: ContractNamespace) -> ApiAnswer:
     path = "/api/v1/namespaces/nosuchns/configmaps/c"
     query = [("fieldManager", "slipway"), DRY]
     return ns.gateway.raw("PATCH", path, query=query, body=json.dumps(config_map("c")), content_type=APPLY)
 
 
-def create_twice(ns: ContractNamespace) -> Answer:
+def create_twice(ns: ContractNamespace) -> ApiAnswer:
     ns.apply(deployment("a"))
     return post(ns, "deployments", deployment("a"), api=DEPLOYMENTS)
 
 
-def apply_over_two_people(ns: ContractNamespace) -> Answer:
+def apply_over_two_people(ns: ContractNamespace) -> ApiAnswer:
     ours = deployment("a", replicas=2)
     ns.apply(ours)
     ref = ns.ref(name="a")
@@ -160,7 +162,7 @@ def apply_over_two_people(ns: ContractNamespace) -> Answer:
     return raw_apply(ns, "deployments", ours, api=DEPLOYMENTS)
 
 
-def apply_an_old_version(ns: ContractNamespace) -> Answer:
+def apply_an_old_version(ns: ContractNamespace) -> ApiAnswer:
     old = ns.apply(deployment("a", replicas=1)).object["metadata"]["resourceVersion"]
     ns.apply(deployment("a", replicas=0))
     stale = deployment("a", replicas=1)
@@ -168,14 +170,14 @@ def apply_an_old_version(ns: ContractNamespace) -> Answer:
     return raw_apply(ns, "deployments", stale, api=DEPLOYMENTS)
 
 
-def delete_another_one(ns: ContractNamespace) -> Answer:
+def delete_another_one(ns: ContractNamespace) -> ApiAnswer:
     ns.apply(config_map("y"))
     body = {"kind": "DeleteOptions", "apiVersion": "v1"}
     body["preconditions"] = {"uid": "11111111-1111-1111-1111-111111111111"}
     return ns.gateway.raw("DELETE", f"{collection(ns, 'configmaps')}/y", body=body)
 
 
-def put_an_old_version(ns: ContractNamespace) -> Answer:
+def put_an_old_version(ns: ContractNamespace) -> ApiAnswer:
     lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "rollout-a"}}
     old = ns.apply({**lease, "spec": {"holderIdentity": "one"}}).object
     ns.apply({**lease, "spec": {"holderIdentity": "two"}})
@@ -183,7 +185,7 @@ def put_an_old_version(ns: ContractNamespace) -> Answer:
     return ns.gateway.raw("PUT", path, body=old)
 
 
-def apply_over_a_switched_selector(ns: ContractNamespace) -> Answer:
+def apply_over_a_switched_selector(ns: ContractNamespace) -> ApiAnswer:
     blue = service(selector={"app": "web", "colour": "blue"})
     ns.apply(blue)
     green = [{"op": "replace", "path": "/spec/selector", "value": {"app": "web", "colour": "green"}}]
@@ -192,16 +194,16 @@ def apply_over_a_switched_selector(ns: ContractNamespace) -> Answer:
     return raw_apply(ns, "services", blue)
 
 
-def send_too_much(ns: ContractNamespace) -> Answer:
+def send_too_much(ns: ContractNamespace) -> ApiAnswer:
     return raw_apply(ns, "configmaps", config_map("big", blob="x" * (3 * 1024 * 1024 + 1)))
 
 
-def change_an_immutable_config_map(ns: ContractNamespace) -> Answer:
+def change_an_immutable_config_map(ns: ContractNamespace) -> ApiAnswer:
     ns.apply({**config_map("imm", a="1"), "immutable": True})
     return raw_apply(ns, "configmaps", {**config_map("imm", a="2"), "immutable": True})
 
 
-def change_a_selector(ns: ContractNamespace) -> Answer:
+def change_a_selector(ns: ContractNamespace) -> ApiAnswer:
     ns.apply(deployment("a"))
     other = deployment("a")
     other["spec"]["selector"]["matchLabels"] = {"app": "other"}
@@ -209,67 +211,67 @@ def change_a_selector(ns: ContractNamespace) -> Answer:
     return raw_apply(ns, "deployments", other, ("force", "true"), api=DEPLOYMENTS)
 
 
-def mistake_a_label(ns: ContractNamespace) -> Answer:
+def mistake_a_label(ns: ContractNamespace) -> ApiAnswer:
     other = deployment("a")
     other["spec"]["template"]["metadata"]["labels"] = {"app": "other"}
     return raw_apply(ns, "deployments", other, api=DEPLOYMENTS)
 
 
-def use_a_bad_name(ns: ContractNamespace) -> Answer:
+def use_a_bad_name(ns: ContractNamespace) -> ApiAnswer:
     return raw_apply(ns, "configmaps", config_map("Bad_Name"))
 
 
-def fail_a_test(ns: ContractNamespace) -> Answer:
+def fail_a_test(ns: ContractNamespace) -> ApiAnswer:
     ns.apply(config_map("c"))
     operations = [{"op": "test", "path": "/data/a", "value": "2"}]
     return ns.patch(ns.ref("ConfigMap", "c", "v1"), operations, "slipway", form=JSON_PATCH)
 
 
-def change_a_secrets_type(ns: ContractNamespace) -> Answer:
+def change_a_secrets_type(ns: ContractNamespace) -> ApiAnswer:
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "sec2"}, "data": {"p": encoded("1")}}
     ns.apply({**secret, "type": "Opaque"})
     return raw_apply(ns, "secrets", {**secret, "type": "kubernetes.io/basic-auth"}, ("force", "true"))
 
 
-def change_what_a_statefulset_keeps(ns: ContractNamespace) -> Answer:
+def change_what_a_statefulset_keeps(ns: ContractNamespace) -> ApiAnswer:
     ns.apply(statefulset("ss"))
     other = statefulset("ss")
     other["spec"]["serviceName"] = "other"
     return raw_apply(ns, "statefulsets", other, ("force", "true"), api=DEPLOYMENTS)
 
 
-def duplicate_a_variable(ns: ContractNamespace) -> Answer:
+def duplicate_a_variable(ns: ContractNamespace) -> ApiAnswer:
     manifest = deployment("a")
     twice = [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]
     manifest["spec"]["template"]["spec"]["containers"][0]["env"] = twice
     return raw_apply(ns, "deployments", manifest, api=DEPLOYMENTS)
 
 
-def misspell_two_fields(ns: ContractNamespace) -> Answer:
+def misspell_two_fields(ns: ContractNamespace) -> ApiAnswer:
     manifest = deployment("a")
     manifest["spec"]["replica"] = 3
     manifest["spec"]["template"]["spec"]["containers"][0]["imagePullpolicy"] = "Always"
     return ns.until(lambda: tells_both(raw_apply(ns, "deployments", manifest, api=DEPLOYMENTS)))
 
 
-def tells_both(answer: Answer) -> Answer | None:
+def tells_both(answer: ApiAnswer) -> ApiAnswer | None:
     """The real server stops at the first it meets, whichever that is, or tells all."""
     return answer if b"errors:" in answer.body else None
 
 
-def mistake_a_type(ns: ContractNamespace) -> Answer:
+def mistake_a_type(ns: ContractNamespace) -> ApiAnswer:
     manifest: dict[str, Any] = deployment("a")
     manifest["spec"]["replicas"] = "three"
     return raw_apply(ns, "deployments", manifest, api=DEPLOYMENTS)
 
 
-def ask_a_service_without_pods(ns: ContractNamespace) -> Answer:
+def ask_a_service_without_pods(ns: ContractNamespace) -> ApiAnswer:
     ns.apply(service("none", selector={"app": "none"}))
     path = f"{collection(ns, 'services')}/http:none:80/proxy/"
     return ns.until(lambda: (answer := ns.gateway.raw("GET", path)).status != 404 and answer)
 
 
-def evict_the_only_pod(ns: ContractNamespace) -> Answer:
+def evict_the_only_pod(ns: ContractNamespace) -> ApiAnswer:
     spec = {"minAvailable": 1, "selector": {"matchLabels": {"app": "web"}}}
     budget = {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "e"}, "spec": spec}
     ns.apply(budget)
@@ -281,7 +283,7 @@ def evict_the_only_pod(ns: ContractNamespace) -> Answer:
     return post(ns, f"pods/{name}/eviction", eviction)
 
 
-TABLE: list[tuple[str, Callable[[ContractNamespace], Answer], type[errors.KubeError]]] = [
+TABLE: list[tuple[str, Callable[[ContractNamespace], ApiAnswer], type[errors.KubeError]]] = [
     ("400-create-strict", create_with_an_unknown_field, errors.Rejected),
     ("401-unauthorized", call_with_a_wrong_token, errors.Unauthorized),
     ("403-anonymous", call_without_a_token, errors.Denied),

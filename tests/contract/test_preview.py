@@ -3,7 +3,7 @@
 import pytest
 
 from environments.kube.api.errors import NamespaceMissing, Rejected
-from environments.kube.apply.diff import Change, changes_between, preview
+from environments.kube.apply.diff import FieldChange, changes_between, preview
 from environments.kube.apply.server_side_apply import apply_object
 from environments.kube.objects import ref_of
 from tests.contract.namespace import ContractNamespace, encoded
@@ -99,7 +99,7 @@ def test_replicas_are_shown_as_they_will_be_though_another_hand_writes_them(ns: 
     assert preview(ns.gateway, ns.here(deployment(replicas=3))).changes == ()
     assert preview(ns.gateway, ns.here(deployment(replicas=5)), scaler=True).changes == ()
     shown = preview(ns.gateway, ns.here(deployment(replicas=5)))
-    assert (shown.changes, shown.conflicts) == ((Change("spec.replicas", 3, 5),), ())
+    assert (shown.changes, shown.conflicts) == ((FieldChange("spec.replicas", 3, 5),), ())
 
 
 def test_who_would_be_overruled_is_named(ns: ContractNamespace) -> None:
@@ -119,7 +119,7 @@ def test_values_of_secrets_never_show(ns: ContractNamespace) -> None:
     shown = preview(
         ns.gateway, ns.here(secret(password="hunter3", same="x")), mask=lambda _field, value: f"#{len(value)}"
     )
-    assert shown.changes == (Change("data.password", "#12", "#12"),)
+    assert shown.changes == (FieldChange("data.password", "#12", "#12"),)
     assert encoded("hunter2") not in str(shown)
     assert encoded("hunter3") not in str(shown)
 

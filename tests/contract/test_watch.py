@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from environments.kube.api.client import Lines
+from environments.kube.api.client import WatchLines
 from environments.kube.api.errors import Rejected
 from tests.contract.namespace import MERGE, ContractNamespace
 from tests.contract.objects import Manifest, config_map
@@ -27,7 +27,7 @@ class Watch:
         given = {"watch": "1", "labelSelector": LABEL, "allowWatchBookmarks": "true", "timeoutSeconds": str(seconds)}
         path = f"/api/v1/namespaces/{ns.name}/configmaps"
         self.ns = ns
-        self.lines: Lines = ns.gateway.stream(path, query=list({**given, **query}.items()))
+        self.lines: WatchLines = ns.gateway.stream(path, query=list({**given, **query}.items()))
         self.events: list[Manifest] = []
         self.thread = threading.Thread(target=self._read, daemon=True)
         self.thread.start()

@@ -31,7 +31,7 @@ from portal.models import AuditEntry  # noqa: E402
 from portal.roles import Role  # noqa: E402
 from releases.models import Application, Step  # noqa: E402
 from sandbox import Sandbox  # noqa: E402
-from sandbox.store import Event  # noqa: E402
+from sandbox.store import StoreEvent  # noqa: E402
 from tests.crash.processes import Orchestrator  # noqa: E402
 from tests.crash.story import Tale, wrong  # noqa: E402
 
@@ -81,7 +81,7 @@ class Sequences:
         self.seen = 0
         sandbox.store.subscribe(self._note)
 
-    def _note(self, event: Event) -> None:
+    def _note(self, event: StoreEvent) -> None:
         obj = event.object
         metadata = obj.get("metadata", {})
         number = int((metadata.get("annotations") or {}).get(SEQUENCE, 0))

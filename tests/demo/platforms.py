@@ -5,9 +5,9 @@ import tarfile
 from functools import cache
 from pathlib import Path
 
-from environments.manifests.bundle import Bundle, read_bundle
+from environments.manifests.bundle import ManifestBundle, read_bundle
 from environments.manifests.render import Rendering, images_needed, render
-from environments.manifests.target import Target
+from environments.manifests.target import RenderTarget
 
 DEMO = Path(__file__).parents[2] / "demo"
 APPLICATIONS = ("ai-workflow", "nova")
@@ -15,7 +15,7 @@ ENVIRONMENTS = ("dev", "staging", "prod", "dr")
 
 
 @cache
-def platform(application: str) -> Bundle:
+def platform(application: str) -> ManifestBundle:
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w:gz") as archive:
         archive.add(DEMO / application, arcname=".")
@@ -24,7 +24,7 @@ def platform(application: str) -> Bundle:
 
 def rendered(application: str, environment: str, version: str = "1.0.0") -> Rendering:
     """Every image is pinned to a digest of nothing."""
-    place = Target(
+    place = RenderTarget(
         environment,
         f"{application}-{environment}",
         application,

@@ -14,7 +14,7 @@ import pytest
 
 from environments import prometheus
 from environments.outbound_sessions import prometheus_session
-from environments.prometheus import Answer, Prometheus, PrometheusError, Series, check_url, only, read_answer
+from environments.prometheus import Prometheus, PrometheusError, QueryAnswer, Series, check_url, only, read_answer
 from tests.patience import SOON
 from tests.portal.http_server import Server, answer, serve
 
@@ -80,8 +80,8 @@ def test_values_are_read_as_prometheus_writes_them(text: str, value: float) -> N
 
 
 def test_no_series_is_an_answer_and_warnings_are_kept() -> None:
-    assert read_answer(vector(warnings=["a remote read failed"])) == Answer((), ("a remote read failed",))
-    assert only(Answer(())) is None
+    assert read_answer(vector(warnings=["a remote read failed"])) == QueryAnswer((), ("a remote read failed",))
+    assert only(QueryAnswer(())) is None
 
 
 def test_a_scalar_is_a_series_of_its_own() -> None:

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError, SSLError
 
-from portal.outbound import Fault, OutboundFailed, OutboundRefused, Reach, Reads, Session, call, shown
+from portal.outbound import OutboundFailed, OutboundFault, OutboundRefused, Reach, Reads, Session, call, shown
 from portal.outbound.faults import KINDS, fault_of
 from tests.environments.kube.scripted import scripted
 from tests.patience import SOON
@@ -389,7 +389,7 @@ def test_an_answer_without_end_is_read_no_further_than_its_limit(server: Server,
         pytest.raises(OutboundFailed, match="longer than 1000 bytes") as failed,
     ):
         session.call("GET", server.url(), limit=1000, timeout=(1, 5))
-    assert failed.value.fault is Fault.LONG
+    assert failed.value.fault is OutboundFault.LONG
     assert most_memory() - before < 20_000_000
 
 
@@ -450,7 +450,7 @@ def test_no_error_tells_what_an_address_holds(url: str) -> None:
 def test_a_header_that_cannot_be_sent_is_not_told(server: Server, headers: dict[str, str]) -> None:
     with pytest.raises(OutboundFailed) as failed:
         call("GET", server.url(), headers=headers)
-    assert failed.value.fault is Fault.UNSAYABLE
+    assert failed.value.fault is OutboundFault.UNSAYABLE
     assert "hush" not in str(failed.value)
     assert server.seen == []
 
@@ -461,22 +461,25 @@ def chained(outer: BaseException, inner: BaseException) -> BaseException:
 
 
 def test_the_table_has_words_for_every_kind_of_fault() -> None:
-    assert {fault for _, fault in KINDS} | {Fault.LATE} == set(Fault)
+    assert {fault for _, fault in KINDS} | {OutboundFault.LATE} == set(OutboundFault)
 
 
 @pytest.mark.parametrize(
     ("error", "fault"),
     [
-        (chained(requests.ConnectionError("x"), ConnectionRefusedError()), Fault.REFUSED),
-        (requests.ConnectionError(MaxRetryError(None, "/", ProtocolError("x", ConnectionResetError()))), Fault.BROKEN),
-        (requests.ConnectionError(ProtocolError("x")), Fault.BROKEN),
-        (chained(NewConnectionError(None, "x"), OSError(101, "unreachable")), Fault.NO_WAY),
-        (chained(NewConnectionError(None, "x"), socket.gaierror(-2, "x")), Fault.UNRESOLVED),
-        (requests.exceptions.InvalidHeader("x"), Fault.UNSAYABLE),
-        (http.client.IncompleteRead(b""), Fault.BROKEN),
-        (requests.exceptions.SSLError(MaxRetryError(None, "/", SSLError(ssl.SSLError(1, "x")))), Fault.TLS),
-        (RuntimeError("x"), Fault.BROKEN),
+        (chained(requests.ConnectionError("x"), ConnectionRefusedError()), OutboundFault.REFUSED),
+        (
+            requests.ConnectionError(MaxRetryError(None, "/", ProtocolError("x", ConnectionResetError()))),
+            OutboundFault.BROKEN,
+        ),
+        (requests.ConnectionError(ProtocolError("x")), OutboundFault.BROKEN),
+        (chained(NewConnectionError(None, "x"), OSError(101, "unreachable")), OutboundFault.NO_WAY),
+        (chained(NewConnectionError(None, "x"), socket.gaierror(-2, "x")), OutboundFault.UNRESOLVED),
+        (requests.exceptions.InvalidHeader("x"), OutboundFault.UNSAYABLE),
+        (http.client.IncompleteRead(b""), OutboundFault.BROKEN),
+        (requests.exceptions.SSLError(MaxRetryError(None, "/", SSLError(ssl.SSLError(1, "x")))), OutboundFault.TLS),
+        (RuntimeError("x"), OutboundFault.BROKEN),
     ],
 )
-def test_an_error_is_known_by_the_link_of_its_chain_that_says_most(error: BaseException, fault: Fault) -> None:
+def test_an_error_is_known_by_the_link_of_its_chain_that_says_most(error: BaseException, fault: OutboundFault) -> None:
     assert fault_of(error)[0] is fault

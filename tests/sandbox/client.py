@@ -3,7 +3,7 @@
 from typing import Any
 
 from sandbox.api import Api, Deletion, Options
-from sandbox.kinds import Kind
+from sandbox.kinds import ApiResource
 from sandbox.patches import JSON, MERGE, STRATEGIC
 
 NAMESPACE = "shop"
@@ -33,7 +33,7 @@ class Client:
         for name in ("default", NAMESPACE):
             self.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
 
-    def kind(self, manifest: dict) -> Kind:
+    def kind(self, manifest: dict) -> ApiResource:
         group = manifest["apiVersion"].rpartition("/")[0]
         found = self.api.kinds.find(group, manifest["kind"])
         assert found is not None

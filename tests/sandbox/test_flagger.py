@@ -7,7 +7,7 @@ import pytest
 
 from sandbox import recorded
 from sandbox.meta import annotations_of
-from sandbox.store import Key
+from sandbox.store import StoreKey
 from tests.sandbox.world import GROUPS, World, workload
 
 GROUPS |= {"Canary": "flagger.app", "VirtualService": "networking.istio.io"}
@@ -205,4 +205,4 @@ def test_a_target_without_a_label_that_tells_the_sides_apart_is_named():
     world.create(canary())
     world.after(TICK)
     assert any("must contain one of ['app', 'name', 'app.kubernetes.io/name']" in words for words in told(world))
-    assert world.api.store.get(Key("apps", "Deployment", "d", "web-primary")) is None
+    assert world.api.store.get(StoreKey("apps", "Deployment", "d", "web-primary")) is None

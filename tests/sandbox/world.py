@@ -9,7 +9,7 @@ from sandbox.clock import ManualClock
 from sandbox.control_plane import Simulation
 from sandbox.errors import ApiError
 from sandbox.nodes import DEFAULT
-from sandbox.store import Key
+from sandbox.store import StoreKey
 
 Manifest = dict[str, Any]
 GROUPS = {
@@ -107,8 +107,8 @@ class World:
         """The status of a pod's first container."""
         return self.status("Pod", name)["containerStatuses"][0]
 
-    def _key(self, kind: str, name: str) -> Key:
-        return Key(GROUPS.get(kind, ""), kind, "" if kind in ("Namespace", "Node") else "d", name)
+    def _key(self, kind: str, name: str) -> StoreKey:
+        return StoreKey(GROUPS.get(kind, ""), kind, "" if kind in ("Namespace", "Node") else "d", name)
 
 
 def workload(kind: str = "Deployment", behaviour: Manifest | None = None, *, probed: bool = True, **spec) -> Manifest:

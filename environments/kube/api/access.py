@@ -116,7 +116,7 @@ class Access:
 STORED = ("server", "ca_pem", "token", "certificate_pem", "key_pem", "namespace", "tls_server_name")
 
 
-class Bearer:
+class BearerToken:
     """The token to send. That of a pod's account is read again each minute, since the kubelet renews it."""
 
     def __init__(self, access: Access) -> None:

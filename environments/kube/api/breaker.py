@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Literal
 
-State = Literal["closed", "open", "half-open"]
+BreakerState = Literal["closed", "open", "half-open"]
 
 
 class Breaker:
@@ -24,7 +24,7 @@ class Breaker:
         window: float = 30.0,
         cool_down: float = 10.0,
         clock: Callable[[], float] = time.monotonic,
-        on_change: Callable[[State], None] | None = None,
+        on_change: Callable[[BreakerState], None] | None = None,
     ) -> None:
         self.threshold = threshold
         self.minimum = minimum
@@ -34,11 +34,11 @@ class Breaker:
         self._clock = clock
         self._lock = threading.Lock()
         self._calls: deque[tuple[float, bool]] = deque()
-        self._state: State = "closed"
+        self._state: BreakerState = "closed"
         self._since = clock()
 
     @property
-    def state(self) -> State:
+    def state(self) -> BreakerState:
         return self._state
 
     def allow(self) -> bool:
@@ -68,7 +68,7 @@ class Breaker:
                 self._enter("open")
         self._tell(before)
 
-    def _enter(self, state: State) -> State:
+    def _enter(self, state: BreakerState) -> BreakerState:
         before, self._state = self._state, state
         self._since = self._clock()
         self._calls.clear()
@@ -84,6 +84,6 @@ class Breaker:
         failed = sum(failed for _, failed in self._calls)
         return len(self._calls) >= self.minimum and failed >= self.threshold * len(self._calls)
 
-    def _tell(self, before: State) -> None:
+    def _tell(self, before: BreakerState) -> None:
         if self.on_change and before != self._state:
             self.on_change(self._state)

@@ -28,7 +28,7 @@ from environments.kube.api.errors import (
     Throttled,
     Unauthorized,
     Unreachable,
-    Untrusted,
+    UntrustedCertificate,
     WebhookDown,
 )
 
@@ -40,7 +40,7 @@ KIND_MISSING = "The cluster does not know this kind: its definition (CRD) or ver
 Judgement = tuple[type[KubeError], str]
 
 
-class _Answer(NamedTuple):
+class _StatusAnswer(NamedTuple):
     status: int
     reason: str
     message: str
@@ -78,15 +78,15 @@ def classify(status: int, headers: Mapping[str, str], body: bytes | str | dict[s
     )
 
 
-def _read(status: int, body: bytes | str | dict[str, Any]) -> _Answer:
+def _read(status: int, body: bytes | str | dict[str, Any]) -> _StatusAnswer:
     text = body.decode("utf-8", "replace") if isinstance(body, bytes) else body
     data = text if isinstance(text, dict) else _json(text)
     shown = text if isinstance(text, str) else ""
     if not isinstance(data, dict) or data.get("kind") != "Status":
-        return _Answer(status, "", shown.strip(), "", "", (), frozenset(), is_status=False, text=shown)
+        return _StatusAnswer(status, "", shown.strip(), "", "", (), frozenset(), is_status=False, text=shown)
     details = data.get("details") or {}
     given = details.get("causes") or []
-    return _Answer(
+    return _StatusAnswer(
         status,
         data.get("reason") or "",
         data.get("message") or "",
@@ -112,7 +112,7 @@ def _cause(cause: Mapping[str, str]) -> Cause:
     return Cause((cause.get("field") or "").lstrip("."), _shorten(message), found["manager"] if found else "")
 
 
-def _judge(answer: _Answer, headers: Mapping[str, str]) -> Judgement:
+def _judge(answer: _StatusAnswer, headers: Mapping[str, str]) -> Judgement:
     if 300 <= answer.status < 400:
         return NotKubernetes, _redirected(answer, headers)
     if _is_html(answer, headers) and answer.status < 500:
@@ -123,25 +123,25 @@ def _judge(answer: _Answer, headers: Mapping[str, str]) -> Judgement:
     return OF_STATUS.get(answer.status, _of_bad_request)(answer)
 
 
-def _redirected(answer: _Answer, headers: Mapping[str, str]) -> str:
+def _redirected(answer: _StatusAnswer, headers: Mapping[str, str]) -> str:
     where = headers.get("location", "another address")
     return f"The address answers with a redirect ({answer.status}) to {where}: give the API server's own."
 
 
-def _is_html(answer: _Answer, headers: Mapping[str, str]) -> bool:
+def _is_html(answer: _StatusAnswer, headers: Mapping[str, str]) -> bool:
     start = answer.text.lstrip()[:9].lower()
     return "html" in headers.get("content-type", "") or start.startswith(("<!doctype", "<html"))
 
 
-def _of_bad_request(answer: _Answer) -> Judgement:
+def _of_bad_request(answer: _StatusAnswer) -> Judgement:
     return Rejected, f"The cluster refuses the request: {_message(answer)}."
 
 
-def _of_unauthorized(_answer: _Answer) -> Judgement:
+def _of_unauthorized(_answer: _StatusAnswer) -> Judgement:
     return Unauthorized, "The cluster does not accept the credential (wrong, revoked or expired): renew it."
 
 
-def _of_forbidden(answer: _Answer) -> Judgement:
+def _of_forbidden(answer: _StatusAnswer) -> Judgement:
     if "NamespaceTerminating" in answer.reasons:
         return (
             Terminating,
@@ -159,7 +159,7 @@ def _of_rights(user: str, what: str) -> str:
     return f"Slipway has not the right to do this: {user} cannot {what}. Bind a role that allows it."
 
 
-def _of_not_found(answer: _Answer) -> Judgement:
+def _of_not_found(answer: _StatusAnswer) -> Judgement:
     if not answer.kind:
         return KindMissing, KIND_MISSING
     if answer.kind == "namespaces":
@@ -167,7 +167,7 @@ def _of_not_found(answer: _Answer) -> Judgement:
     return NotFound, f"{_named(answer)} is not there."
 
 
-def _of_conflict(answer: _Answer) -> Judgement:
+def _of_conflict(answer: _StatusAnswer) -> Judgement:
     if answer.reason == "AlreadyExists":
         return AlreadyExists, f"{_named(answer)} is already there."
     if "FieldManagerConflict" in answer.reasons:
@@ -187,19 +187,19 @@ def _managers(causes: tuple[Cause, ...]) -> str:
     return "; ".join(f"{manager} has {', '.join(names)}" for manager, names in fields.items())
 
 
-def _of_gone(_answer: _Answer) -> Judgement:
+def _of_gone(_answer: _StatusAnswer) -> Judgement:
     return Expired, "The cluster no longer has the version to go on from: read everything again."
 
 
-def _of_too_large(answer: _Answer) -> Judgement:
+def _of_too_large(answer: _StatusAnswer) -> Judgement:
     return Rejected, f"The object is too large for the cluster: {_message(answer)}."
 
 
-def _of_media_type(_answer: _Answer) -> Judgement:
+def _of_media_type(_answer: _StatusAnswer) -> Judgement:
     return Rejected, "The cluster does not take this form of patch for this kind."
 
 
-def _of_invalid(answer: _Answer) -> Judgement:
+def _of_invalid(answer: _StatusAnswer) -> Judgement:
     if POLICY.search(answer.message):
         return Forbidden, f"{_named(answer)} is not admitted: {_after_forbidden(answer.message)}."
     causes = [f"{cause.field}: {cause.message}" for cause in answer.causes if cause.field]
@@ -210,13 +210,13 @@ def _of_invalid(answer: _Answer) -> Judgement:
     return Rejected, f"{_named(answer)} is not valid: {_message(answer)}."
 
 
-def _of_throttled(answer: _Answer) -> Judgement:
+def _of_throttled(answer: _StatusAnswer) -> Judgement:
     if "DisruptionBudget" in answer.reasons:
         return Throttled, f"The pod cannot be evicted now: {answer.causes[0].message}."
     return Throttled, "The cluster has too many requests at the moment; trying again later."
 
 
-OF_STATUS: Mapping[int, Callable[[_Answer], Judgement]] = {
+OF_STATUS: Mapping[int, Callable[[_StatusAnswer], Judgement]] = {
     401: _of_unauthorized,
     403: _of_forbidden,
     404: _of_not_found,
@@ -229,7 +229,7 @@ OF_STATUS: Mapping[int, Callable[[_Answer], Judgement]] = {
 }
 
 
-def _of_server(answer: _Answer) -> Judgement:
+def _of_server(answer: _StatusAnswer) -> Judgement:
     if SCHEMA.search(answer.message):
         return Rejected, _of_schema(answer.message)
     if "failed calling webhook" in answer.message:
@@ -252,12 +252,12 @@ def _of_schema(message: str) -> str:
     return f"{what} does not fit its schema: {'; '.join(filter(None, lines))}."
 
 
-def _named(answer: _Answer) -> str:
+def _named(answer: _StatusAnswer) -> str:
     kind = answer.kind or "The object"
     return f"{kind} {answer.name}".rstrip()
 
 
-def _message(answer: _Answer) -> str:
+def _message(answer: _StatusAnswer) -> str:
     return _shorten(answer.message or f"status {answer.status}").rstrip(".")
 
 
@@ -308,7 +308,7 @@ def classify_exception(error: BaseException) -> KubeError:
 
 WRAPPED = frozenset({"ApiException", "SSLError"})
 OF_EXCEPTION: tuple[tuple[str, type[KubeError], str, bool], ...] = (
-    ("CERTIFICATE_VERIFY_FAILED", Untrusted, UNTRUSTED, False),
+    ("CERTIFICATE_VERIFY_FAILED", UntrustedCertificate, UNTRUSTED, False),
     ("SSLError", Unreachable, "The cluster breaks off the TLS handshake.", False),
     ("NameResolutionError", Unreachable, "The cluster's host name cannot be resolved.", False),
     (

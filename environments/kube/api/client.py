@@ -14,7 +14,7 @@ from environments.kube.api.discovery import Discovery, Resource
 from environments.kube.api.errors import Expired, KindMissing, NotFound, Unaddressable
 from environments.kube.api.naming import label_fault, ref_fault
 from environments.kube.api.paths import Path
-from environments.kube.api.transport import Answer, Call, Limits, Lines, Query, Transport
+from environments.kube.api.transport import ApiAnswer, ApiCall, CallLimits, Query, Transport, WatchLines
 from environments.kube.names import MANAGER
 from environments.kube.objects import Manifest, Ref, ref_of
 
@@ -30,7 +30,7 @@ PROXY_BYTES = 1024 * 1024
 NEW_KIND_PAUSES = (0.05, 0.1, 0.2, 0.4)
 WARNING = re.compile(r"\d{3} \S+ \"((?:[^\"\\]|\\.)*)\"")
 
-__all__ = ["Answer", "Applied", "Gateway", "Guard", "Lines", "Resource", "connect_to"]
+__all__ = ["ApiAnswer", "Applied", "Gateway", "Guard", "Resource", "WatchLines", "connect_to"]
 
 
 class Applied(NamedTuple):
@@ -62,13 +62,15 @@ class Gateway:
     ) -> None:
         self.access = access
         self.breaker = breaker or Breaker()
-        self._transport = Transport(access, self.breaker, Limits(connect, read, attempts * (connect + read)), attempts)
+        self._transport = Transport(
+            access, self.breaker, CallLimits(connect, read, attempts * (connect + read)), attempts
+        )
         self._discovery = Discovery(self._json)
 
     def get(self, ref: Ref) -> Manifest | None:
         """The object, None where it, its namespace or its kind is absent."""
         try:
-            return self._json(Call("GET", self.path(ref)))
+            return self._json(ApiCall("GET", self.path(ref)))
         except NotFound:
             return None
 
@@ -115,18 +117,18 @@ class Gateway:
         """A plain create: AlreadyExists where it is there. Not tried again where it may have been done."""
         path = self._collection(ref_of(manifest))
         query = [("fieldManager", MANAGER), STRICT, *([DRY] if dry_run else [])]
-        answer = self._transport.checked(Call("POST", path, query, manifest, repeat=dry_run))
+        answer = self._transport.checked(ApiCall("POST", path, query, manifest, repeat=dry_run))
         return Applied(answer.json(), created=True, warnings=warnings_of(answer))
 
     def json_patch(self, ref: Ref, operations: Operations) -> Manifest:
         """The object after a JSON Patch. Not tried again where it may have been done."""
         query = [("fieldManager", MANAGER)]
-        return self._json(Call("PATCH", self.path(ref), query, operations, JSON_PATCH))
+        return self._json(ApiCall("PATCH", self.path(ref), query, operations, JSON_PATCH))
 
     def merge_patch(self, ref: Ref, patch: dict[str, Any], *, subresource: str = "") -> Manifest:
         """The object (or its subresource) after a merge patch, which may be repeated."""
         path = self.path(ref) / subresource if subresource else self.path(ref)
-        return self._json(Call("PATCH", path, [("fieldManager", MANAGER)], patch, MERGE_PATCH, repeat=True))
+        return self._json(ApiCall("PATCH", path, [("fieldManager", MANAGER)], patch, MERGE_PATCH, repeat=True))
 
     def delete(self, ref: Ref, *, uid: str = "", resource_version: str = "", propagation: str = "Background") -> bool:
         """Deletes the object; False where it has gone already. Stale where uid or version is another."""
@@ -138,7 +140,7 @@ class Gateway:
             "preconditions": {name: value for name, value in given.items() if value},
         }
         try:
-            self._transport.checked(Call("DELETE", self.path(ref), (), body, repeat=bool(uid)))
+            self._transport.checked(ApiCall("DELETE", self.path(ref), (), body, repeat=bool(uid)))
         except NotFound:
             return False
         return True
@@ -150,7 +152,7 @@ class Gateway:
         query = [("tailLines", str(lines)), ("limitBytes", str(LOG_BYTES))]
         query += [("container", container)] if container else []
         query += [("previous", "true")] if previous else []
-        call = Call("GET", paths.of_log(namespace, pod), query, at_most=LOG_BYTES)
+        call = ApiCall("GET", paths.of_log(namespace, pod), query, at_most=LOG_BYTES)
         return self._transport.checked(call).body.decode("utf-8", "replace")
 
     def proxy(
@@ -161,8 +163,8 @@ class Gateway:
         Raises Unaddressable for a path that could lead past the service.
         """
         at, pairs = paths.of_service(namespace, service, port, path)
-        limits = Limits(self._transport.limits.connect, timeout, timeout)
-        call = Call("GET", at, pairs, own=False, at_most=PROXY_BYTES, limits=limits)
+        limits = CallLimits(self._transport.limits.connect, timeout, timeout)
+        call = ApiCall("GET", at, pairs, own=False, at_most=PROXY_BYTES, limits=limits)
         answer = self._transport.call(call)
         return answer.status, answer.body
 
@@ -176,18 +178,18 @@ class Gateway:
         content_type: str = "application/json",
         timeout: float | None = None,
         accept: str = "application/json",
-    ) -> Answer:
+    ) -> ApiAnswer:
         """Any call, its answer whatever the status. Writes are tried again only where nothing was done.
 
         `path` is quoted already. Raises Unaddressable.
         """
         standard = self._transport.limits
-        limits = Limits(standard.connect, timeout, timeout + standard.connect) if timeout else None
+        limits = CallLimits(standard.connect, timeout, timeout + standard.connect) if timeout else None
         repeat = method in ("GET", "HEAD")
-        call = Call(method, Path(path), query, body, content_type, repeat, limits=limits, accept=accept)
+        call = ApiCall(method, Path(path), query, body, content_type, repeat, limits=limits, accept=accept)
         return self._transport.call(call)
 
-    def stream(self, path: str, *, query: Query = (), read_timeout: float = 75.0) -> Lines:
+    def stream(self, path: str, *, query: Query = (), read_timeout: float = 75.0) -> WatchLines:
         """The raw lines of a watch; its close() may be called from any thread."""
         return self._transport.lines(Path(path), query, read_timeout)
 
@@ -197,7 +199,7 @@ class Gateway:
 
     def version(self) -> dict[str, Any]:
         """The server's version as it tells it: major, minor, gitVersion, platform."""
-        return self._json(Call("GET", Path("/version")))
+        return self._json(ApiCall("GET", Path("/version")))
 
     def close(self) -> None:
         """Closes the connections that nobody uses at the moment; the next call opens a new one."""
@@ -218,7 +220,7 @@ class Gateway:
     def _apply(self, manifest: Manifest, query: Query) -> Applied:
         path = self.path(ref_of(manifest))
         try:
-            call = Call("PATCH", path, query, json.dumps(manifest), APPLY, repeat=True)
+            call = ApiCall("PATCH", path, query, json.dumps(manifest), APPLY, repeat=True)
             answer = self._transport.checked(call)
         except KindMissing:
             self._discovery.forget(manifest["apiVersion"])
@@ -229,13 +231,13 @@ class Gateway:
         items: Objects = []
         after = ""
         while True:
-            page = self._json(Call("GET", path, [*query, *([("continue", after)] if after else [])]))
+            page = self._json(ApiCall("GET", path, [*query, *([("continue", after)] if after else [])]))
             items += page.get("items") or []
             after = page.get("metadata", {}).get("continue", "")
             if not after:
                 return items
 
-    def _json(self, call: Call) -> dict[str, Any]:
+    def _json(self, call: ApiCall) -> dict[str, Any]:
         return self._transport.checked(call).json()
 
 
@@ -245,7 +247,7 @@ def _guarded(manifest: Manifest, guard: Guard) -> Manifest:
     return {**manifest, "metadata": {**manifest["metadata"], **given}}
 
 
-def warnings_of(answer: Answer) -> tuple[str, ...]:
+def warnings_of(answer: ApiAnswer) -> tuple[str, ...]:
     """The server's warnings, which come in the headers only."""
     found = WARNING.findall(answer.headers.get("Warning", ""))
     return tuple(text.replace('\\"', '"').replace("\\\\", "\\") for text in found)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from environments.kube.api import paths
 from environments.kube.api.errors import KindMissing, NotFound
 from environments.kube.api.paths import Path
-from environments.kube.api.transport import Call
+from environments.kube.api.transport import ApiCall
 
 FRESH_SECONDS = 600.0
 
@@ -30,7 +30,7 @@ class Resource(NamedTuple):
 class Discovery:
     """The kinds of a cluster. One that is missing is asked for again: definitions may come later."""
 
-    def __init__(self, ask: Callable[[Call], dict[str, Any]]) -> None:
+    def __init__(self, ask: Callable[[ApiCall], dict[str, Any]]) -> None:
         self._ask = ask
         self._lock = threading.Lock()
         self._listed: dict[str, tuple[float, dict[str, Resource]]] = {}
@@ -55,7 +55,7 @@ class Discovery:
 
     def _list(self, api_version: str) -> dict[str, Resource]:
         try:
-            answer = self._ask(Call("GET", paths.of_version(api_version)))
+            answer = self._ask(ApiCall("GET", paths.of_version(api_version)))
         except NotFound:
             return {}
         kinds = {

@@ -149,7 +149,7 @@ class Unreachable(KubeError):
     counts = True
 
 
-class Untrusted(Unreachable):
+class UntrustedCertificate(Unreachable):
     """The server's certificate is not the cluster's."""
 
     fault: Fault = "cluster"

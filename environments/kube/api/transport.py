@@ -17,7 +17,7 @@ from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import HTTPError
 
 from common.bounded_read import CHUNK, bounded_read
-from environments.kube.api.access import Access, Bearer
+from environments.kube.api.access import Access, BearerToken
 from environments.kube.api.breaker import Breaker
 from environments.kube.api.classify import classify, classify_exception
 from environments.kube.api.errors import (
@@ -27,7 +27,7 @@ from environments.kube.api.errors import (
     ServerError,
     Throttled,
     Unreachable,
-    Untrusted,
+    UntrustedCertificate,
 )
 from environments.kube.api.paths import Path
 from environments.kube.api.tls import USER_AGENT, api_client, request
@@ -39,7 +39,7 @@ OPENING = 10.0  # seconds until a watch has answered; then the silence that its 
 FAULTS = (HTTPError, HTTPException, OSError, KubeError)
 
 
-class Limits(NamedTuple):
+class CallLimits(NamedTuple):
     """Seconds: `connect` to connect, `read` from one packet to the next, `total` for all attempts."""
 
     connect: float
@@ -47,7 +47,7 @@ class Limits(NamedTuple):
     total: float
 
 
-class Call(NamedTuple):
+class ApiCall(NamedTuple):
     """What to ask. `repeat`: doing it twice does no harm. `own`: a status of 500 and more is the API server's
     word, not that of a service behind its proxy. At most `at_most` bytes of the answer are read, 0 is all.
     """
@@ -60,11 +60,11 @@ class Call(NamedTuple):
     repeat: bool = False
     own: bool = True
     at_most: int = 0
-    limits: Limits | None = None
+    limits: CallLimits | None = None
     accept: str = "application/json"
 
 
-class Answer(NamedTuple):
+class ApiAnswer(NamedTuple):
     """What the server said. `headers` ignores case."""
 
     status: int
@@ -87,25 +87,25 @@ class Answer(NamedTuple):
         return classify(self.status, self.headers, self.body) if self.status >= 300 else None
 
 
-class Outcome(NamedTuple):
+class CallOutcome(NamedTuple):
     """The answer, None where there was none, and what is wrong with it."""
 
-    answer: Answer | None
+    answer: ApiAnswer | None
     error: KubeError | None
 
 
 class Transport:
     """Calls to one API server. Thread safe."""
 
-    def __init__(self, access: Access, breaker: Breaker, limits: Limits, attempts: int) -> None:
+    def __init__(self, access: Access, breaker: Breaker, limits: CallLimits, attempts: int) -> None:
         self.breaker = breaker
         self.limits = limits
         self.attempts = attempts
         self._server = access.server
-        self._bearer = Bearer(access)
+        self._bearer = BearerToken(access)
         self._client = api_client(access)
 
-    def call(self, call: Call) -> Answer:
+    def call(self, call: ApiCall) -> ApiAnswer:
         """The answer, whatever its status; KubeError where there is none.
 
         Transient faults are tried again: all of them if the call may be repeated, else only those of which it
@@ -116,7 +116,7 @@ class Transport:
             raise error or Unreachable("The cluster was not called.")
         return answer
 
-    def checked(self, call: Call) -> Answer:
+    def checked(self, call: ApiCall) -> ApiAnswer:
         """The answer of a call that succeeded; KubeError for any other. Tried again as call() is."""
         answer, error = self._ask(call)
         if answer is None or error:
@@ -127,10 +127,10 @@ class Transport:
         """Closes the connections that are idle."""
         self._client.rest_client.pool_manager.clear()
 
-    def lines(self, path: Path, query: Query, read_timeout: float) -> "Lines":
+    def lines(self, path: Path, query: Query, read_timeout: float) -> "WatchLines":
         """The lines of a watch, as they come. Raises KubeError where it is refused."""
         opening = self.limits._replace(read=min(read_timeout, OPENING))
-        call = Call("GET", path, query, limits=opening)
+        call = ApiCall("GET", path, query, limits=opening)
         self._ask_breaker()
         try:
             response = self._request(call)
@@ -138,13 +138,13 @@ class Transport:
             refused = _drain(response, deadline, 0) if response.status >= 300 else b""
         except FAULTS as raised:
             raise self._told(classify_exception(raised), call) or raised from None
-        answer = Answer(response.status, response.headers, refused)
+        answer = ApiAnswer(response.status, response.headers, refused)
         if error := self._told(answer.error(), call):
             raise error
         _allow_silence(response, read_timeout)
-        return Lines(response)
+        return WatchLines(response)
 
-    def _ask(self, call: Call) -> Outcome:
+    def _ask(self, call: ApiCall) -> CallOutcome:
         deadline = time.monotonic() + (call.limits or self.limits).total
         for attempt in range(1, self.attempts + 1):
             outcome = self._once(call, deadline)
@@ -156,21 +156,21 @@ class Transport:
             time.sleep(pause)
         return outcome
 
-    def _once(self, call: Call, deadline: float) -> Outcome:
+    def _once(self, call: ApiCall, deadline: float) -> CallOutcome:
         self._ask_breaker()
         try:
             response = self._request(call)
-            answer = Answer(response.status, response.headers, _drain(response, deadline, call.at_most))
+            answer = ApiAnswer(response.status, response.headers, _drain(response, deadline, call.at_most))
         except FAULTS as raised:
-            return Outcome(None, self._told(classify_exception(raised), call))
-        return Outcome(answer, self._told(answer.error() if call.own else None, call))
+            return CallOutcome(None, self._told(classify_exception(raised), call))
+        return CallOutcome(answer, self._told(answer.error() if call.own else None, call))
 
     def _ask_breaker(self) -> None:
         if not self.breaker.allow():
             words = "Too many of the last calls to the cluster failed: the next is tried in a moment."
             raise BreakerOpen(words, retry_after=self.breaker.cool_down)
 
-    def _told(self, error: KubeError | None, call: Call) -> KubeError | None:
+    def _told(self, error: KubeError | None, call: ApiCall) -> KubeError | None:
         if error and call.method in READS:
             error.ambiguous = False
         if error and error.counts:
@@ -179,7 +179,7 @@ class Transport:
             self.breaker.success()
         return error
 
-    def _request(self, call: Call) -> BaseHTTPResponse:
+    def _request(self, call: ApiCall) -> BaseHTTPResponse:
         headers = {"Accept": call.accept, "User-Agent": USER_AGENT}
         if call.body is not None:
             headers["Content-Type"] = call.content_type
@@ -192,7 +192,7 @@ class Transport:
         return request(self._client, call.method, url, headers, call.body, timeout)
 
 
-class Lines:
+class WatchLines:
     """The lines of an open watch, without their ends. Any thread may close() it, which ends the iteration."""
 
     def __init__(self, response: BaseHTTPResponse) -> None:
@@ -230,8 +230,8 @@ class Lines:
             self._response.close()
 
 
-def _may_repeat(call: Call, error: KubeError) -> bool:
-    if isinstance(error, BreakerOpen | Untrusted) or error.causes:
+def _may_repeat(call: ApiCall, error: KubeError) -> bool:
+    if isinstance(error, BreakerOpen | UntrustedCertificate) or error.causes:
         return False
     transient = isinstance(error, Unreachable | ServerError | Throttled)
     return transient and (call.repeat or not error.ambiguous)

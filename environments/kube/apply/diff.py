@@ -15,7 +15,7 @@ from environments.kube.apply.ownership import OURS, ForeignFields, foreign_field
 from environments.kube.apply.server_side_apply import has_replicas, sequence_of, with_sequence
 from environments.kube.names import MANAGER
 from environments.kube.objects import Manifest, Ref, ref_of
-from kube_schema import Node, recorded
+from kube_schema import SchemaNode, recorded
 
 LOOKS = 4  # at an object that keeps changing between the read and the dry run
 VOLATILE = ("managedFields", "resourceVersion", "generation", "uid", "creationTimestamp")
@@ -24,7 +24,7 @@ REVISION = "deployment.kubernetes.io/revision"
 USUAL_KEYS = ("name", "containerPort", "port", "mountPath", "devicePath", "ip", "key", "type", "host", "path")
 
 
-class Change(NamedTuple):
+class FieldChange(NamedTuple):
     """One field; `before` or `after` is None where the field is not there. Only the top of a branch is named."""
 
     path: str
@@ -42,7 +42,7 @@ class Preview(NamedTuple):
     ref: Ref
     live: Manifest | None
     after: Manifest
-    changes: tuple[Change, ...]
+    changes: tuple[FieldChange, ...]
     conflicts: tuple[Cause, ...]
     foreign: tuple[ForeignFields, ...]
     warnings: tuple[str, ...]
@@ -161,15 +161,15 @@ def comparable(obj: Mapping[str, Any]) -> Manifest:
     return {**{name: value for name, value in obj.items() if name != "status"}, "metadata": metadata}
 
 
-def changes_between(before: Manifest, after: Manifest, mask: Mask = masking.hidden) -> tuple[Change, ...]:
+def changes_between(before: Manifest, after: Manifest, mask: Mask = masking.hidden) -> tuple[FieldChange, ...]:
     """The fields in which two versions of one object differ, items of lists named by their keys. Pure."""
     if after["kind"] == "Secret":
-        return tuple(Change(*each) for each in masking.differences(comparable(before), comparable(after), mask))
+        return tuple(FieldChange(*each) for each in masking.differences(comparable(before), comparable(after), mask))
     root = recorded().root(after["apiVersion"], after["kind"])
     return tuple(_compare(comparable(before), comparable(after), root, ""))
 
 
-def _compare(before: Any, after: Any, node: Node | None, path: str) -> Iterator[Change]:
+def _compare(before: Any, after: Any, node: SchemaNode | None, path: str) -> Iterator[FieldChange]:
     if before == after:
         return
     if isinstance(before, dict) and isinstance(after, dict):
@@ -179,10 +179,10 @@ def _compare(before: Any, after: Any, node: Node | None, path: str) -> Iterator[
     elif isinstance(before, list) and isinstance(after, list) and (keys := _keys(node, [*before, *after])):
         yield from _compare_lists(before, after, keys, node.item if node else None, path)
     else:
-        yield Change(path, before, after)
+        yield FieldChange(path, before, after)
 
 
-def _keys(node: Node | None, items: list[Any]) -> tuple[str, ...]:
+def _keys(node: SchemaNode | None, items: list[Any]) -> tuple[str, ...]:
     """The fields that name an item of a list; () where the list is one value."""
     if not all(isinstance(item, dict) for item in items):
         return ()
@@ -192,17 +192,17 @@ def _keys(node: Node | None, items: list[Any]) -> tuple[str, ...]:
 
 
 def _compare_lists(
-    before: list[Manifest], after: list[Manifest], keys: tuple[str, ...], node: Node | None, path: str
-) -> Iterator[Change]:
+    before: list[Manifest], after: list[Manifest], keys: tuple[str, ...], node: SchemaNode | None, path: str
+) -> Iterator[FieldChange]:
     old, new = _by_keys(before, keys), _by_keys(after, keys)
     if len(old) != len(before) or len(new) != len(after):
-        yield Change(path, before, after)
+        yield FieldChange(path, before, after)
         return
     for name in dict.fromkeys([*old, *new]):
         yield from _compare(old.get(name), new.get(name), node, f"{path}[{name}]")
     common = [name for name in new if name in old]
     if common != [name for name in old if name in new]:
-        yield Change(f"{path} (order)", list(old), list(new))
+        yield FieldChange(f"{path} (order)", list(old), list(new))
 
 
 def _by_keys(items: list[Manifest], keys: tuple[str, ...]) -> dict[str, Manifest]:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 from environments.kube.objects import Manifest, Ref, ref_of
 from environments.kube.status.verdict import condition, section, sentence
 
-State = Literal["good", "wait", "fail", "hold"]
+AutoscalerState = Literal["good", "wait", "fail", "hold"]
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Detail:
 
     label: str
     value: str
-    state: State = "good"
+    state: AutoscalerState = "good"
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Autoscaler:
     kind: str
     name: str
     line: str
-    state: State = "good"
+    state: AutoscalerState = "good"
     details: tuple[Detail, ...] = ()
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from environments.kube.autoscaling.base import Autoscaler, Beside, Detail, Scaler, State, said
+from environments.kube.autoscaling.base import Autoscaler, AutoscalerState, Beside, Detail, Scaler, said
 from environments.kube.objects import Manifest
 from environments.kube.quantity import amount, plain
 from environments.kube.status.verdict import condition, count, counted, section, sentence
@@ -39,7 +39,7 @@ def pods_of(obj: Manifest) -> str:
     return f"{current} of {counted(desired, 'wanted pod')} ({bounds})"
 
 
-def state_of(obj: Manifest) -> tuple[State, str]:
+def state_of(obj: Manifest) -> tuple[AutoscalerState, str]:
     """How it does, and what a person has to know of it."""
     status = section(obj, "status")
     if not status.get("conditions"):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from environments.kube.autoscaling import hpa
-from environments.kube.autoscaling.base import Autoscaler, Beside, Detail, Scaler, State, said
+from environments.kube.autoscaling.base import Autoscaler, AutoscalerState, Beside, Detail, Scaler, said
 from environments.kube.objects import Manifest
 from environments.kube.status.verdict import condition, counted, holds, section
 
@@ -35,7 +35,7 @@ def own_hpa(obj: Manifest, others: tuple[Manifest, ...]) -> Manifest | None:
     )
 
 
-def _state(obj: Manifest, own: Manifest | None) -> tuple[State, str]:
+def _state(obj: Manifest, own: Manifest | None) -> tuple[AutoscalerState, str]:
     status = section(obj, "status")
     if not status.get("conditions"):
         return "wait", "KEDA has not looked at it yet"

@@ -5,10 +5,10 @@ from typing import Any, ClassVar
 
 from environments.kube.autoscaling.base import (
     Autoscaler,
+    AutoscalerState,
     Beside,
     Detail,
     Scaler,
-    State,
     said,
     target_by,
 )
@@ -45,7 +45,7 @@ class VerticalPodAutoscaler(Scaler):
         return Autoscaler("VPA", obj["metadata"]["name"], f"{MODES.get(mode, mode)}: {words}", state, details)
 
 
-def _state(obj: Manifest) -> tuple[State, str]:
+def _state(obj: Manifest) -> tuple[AutoscalerState, str]:
     status = section(obj, "status")
     if condition(status, "ConfigUnsupported").get("status") == "True":
         return "fail", said(status, "ConfigUnsupported")
@@ -88,7 +88,7 @@ def difference(asked: float, wanted: float) -> str:
     return f"{abs(share) * 100:.0f} % {'above' if share > 0 else 'below'}"
 
 
-def _grade(asked: float, low: Any, high: Any) -> State:
+def _grade(asked: float, low: Any, high: Any) -> AutoscalerState:
     """Out of the bounds is to be looked at; below them pods may be starved."""
     least, most = quantity(low), quantity(high)
     if least is not None and asked < least:

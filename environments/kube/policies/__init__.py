@@ -8,9 +8,9 @@ from common.discovery import modules_of
 from environments.kube.apply.diff import pod_template
 from environments.kube.objects import Manifest, ref_of
 from environments.kube.policies.acceptance import acceptance
-from environments.kube.policies.base import Around, Family, Pods, Policy, Remark, State
+from environments.kube.policies.base import Around, Family, Pods, Policy, PolicyState, Remark
 
-__all__ = ["Around", "Family", "Pods", "Policy", "Remark", "State", "families", "judge", "planned", "pods_of"]
+__all__ = ["Around", "Family", "Pods", "Policy", "PolicyState", "Remark", "families", "judge", "planned", "pods_of"]
 
 SHARED = frozenset({"acceptance", "base", "destination_rules", "scopes", "survey"})
 

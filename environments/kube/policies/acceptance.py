@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from environments.kube.objects import Manifest
-from environments.kube.policies.base import Around, State
+from environments.kube.policies.base import Around, PolicyState
 from environments.kube.status.verdict import condition, count, section, sentence
 
 RECONCILED = "Reconciled"
@@ -14,7 +14,7 @@ MESH_GROUP = ".istio.io/"
 class Acceptance(NamedTuple):
     """`state` is "missing", "waiting", "refused", "accepted" or "stored" (nobody has said anything)."""
 
-    state: State
+    state: PolicyState
     words: str = ""
 
 

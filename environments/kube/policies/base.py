@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from environments.kube.objects import Manifest, Ref, ref_of
 
-State = Literal["planned", "waiting", "accepted", "stored", "overridden", "refused", "missing"]
+PolicyState = Literal["planned", "waiting", "accepted", "stored", "overridden", "refused", "missing"]
 ROOT = "istio-system"
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
 UNITS = {"ms": "ms", "s": "s", "m": "min", "h": "h"}
@@ -23,7 +23,7 @@ class Policy:
     title: str
     ref: Ref
     does: str
-    state: State = "planned"
+    state: PolicyState = "planned"
     note: str = ""
 
     def to_json(self) -> dict[str, Any]:

@@ -30,7 +30,7 @@ class Pod:
 
 
 @dataclass(frozen=True)
-class Event:
+class ObjectEvent:
     """An event of the workload or one of its pods. `at` is RFC 3339 text."""
 
     at: str
@@ -47,7 +47,7 @@ class Inspection:
 
     verdict: Verdict | None
     pods: tuple[Pod, ...]
-    events: tuple[Event, ...]
+    events: tuple[ObjectEvent, ...]
     log: str
     log_of: str
     log_error: str
@@ -87,9 +87,9 @@ def _at(event: Json) -> str:
     return str(event.get("lastTimestamp") or event.get("eventTime") or section(event, "metadata")["creationTimestamp"])
 
 
-def _event(event: Json) -> Event:
+def _event(event: Json) -> ObjectEvent:
     about = section(event, "involvedObject")
-    return Event(
+    return ObjectEvent(
         at=_at(event),
         kind=str(event.get("type", "")),
         reason=str(event.get("reason", "")),

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 from environments.kube.status.scheduling import explain
 from environments.kube.status.verdict import Json, condition, count, counted, holds, section, sentence
 
-Kind = Literal[
+ProblemKind = Literal[
     "image", "crash", "memory", "start", "configuration", "unschedulable", "quota",
     "probe", "volume", "network", "evicted", "deadline", "not ready", "unreadable",
 ]  # fmt: skip
@@ -60,7 +60,7 @@ class Problem(NamedTuple):
 
     pod: str
     container: str
-    kind: Kind
+    kind: ProblemKind
     words: str
     fatal: bool
     said: str = ""

@@ -11,7 +11,7 @@ CHANGE_CAUSE = "kubernetes.io/change-cause"
 VERSION = "app.kubernetes.io/version"
 
 
-class Revision(NamedTuple):
+class WorkloadRevision(NamedTuple):
     """One pod template that a workload had.
 
     `number` grows with every change; `name` is that of its ReplicaSet or ControllerRevision; `created` is the
@@ -29,7 +29,7 @@ class Revision(NamedTuple):
     pods: int | None
 
 
-def revisions(workload: Json, makers: Sequence[Json]) -> tuple[Revision, ...]:
+def revisions(workload: Json, makers: Sequence[Json]) -> tuple[WorkloadRevision, ...]:
     """The history from the workload's ReplicaSets or ControllerRevisions, newest first. Pure.
 
     `makers` may hold those of others: only what the workload owns counts.
@@ -41,7 +41,7 @@ def revisions(workload: Json, makers: Sequence[Json]) -> tuple[Revision, ...]:
     return tuple(sorted(found, key=lambda revision: revision.number, reverse=True))
 
 
-def read_history(gateway: Gateway, workload: Json) -> tuple[Revision, ...]:
+def read_history(gateway: Gateway, workload: Json) -> tuple[WorkloadRevision, ...]:
     """The history of a Deployment, StatefulSet or DaemonSet as the cluster has it now. Raises KubeError."""
     kind = "ReplicaSet" if workload["kind"] == "Deployment" else "ControllerRevision"
     namespace = workload["metadata"]["namespace"]
@@ -53,17 +53,17 @@ def _number(maker: Json) -> int:
     return count(maker, "revision") or int(annotation(maker, REVISION) or 0)
 
 
-def _of_set(one: Json, newest: int) -> Revision:
+def _of_set(one: Json, newest: int) -> WorkloadRevision:
     return _revision(one, newest, section(section(one, "spec"), "template"), count(section(one, "status"), "replicas"))
 
 
-def _of_revision(one: Json, newest: int) -> Revision:
+def _of_revision(one: Json, newest: int) -> WorkloadRevision:
     return _revision(one, newest, section(section(section(one, "data"), "spec"), "template"), None)
 
 
-def _revision(one: Json, newest: int, template: Json, pods: int | None) -> Revision:
+def _revision(one: Json, newest: int, template: Json, pods: int | None) -> WorkloadRevision:
     metadata, number = section(one, "metadata"), _number(one)
-    return Revision(
+    return WorkloadRevision(
         number,
         str(metadata["name"]),
         str(metadata.get("creationTimestamp", "")),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
-State = Literal["done", "wait", "fail", "suspended"]
+VerdictState = Literal["done", "wait", "fail", "suspended"]
 Json = Mapping[str, Any]
 
 
@@ -15,7 +15,7 @@ class Verdict(NamedTuple):
     and `updated` count pods (a job's: succeeded, wanted, succeeded), and are 0 for objects without pods.
     """
 
-    state: State
+    state: VerdictState
     why: str
     ready: int = 0
     wanted: int = 0

@@ -13,8 +13,8 @@ from environments.kube.status.health import health
 from environments.kube.status.owner_references import REVISION_HASH, is_owned, label
 from environments.kube.status.verdict import (
     Json,
-    State,
     Verdict,
+    VerdictState,
     condition,
     count,
     counted,
@@ -83,7 +83,7 @@ def _deployment(obj: Json, unobserved: str) -> Verdict:
     wanted = int(spec.get("replicas", 1))
     updated = count(status, "updatedReplicas")
 
-    def verdict(state: State, why: str) -> Verdict:
+    def verdict(state: VerdictState, why: str) -> Verdict:
         return Verdict(state, why, count(status, "readyReplicas"), wanted, updated)
 
     if unobserved:
@@ -222,7 +222,7 @@ def _stateful_set(obj: Json, unobserved: str) -> Verdict:
     spec, status = section(obj, "spec"), section(obj, "status")
     wanted, updated = int(spec.get("replicas", 1)), count(status, "updatedReplicas")
 
-    def verdict(state: State, why: str) -> Verdict:
+    def verdict(state: VerdictState, why: str) -> Verdict:
         return Verdict(state, why, count(status, "readyReplicas"), wanted, updated)
 
     if unobserved or not count(status, "observedGeneration"):
@@ -303,7 +303,7 @@ def _daemon_set(obj: Json, unobserved: str) -> Verdict:
     wanted, updated = count(status, "desiredNumberScheduled"), count(status, "updatedNumberScheduled")
     available, ready = count(status, "numberAvailable"), count(status, "numberReady")
 
-    def verdict(state: State, why: str) -> Verdict:
+    def verdict(state: VerdictState, why: str) -> Verdict:
         return Verdict(state, why, ready, wanted, updated)
 
     head = f"{updated} of {counted(wanted, 'pod')} updated"
@@ -328,7 +328,7 @@ def _job(obj: Json, unobserved: str) -> Verdict:
     spec, status = section(obj, "spec"), section(obj, "status")
     succeeded, wanted = count(status, "succeeded"), int(spec.get("completions") or 1)
 
-    def verdict(state: State, why: str) -> Verdict:
+    def verdict(state: VerdictState, why: str) -> Verdict:
         return Verdict(state, why, succeeded, wanted, succeeded)
 
     if section(obj, "metadata").get("deletionTimestamp"):

@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple
 from environments.kube.api.classify import classify
 from environments.kube.api.client import Gateway
 from environments.kube.api.errors import Denied, Expired, KubeError, Rejected
-from environments.kube.api.transport import Lines, Query
+from environments.kube.api.transport import Query, WatchLines
 from environments.kube.watch.projection import Key, key_of, relevant, remains, version_of
 
 __all__ = ["Event", "Pace", "WatchState", "Watcher", "relevant"]
@@ -85,7 +85,7 @@ class Watcher(threading.Thread):
         self._on_state = on_state
         self._pace = pace or Pace()
         self._ended = threading.Event()
-        self._lines: Lines | None = None
+        self._lines: WatchLines | None = None
         self._known: dict[Key, tuple[str, str]] = {}
         self._told: set[Key] = set()
         self._version = ""
@@ -193,7 +193,7 @@ class Watcher(threading.Thread):
         return [*query, ("sendInitialEvents", "true"), ("resourceVersionMatch", "NotOlderThan")]
 
     @contextmanager
-    def _open(self, path: str, query: Query) -> Iterator[Lines]:
+    def _open(self, path: str, query: Query) -> Iterator[WatchLines]:
         lines = self._gateway.stream(path, query=query, read_timeout=self._pace.read_timeout)
         self._lines = lines
         if self._ended.is_set():

@@ -3,7 +3,7 @@
 from sandbox.metrics.promql.aggregations import AGGREGATIONS
 from sandbox.metrics.promql.errors import unsupported
 from sandbox.metrics.promql.functions import FUNCTIONS
-from sandbox.metrics.promql.nodes import Aggregate, Binary, Call, Kind, Matching, Negative, Node, Number
+from sandbox.metrics.promql.nodes import Aggregate, Binary, FunctionCall, Kind, Matching, Negative, Node, Number
 from sandbox.metrics.promql.operators import COMPARISONS
 
 __all__ = ["AGGREGATIONS", "aggregate", "binary", "call", "signed"]
@@ -54,7 +54,7 @@ def aggregate(operator: str, grouping: tuple[bool, frozenset[str]] | None, argum
     return Aggregate(operator, without, labels, arguments[0])
 
 
-def call(name: str, arguments: tuple[Node, ...]) -> Call:
+def call(name: str, arguments: tuple[Node, ...]) -> FunctionCall:
     """A function with as many arguments as it takes, of the kinds that it takes."""
     function = FUNCTIONS.get(name)
     if function is None:
@@ -65,7 +65,7 @@ def call(name: str, arguments: tuple[Node, ...]) -> Call:
         raise ValueError(f'{expected} in call to "{name}", got {len(arguments)}')
     for argument, kind in zip(arguments, function.takes, strict=True):
         _expect(argument, kind, f'call to function "{name}"')
-    return Call(name, arguments, function.gives)
+    return FunctionCall(name, arguments, function.gives)
 
 
 def _expect(node: Node, kind: Kind, where: str) -> None:

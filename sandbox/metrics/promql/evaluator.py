@@ -6,12 +6,12 @@ from typing import cast
 from sandbox.metrics.promql import functions, operators
 from sandbox.metrics.promql.aggregations import aggregate
 from sandbox.metrics.promql.errors import QueryError
-from sandbox.metrics.promql.nodes import Aggregate, Binary, Call, Negative, Node, Number, Range, Selector
+from sandbox.metrics.promql.nodes import Aggregate, Binary, FunctionCall, Negative, Node, Number, Range, Selector
 from sandbox.metrics.promql.values import (
     Element,
     Labels,
-    Series,
-    Source,
+    SeriesSource,
+    StoredSeries,
     Stretch,
     Value,
     Vector,
@@ -21,12 +21,12 @@ from sandbox.metrics.promql.values import (
 )
 
 
-def instant(node: Node, source: Source, at: int) -> Value:
+def instant(node: Node, source: SeriesSource, at: int) -> Value:
     """The value at a time in milliseconds: a number, a vector, or a window of raw samples."""
     return _Evaluation(source, at, at).value(node, at)
 
 
-def ranged(node: Node, source: Source, start: int, end: int, step: int) -> list[Stretch]:
+def ranged(node: Node, source: SeriesSource, start: int, end: int, step: int) -> list[Stretch]:
     """The values from `start` to `end`, every `step` milliseconds, one stretch a series, by labels."""
     if node.kind == "range vector":
         words = 'invalid expression type "range vector" for range query, must be Scalar or instant Vector'
@@ -48,9 +48,9 @@ def _as_vector(value: Value) -> Vector:
 class _Evaluation:
     """Selects each series once, as it was when it was first asked for."""
 
-    def __init__(self, source: Source, start: int, end: int) -> None:
+    def __init__(self, source: SeriesSource, start: int, end: int) -> None:
         self._source, self._start, self._end = source, start, end
-        self._selected: dict[tuple[Selector, int], Sequence[Series]] = {}
+        self._selected: dict[tuple[Selector, int], Sequence[StoredSeries]] = {}
 
     def value(self, node: Node, at: int) -> Value:
         match node:
@@ -63,7 +63,7 @@ class _Evaluation:
             case Aggregate():
                 vector = cast("Vector", self.value(node.of, at))
                 return aggregate(node.operator, vector, node.labels, all_but=node.without)
-            case Call():
+            case FunctionCall():
                 values = tuple(self.value(argument, at) for argument in node.arguments)
                 return functions.call(node.function, values, node.arguments)
             case Binary():
@@ -71,7 +71,7 @@ class _Evaluation:
             case Negative():
                 return _negated(self.value(node.of, at))
 
-    def _series(self, selector: Selector, window: int = 0) -> Sequence[Series]:
+    def _series(self, selector: Selector, window: int = 0) -> Sequence[StoredSeries]:
         key = (selector, window)
         if key not in self._selected:
             self._selected[key] = self._source.select(selector.matchers, self._start - window, self._end)

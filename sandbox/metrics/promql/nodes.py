@@ -65,7 +65,7 @@ class Range:
 
 
 @dataclass(frozen=True)
-class Call:
+class FunctionCall:
     function: str
     arguments: tuple["Node", ...]
     kind: Kind
@@ -108,4 +108,4 @@ class Negative:
     kind: Kind
 
 
-Node = Number | Selector | Range | Call | Aggregate | Binary | Negative
+Node = Number | Selector | Range | FunctionCall | Aggregate | Binary | Negative

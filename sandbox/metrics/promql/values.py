@@ -37,7 +37,7 @@ Vector = list[Element]
 Value = float | Vector | Window
 
 
-class Series(Protocol):
+class StoredSeries(Protocol):
     """A series as it was at one moment; later samples do not change it."""
 
     @property
@@ -50,10 +50,10 @@ class Series(Protocol):
         """Times and values in [start, end], without what marks staleness."""
 
 
-class Source(Protocol):
+class SeriesSource(Protocol):
     """What has the series."""
 
-    def select(self, matchers: Iterable[Matcher], start: int, end: int) -> Sequence[Series]:
+    def select(self, matchers: Iterable[Matcher], start: int, end: int) -> Sequence[StoredSeries]:
         """The series that match and have samples which a look from `start` to `end` can see, by labels."""
 
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from environments.admission import Level, Place, Rules, checks, judge
+from environments.admission import AdmissionScope, Level, Rules, checks, judge
 from environments.admission.hosts import hosts_of
 
-PLACE = Place(
+PLACE = AdmissionScope(
     registries=("registry.example:5000", "ghcr.io/example", "*.azurecr.io"),
     hosts=("*.dev.example",),
     foreign={"*.prod.example": "prod", "shop.example": "prod"},
@@ -137,7 +137,7 @@ HOSTS = [
 ]
 
 
-def found(manifest: dict[str, Any], place: Place = PLACE) -> list[tuple[str, str]]:
+def found(manifest: dict[str, Any], place: AdmissionScope = PLACE) -> list[tuple[str, str]]:
     return [(each.check, each.where) for each in judge([manifest], place, Rules(Level.WARN))]
 
 
@@ -169,7 +169,7 @@ def test_what_is_left_alone(manifest: dict[str, Any]) -> None:
 
 
 def test_without_a_list_of_registries_any_will_do() -> None:
-    assert found(deployment(container("nginx")), Place()) == []
+    assert found(deployment(container("nginx")), AdmissionScope()) == []
 
 
 @pytest.mark.parametrize(("kind", "spec", "hosts"), HOSTS)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from environments.kube.api.access import Access, AccessError, Bearer
+from environments.kube.api.access import Access, AccessError, BearerToken
 
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 KEY = "-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n"
@@ -131,7 +131,7 @@ def test_nothing_secret_is_shown() -> None:
     access = Access.from_kubeconfig(kubeconfig(user=user))
     assert SECRET not in repr(access)
     assert "PRIVATE KEY" not in repr(access)
-    assert repr(Bearer(access)).count(SECRET) == 0
+    assert repr(BearerToken(access)).count(SECRET) == 0
 
 
 def test_it_survives_being_stored() -> None:
@@ -155,7 +155,7 @@ def test_a_pod_has_its_own_way_in(account: Path) -> None:
 
 
 def test_the_token_of_a_pod_is_read_again(account: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    bearer = Bearer(Access.in_cluster(account))
+    bearer = BearerToken(Access.in_cluster(account))
     (account / "token").write_text("second")
     assert bearer.token() == "first"
     monkeypatch.setattr("environments.kube.api.access.TOKEN_SECONDS", 0.0)

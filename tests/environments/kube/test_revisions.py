@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from environments.kube.status.revisions import Revision, revisions
+from environments.kube.status.revisions import WorkloadRevision, revisions
 
 SHAPES = Path(__file__).parent / "shapes"
 OWNED = [{"uid": "u1"}]
@@ -47,7 +47,7 @@ def test_a_deployments_revisions_are_told_newest_first():
         replica_set(11, template("x:1"), owner="another"),
     ]
     assert revisions(workload("Deployment"), sets) == (
-        Revision(
+        WorkloadRevision(
             10,
             "web-10",
             "2026-11-10T08:00:00Z",
@@ -57,7 +57,7 @@ def test_a_deployments_revisions_are_told_newest_first():
             True,
             3,
         ),
-        Revision(2, "web-2", "2026-11-02T08:00:00Z", {"web": "web:1"}, "", "", False, 0),
+        WorkloadRevision(2, "web-2", "2026-11-02T08:00:00Z", {"web": "web:1"}, "", "", False, 0),
     )
 
 

@@ -285,7 +285,7 @@ class TestTls:
 
     def test_another_authority_is_not_and_nothing_is_sent(self, tmp_path: Path) -> None:
         with serving(self.good, server_context(Authority(), tmp_path)) as server:
-            with pytest.raises(errors.Untrusted, match="not signed by the authority given"):
+            with pytest.raises(errors.UntrustedCertificate, match="not signed by the authority given"):
                 gateway(server, scheme="https", ca_pem=Authority().pem).version()
             assert server.requests == []
             assert server.connections == 1

@@ -7,11 +7,11 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
 
-from environments.manifests.bundle import Bundle, read_bundle
-from environments.manifests.configuration import Entry
-from environments.manifests.target import Target
+from environments.manifests.bundle import ManifestBundle, read_bundle
+from environments.manifests.configuration import ConfiguredValue
+from environments.manifests.target import RenderTarget
 
-DEV = Target("dev", "shop-dev", "shop", "1.2.0")
+DEV = RenderTarget("dev", "shop-dev", "shop", "1.2.0")
 WEB_IMAGE = "127.0.0.1:5000/web@sha256:" + "a" * 64
 IMAGES = {"web": WEB_IMAGE}
 
@@ -78,11 +78,11 @@ def zipped(files: Mapping[str, str | bytes]) -> bytes:
     return content.getvalue()
 
 
-def bundle(**files: str) -> Bundle:
+def bundle(**files: str) -> ManifestBundle:
     """A bundle of `base` (base/app.yaml), `dev` (overlays/dev/app.yaml) and `slipway` (slipway.yaml)."""
     paths = {"base": "base/app.yaml", "dev": "overlays/dev/app.yaml", "slipway": "slipway.yaml"}
     return read_bundle(tar_gz({paths[name]: textwrap.dedent(text) for name, text in files.items()}), "shop.tar.gz")
 
 
-def dev(*configuration: Entry, **changes: object) -> Target:
+def dev(*configuration: ConfiguredValue, **changes: object) -> RenderTarget:
     return replace(DEV, configuration=configuration, **changes)

@@ -10,12 +10,12 @@ from collections.abc import Callable
 
 import pytest
 
-from environments.manifests.archive import Limits, Member, unpack
+from environments.manifests.archive import BundleLimits, Member, unpack
 from environments.manifests.errors import BundleErrors
 
 from .making import add, tar_gz, zipped
 
-SMALL = Limits(archive=20_000, member=1_000, total=3_000, count=5, ratio=50, free=2_500)
+SMALL = BundleLimits(archive=20_000, member=1_000, total=3_000, count=5, ratio=50, free=2_500)
 
 
 def tar_with(change: Callable[[tarfile.TarInfo], None], name: str = "base/a.yaml") -> bytes:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from environments.manifests.bundle import Bundle, contents_of, read_bundle
+from environments.manifests.bundle import ManifestBundle, contents_of, read_bundle
 from environments.manifests.errors import BundleErrors
 
 from .making import CONFIG_MAP, DEPLOYMENT, tar_gz, zipped
@@ -27,8 +27,8 @@ def test_the_digest_changes_with_every_file(change: dict[str, str]) -> None:
 
 def test_a_bundle_is_kept_and_read_again() -> None:
     bundle = read_bundle(tar_gz(FILES), "a.tgz")
-    assert Bundle.from_json(bundle.to_json()) == bundle
-    assert Bundle.from_json(bundle.to_json()).files == bundle.files
+    assert ManifestBundle.from_json(bundle.to_json()) == bundle
+    assert ManifestBundle.from_json(bundle.to_json()).files == bundle.files
 
 
 def test_a_bundle_knows_its_environments() -> None:

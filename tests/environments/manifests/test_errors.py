@@ -3,7 +3,7 @@
 import pytest
 
 from environments.kube.api.naming import LABEL_WORDS, SEGMENT_WORDS, SUBDOMAIN_WORDS
-from environments.manifests.configuration import Entry
+from environments.manifests.configuration import ConfiguredValue
 from environments.manifests.errors import BundleError, BundleErrors
 from environments.manifests.render import render
 
@@ -237,7 +237,11 @@ ERRORS: dict[str, tuple[str, str, str]] = {
         "overlays/dev/app.yaml line 5, spec.replicas: a whole number is needed, not text",
     ),
 }
-TARGET = dev(Entry("", "COUNT", "3"), Entry("", "PASSWORD", "hush", sensitive=True), allowed_namespaces=("shop-more",))
+TARGET = dev(
+    ConfiguredValue("", "COUNT", "3"),
+    ConfiguredValue("", "PASSWORD", "hush", sensitive=True),
+    allowed_namespaces=("shop-more",),
+)
 
 
 @pytest.mark.parametrize(("base", "overlay", "words"), ERRORS.values(), ids=ERRORS.keys())

@@ -8,8 +8,8 @@ import pytest
 
 from environments.manifests import bundle as bundles
 from environments.manifests import errors
-from environments.manifests.bundle import Bundle, BundleFile, contents_of, read_bundle
-from environments.manifests.configuration import Entry
+from environments.manifests.bundle import BundleFile, ManifestBundle, contents_of, read_bundle
+from environments.manifests.configuration import ConfiguredValue
 from environments.manifests.errors import BundleErrors, Findings
 from environments.manifests.kept import Kept
 from environments.manifests.limits import LIMITS, VALUE_BYTES, Budget
@@ -111,11 +111,11 @@ def test_documents_as_large_as_real_ones_are_taken() -> None:
     body = "".join(field.format(n=f"field{n}", words="what it is for, in words " * 2) for n in range(1200))
     files = [BundleFile(f"base/{n}.yaml", definition.replace("NAME", f"c{n}") + body) for n in range(40)]
     assert 4 * 1024**2 < sum(len(file.text) for file in files) < LIMITS.total
-    assert len(contents_of(Bundle.of(files)).base) == 40
+    assert len(contents_of(ManifestBundle.of(files)).base) == 40
 
 
-def opened(number: int, values: int = 200) -> Bundle:
-    return Bundle.of([BundleFile("base/a.yaml", f"n: {number}\na: [{'x, ' * values}]\n")])
+def opened(number: int, values: int = 200) -> ManifestBundle:
+    return ManifestBundle.of([BundleFile("base/a.yaml", f"n: {number}\na: [{'x, ' * values}]\n")])
 
 
 def test_what_is_kept_is_bounded_by_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,7 +186,7 @@ def test_only_the_first_errors_are_worth_a_look_for_what_was_meant(
     files: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counts = compared(monkeypatch)
-    target = dev(*(Entry("", f"VALUE{n}", "x") for n in range(MANY)))
+    target = dev(*(ConfiguredValue("", f"VALUE{n}", "x") for n in range(MANY)))
     with pytest.raises(BundleErrors) as caught:
         render(read_bundle(zipped(files), "shop.zip"), target, IMAGES)
     assert len(caught.value.errors) >= MANY
@@ -205,7 +205,7 @@ def test_errors_beyond_those_that_are_kept_cost_nothing() -> None:
 
 def test_placeholders_bring_in_no_more_text_than_a_bundle_may_have() -> None:
     files = {"base/a.yaml": CONFIG_MAP + "  MUCH: " + "${BIG}" * 2000 + "\n"}
-    target = dev(Entry("", "BIG", "x" * 10_000))
+    target = dev(ConfiguredValue("", "BIG", "x" * 10_000))
     with pytest.raises(BundleErrors, match="the placeholders bring in more than 12 MiB of text"):
         render(read_bundle(zipped(files), "shop.zip"), target, IMAGES)
 

@@ -7,7 +7,7 @@ import pytest
 from environments.manifests.errors import BundleErrors
 from environments.manifests.order import STAGES, stage_of, wave_of
 from environments.manifests.render import render
-from environments.manifests.settings import Route, SlipwayFile, SmokeTest, Wave
+from environments.manifests.settings import RouteSetting, SlipwayFile, SmokeTest, Wave
 
 from .making import CONFIG_MAP, DEPLOYMENT, DEV, IMAGES, bundle
 
@@ -107,7 +107,7 @@ def test_all_of_slipway_yaml_is_read() -> None:
     assert render(bundle(base=DEPLOYMENT, slipway=FULL), DEV, IMAGES).settings == SlipwayFile(
         "hotfix",
         (Wave("all", ("Deployment/web",)),),
-        (Route("web", "web", "nginx", "Ingress/web", "dev.example"),),
+        (RouteSetting("web", "web", "nginx", "Ingress/web", "dev.example"),),
         (SmokeTest("home", "shop-dev/web", 80, "/x", 204, "ok", 2.0), SmokeTest("more", "web", 8080)),
     )
 

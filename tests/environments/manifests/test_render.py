@@ -5,11 +5,11 @@ import time
 
 import pytest
 
-from environments.manifests.bundle import Bundle, read_bundle
-from environments.manifests.configuration import Entry
+from environments.manifests.bundle import ManifestBundle, read_bundle
+from environments.manifests.configuration import ConfiguredValue
 from environments.manifests.errors import BundleErrors
 from environments.manifests.render import Rendered, Rendering, images_needed, render, tracking_of
-from environments.manifests.target import Target
+from environments.manifests.target import RenderTarget
 
 from .making import CONFIG_MAP, DEPLOYMENT, DEV, IMAGES, SECRET, WEB_IMAGE, bundle, dev, tar_gz
 
@@ -21,7 +21,7 @@ def one(rendering: Rendering, kind: str) -> Rendered:
     return next(each for each in rendering.objects if each.ref.kind == kind)
 
 
-def rendered(files: Bundle, target: Target = DEV) -> Rendering:
+def rendered(files: ManifestBundle, target: RenderTarget = DEV) -> Rendering:
     return render(files, target, IMAGES)
 
 
@@ -87,7 +87,7 @@ def test_every_value_says_which_layer_it_came_from(field: str, layer: str, path:
     values += "  PLACE: ${SLIPWAY_ENVIRONMENT}\n"
     head = CONFIG_MAP.replace("  LEVEL: info\n", "")
     files = bundle(base=head + "  LEVEL: info\n" + values, dev=head + "  FROM_OVERLAY: overlay\n")
-    target = dev(Entry("", "NAME", "n"), Entry("web-config", "FROM_PORTAL", "portal"))
+    target = dev(ConfiguredValue("", "NAME", "n"), ConfiguredValue("web-config", "FROM_PORTAL", "portal"))
     found = rendered(files, target).objects[0]
     assert found.manifest["data"] == {
         "LEVEL": "info",
@@ -107,8 +107,11 @@ def test_an_image_says_that_it_came_from_the_release() -> None:
 
 def test_a_change_of_configuration_changes_the_pod_template() -> None:
     plain = digest_in(rendered(bundle(base=APP)))
-    assert digest_in(rendered(bundle(base=APP), dev(Entry("web-config", "LEVEL", "debug")))) != plain
-    assert digest_in(rendered(bundle(base=APP), dev(Entry("web-secrets", "PASSWORD", "x", sensitive=True)))) == plain
+    assert digest_in(rendered(bundle(base=APP), dev(ConfiguredValue("web-config", "LEVEL", "debug")))) != plain
+    assert (
+        digest_in(rendered(bundle(base=APP), dev(ConfiguredValue("web-secrets", "PASSWORD", "x", sensitive=True))))
+        == plain
+    )
     assert digest_in(rendered(bundle(base=APP), dev(digest_key=b"key"))) != plain
 
 
@@ -128,7 +131,9 @@ BARE = DEPLOYMENT[: DEPLOYMENT.index("          env:")]
 @pytest.mark.parametrize("reader", READERS)
 def test_every_way_of_reading_configuration_is_seen(reader: str) -> None:
     files = bundle(base=f"{CONFIG_MAP}---\n{SECRET}---\n{BARE}{reader}")
-    changes = dev(Entry("web-config", "LEVEL", "x"), Entry("web-secrets", "PASSWORD", "x", sensitive=True))
+    changes = dev(
+        ConfiguredValue("web-config", "LEVEL", "x"), ConfiguredValue("web-secrets", "PASSWORD", "x", sensitive=True)
+    )
     assert digest_in(rendered(files)) != digest_in(rendered(files, changes))
 
 
@@ -148,7 +153,7 @@ def test_a_jobs_template_stays_as_it_is() -> None:
           restartPolicy: Never
           containers: [{name: web, image: web, envFrom: [{configMapRef: {name: web-config}}]}]
     """
-    target = Target("dev", "shop-dev", "shop", "v1.2.0-RC.1")
+    target = RenderTarget("dev", "shop-dev", "shop", "v1.2.0-RC.1")
     found = render(bundle(base=job), target, IMAGES).objects[0]
     assert found.ref.name == "migrate-v1-2-0-rc-1"
     assert "metadata" not in found.manifest["spec"]["template"]
@@ -156,7 +161,7 @@ def test_a_jobs_template_stays_as_it_is() -> None:
 
 def test_an_overlay_is_for_its_own_environment_only() -> None:
     files = bundle(base=APP, dev="{apiVersion: apps/v1, kind: Deployment, metadata: {name: web}, spec: {replicas: 1}}")
-    prod = Target("prod", "shop-prod", "shop", "1.2.0")
+    prod = RenderTarget("prod", "shop-prod", "shop", "1.2.0")
     assert one(rendered(files), "Deployment").manifest["spec"]["replicas"] == 1
     assert one(render(files, prod, IMAGES), "Deployment").manifest["spec"]["replicas"] == 2
 
@@ -169,14 +174,14 @@ def test_an_overlay_deletes_an_object() -> None:
 def test_unquoted_placeholders_become_what_the_field_asks_for() -> None:
     text = DEPLOYMENT.replace("replicas: 2", "replicas: ${COUNT}")
     text = text.replace("{name: LEVEL, value: info}", "name: LEVEL\n              value: ${COUNT}")
-    found = one(rendered(bundle(base=text), dev(Entry("", "COUNT", "3"))), "Deployment").manifest["spec"]
+    found = one(rendered(bundle(base=text), dev(ConfiguredValue("", "COUNT", "3"))), "Deployment").manifest["spec"]
     assert found["replicas"] == 3
     assert found["template"]["spec"]["containers"][0]["env"] == [{"name": "LEVEL", "value": "3"}]
 
 
 def test_a_doubled_dollar_stands_for_itself() -> None:
     text = CONFIG_MAP.replace("info", "$${NAME} and ${NAME}, $(NAME) and $NAME")
-    found = rendered(bundle(base=text), dev(Entry("", "NAME", "${x}"))).objects[0]
+    found = rendered(bundle(base=text), dev(ConfiguredValue("", "NAME", "${x}"))).objects[0]
     assert found.manifest["data"]["LEVEL"] == "${NAME} and ${x}, $(NAME) and $NAME"
 
 
@@ -189,7 +194,9 @@ def test_rendering_twice_gives_the_same_and_shares_nothing() -> None:
 
 
 def test_what_nothing_asked_for_is_told() -> None:
-    target = dev(Entry("web-confg", "LEVEL", "x"), Entry("web-config", "PASSWORD", "x", sensitive=True))
+    target = dev(
+        ConfiguredValue("web-confg", "LEVEL", "x"), ConfiguredValue("web-config", "PASSWORD", "x", sensitive=True)
+    )
     assert render(bundle(base=APP), target, {**IMAGES, "wbe": WEB_IMAGE}).unused == (
         "No workload runs the release's image wbe.",
         "The environment's configuration has LEVEL for web-confg, but the bundle has no such ConfigMap or Secret.",
@@ -199,7 +206,9 @@ def test_what_nothing_asked_for_is_told() -> None:
 
 def test_an_entry_may_name_the_namespace() -> None:
     text = CONFIG_MAP + "---\n" + CONFIG_MAP.replace("  name:", "  namespace: other\n  name:")
-    found = rendered(bundle(base=text), dev(Entry("other/web-config", "LEVEL", "x"), allowed_namespaces=("oth*",)))
+    found = rendered(
+        bundle(base=text), dev(ConfiguredValue("other/web-config", "LEVEL", "x"), allowed_namespaces=("oth*",))
+    )
     assert {each.ref.namespace: each.manifest["data"]["LEVEL"] for each in found.objects} == {
         "shop-dev": "info",
         "other": "x",
@@ -211,7 +220,7 @@ def test_a_rendered_bundle_takes_the_environments_file() -> None:
     assert len(rendered(files).objects) == 3
     assert rendered(files).objects[0].provenance["data.LEVEL"] == ("rendered", "rendered/dev.yaml", 6)
     with pytest.raises(BundleErrors, match="rendered for dev, prod only"):
-        rendered(files, Target("test", "shop-test", "shop", "1"))
+        rendered(files, RenderTarget("test", "shop-test", "shop", "1"))
 
 
 def test_images_that_are_not_settled_are_named() -> None:

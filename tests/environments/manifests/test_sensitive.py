@@ -2,12 +2,12 @@
 
 import pytest
 
-from environments.manifests.configuration import Entry
+from environments.manifests.configuration import ConfiguredValue
 from environments.manifests.errors import BundleErrors
 from environments.manifests.render import render
 from tests.environments.manifests.making import CONFIG_MAP, bundle, dev
 
-TARGET = dev(Entry("", "PASSWORD", "aHVzaC1odXNo", sensitive=True), allowed_kinds=None)
+TARGET = dev(ConfiguredValue("", "PASSWORD", "aHVzaC1odXNo", sensitive=True), allowed_kinds=None)
 POD = "spec: {{containers: [{{name: web, image: registry.example/web:1, {}}}]}}"
 ELSEWHERE = {
     "a Secret's annotation": ("v1", "Secret", "metadata: {name: x, annotations: {a: '${PASSWORD}'}}",

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from environments.prometheus import Answer, Prometheus, PrometheusError, Series
+from environments.prometheus import Prometheus, PrometheusError, QueryAnswer, Series
 from releases.analysis.measuring import measure
 from releases.analysis.metrics import Metric
 from releases.analysis.samples import Sample
@@ -23,26 +23,26 @@ AT = 1000.0
 class Answering(Prometheus):
     """Answers by what a query has in it; keeps what it was asked."""
 
-    answers: dict[str, Answer] = field(default_factory=dict)
+    answers: dict[str, QueryAnswer] = field(default_factory=dict)
     asked: list[tuple[str, ...]] = field(default_factory=list)
 
-    def query(self, promql: str, at: float | None = None) -> Answer:
+    def query(self, promql: str, at: float | None = None) -> QueryAnswer:
         self.asked.append(("instant", promql, str(at)))
         return self._found(promql)
 
-    def query_range(self, promql: str, start: float, end: float, step: float) -> Answer:
+    def query_range(self, promql: str, start: float, end: float, step: float) -> QueryAnswer:
         self.asked.append(("range", promql, f"{start:g} {end:g} {step:g}"))
         return self._found(promql)
 
-    def _found(self, promql: str) -> Answer:
-        return next((answer for words, answer in self.answers.items() if words in promql), Answer(()))
+    def _found(self, promql: str) -> QueryAnswer:
+        return next((answer for words, answer in self.answers.items() if words in promql), QueryAnswer(()))
 
 
-def gives(*values: float, **more: Any) -> Answer:
-    return Answer((Series({}, tuple((AT, value) for value in values)),), **more)
+def gives(*values: float, **more: Any) -> QueryAnswer:
+    return QueryAnswer((Series({}, tuple((AT, value) for value in values)),), **more)
 
 
-def sampled(metric: Metric, answers: dict[str, Answer], **more: Any) -> tuple[Sample, Answering]:
+def sampled(metric: Metric, answers: dict[str, QueryAnswer], **more: Any) -> tuple[Sample, Answering]:
     asking = Answering(answers)
     return measure(asking, metric, route("istio"), AT, 60, **more), asking
 
@@ -103,7 +103,7 @@ def test_a_side_that_is_alone_has_nothing_beside_it() -> None:
 
 
 def test_several_series_are_an_error_that_says_to_aggregate() -> None:
-    both = Answer((Series({"pod": "a"}, ((AT, 1),)), Series({"pod": "b"}, ((AT, 2),))))
+    both = QueryAnswer((Series({"pod": "a"}, ((AT, 1),)), Series({"pod": "b"}, ((AT, 2),))))
     sample, _ = sampled(OWN, {"": both})
 
     assert "aggregate, for example with sum(…)" in sample.error
@@ -113,7 +113,7 @@ def test_several_series_are_an_error_that_says_to_aggregate() -> None:
 
 @pytest.mark.parametrize("transient", [True, False])
 def test_what_goes_wrong_is_in_the_sample(monkeypatch: pytest.MonkeyPatch, transient: bool) -> None:
-    def fails(*_given: object) -> Answer:
+    def fails(*_given: object) -> QueryAnswer:
         raise PrometheusError("Prometheus at p:9090: no answer within 5 s.", transient=transient)
 
     monkeypatch.setattr(Answering, "query", fails)

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from environments.kube.api.errors import Cause
-from environments.kube.apply.diff import Change, Preview
+from environments.kube.apply.diff import FieldChange, Preview
 from environments.kube.apply.ownership import ForeignFields
 from environments.kube.objects import Ref
 from environments.manifests.render import tracking_of
@@ -45,7 +45,7 @@ def sightings(draw: st.DrawFn) -> Sighting:
             ref=ref,
             live=draw(st.none() | st.just({**manifest, "metadata": {**metadata, **draw(annotations(ref))}})),
             after={**manifest, "metadata": {**metadata, "uid": str(draw(st.uuids()))}},
-            changes=tuple(draw(st.lists(st.builds(Change, NAMES, VALUES, VALUES), max_size=3))),
+            changes=tuple(draw(st.lists(st.builds(FieldChange, NAMES, VALUES, VALUES), max_size=3))),
             conflicts=tuple(draw(st.lists(st.builds(Cause, NAMES, NAMES, NAMES), max_size=2))),
             foreign=tuple(draw(st.lists(st.builds(ForeignFields, NAMES, NAMES, NAMES, st.tuples(NAMES)), max_size=2))),
             warnings=tuple(draw(st.lists(NAMES, max_size=2))),

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from environments.kube.apply.diff import Change
+from environments.kube.apply.diff import FieldChange
 from environments.kube.objects import Ref
 from releases.plan.risks import Circumstances, quantity, risk_of_creation, risk_of_field, risks
 
@@ -41,7 +41,7 @@ def ref(kind: str, name: str = "web") -> Ref:
     ],
 )
 def test_flags(kind: str, path: str, before: Any, after: Any, title: str) -> None:
-    assert risk_of_field(ref(kind), Change(path, before, after)) == title
+    assert risk_of_field(ref(kind), FieldChange(path, before, after)) == title
 
 
 @pytest.mark.parametrize(

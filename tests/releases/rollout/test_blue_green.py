@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from environments.kube.names import TRACK
-from environments.manifests.settings import Route
+from environments.manifests.settings import RouteSetting
 from releases.engine.operations import OnObject
 from releases.engine.program_output import said_of
 from releases.errors import PlanRefused
@@ -150,7 +150,7 @@ def test_a_router_whose_definitions_are_missing_is_refused_in_words() -> None:
 
 def test_a_host_that_another_rollout_moves_is_refused() -> None:
     live = (*BUNDLE, ingress())
-    routes = (Route("web", "web", "nginx"),)
+    routes = (RouteSetting("web", "web", "nginx"),)
     with pytest.raises(PlanRefused, match=r"rollout 7 is moving the requests of web\.example\.test/"):
         arranged(*live, live=live, routes=routes, taken=lambda _host: "rollout 7")
 

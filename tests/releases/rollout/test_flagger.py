@@ -8,7 +8,7 @@ import pytest
 
 from environments.kube.objects import Manifest, Ref, ref_of
 from environments.manifests.order import STAGES, stage_of
-from environments.manifests.settings import Route as Wish
+from environments.manifests.settings import RouteSetting as Wish
 from portal.steps.operations import Operation, Outcome
 from portal.steps.state import State, StepChange
 from releases.engine.decide import absorb, decide

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from sandbox import recorded
-from sandbox.edge.edge import Answer
-from sandbox.edge.model import Request
+from sandbox.edge.edge import EdgeAnswer
+from sandbox.edge.model import EdgeRequest
 from sandbox.store import key_of
 from tests.sandbox.edge import objects
 from tests.sandbox.edge.objects import Manifest, http_route, to, virtual_service
@@ -42,9 +42,9 @@ class Shop(World):
     def status_of(self, kind: str, name: str, group: str = "gateway.networking.k8s.io") -> Manifest:
         return self.client.get(group, kind, "d", name).get("status") or {}
 
-    def ask(self, host: str = "web.d", path: str = "/", **headers: str) -> Answer:
+    def ask(self, host: str = "web.d", path: str = "/", **headers: str) -> EdgeAnswer:
         named = {"host": host, **{name.replace("_", "-"): value for name, value in headers.items()}}
-        answer = self.edge.answer(Request(host, path, headers=named), "test")
+        answer = self.edge.answer(EdgeRequest(host, path, headers=named), "test")
         self.edge.count(answer)
         return answer
 
@@ -60,7 +60,7 @@ class Shop(World):
         return dict(found)
 
 
-def _told(answer: Answer) -> str:
+def _told(answer: EdgeAnswer) -> str:
     content = json.loads(answer.reply.body)
     return content["pod"] if answer.reply.status == 200 else str(answer.reply.status)
 

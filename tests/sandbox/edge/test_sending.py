@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from sandbox.edge.model import Request
+from sandbox.edge.model import EdgeRequest
 from sandbox.edge.sending import Senders, Sending, sending_of
 from tests.sandbox.edge.objects import Manifest, meta, service
 
@@ -21,7 +21,7 @@ def config(label: str = "true", **data: str) -> Manifest:
 
 
 def sent(rps: float, host: str = "web.d", path: str = "/", query: str = "", **headers: str) -> Sending:
-    return Sending(rps, Request(host, path, headers={**headers, "host": host}, query=query))
+    return Sending(rps, EdgeRequest(host, path, headers={**headers, "host": host}, query=query))
 
 
 SLOW = asking(rps="0.5", path="/x?y=1", headers='{"X-Group": "b"}')

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from sandbox.edge import gateway, ingress, istio, plain
-from sandbox.edge.model import Request, Rule
+from sandbox.edge.model import EdgeRequest, RoutingRule
 from sandbox.edge.table import Table
 from sandbox.edge.turns import Turns
 from sandbox.meta import key_of, kind_of
@@ -27,14 +27,14 @@ def table(*manifests: Manifest, accepted: bool = True) -> Table:
     return made
 
 
-def target(found: Rule | None) -> str:
+def target(found: RoutingRule | None) -> str:
     return "" if found is None else ",".join(item.service for item in found.backends)
 
 
 def asked(made: Table, host: str, path: str = "/", **headers: str) -> str:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     only, _, query = path.partition("?")
-    return target(made.find(Request(host, only, headers=named, query=query)))
+    return target(made.find(EdgeRequest(host, only, headers=named, query=query)))
 
 
 HOSTS = [
@@ -156,7 +156,7 @@ def test_a_canary_that_ends_leaves_all_to_the_main_ingress():
 
 def shares(made: Table, count: int, turns: Turns | None = None, who: str = "me", **headers: str) -> dict[str, int]:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    request, chosen = Request("shop.test", headers=named), turns or Turns()
+    request, chosen = EdgeRequest("shop.test", headers=named), turns or Turns()
     found: Counter[str] = Counter()
     for _ in range(count):
         rule = made.find(request)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import urllib3
 
 from sandbox.metrics.history import History
-from sandbox.metrics.registry import Sample
+from sandbox.metrics.registry import MetricSample
 
 PATIENCE = 60
 
@@ -84,7 +84,7 @@ def _wait_for_a_scrape(api: Api) -> None:
 
 def copied(api: Api, at: float) -> History:
     """A history of the very samples that the real one has until a time."""
-    scrapes: dict[int, list[Sample]] = defaultdict(list)
+    scrapes: dict[int, list[MetricSample]] = defaultdict(list)
     for row in api.instant('{job=~".+"}[15m]', at).data["result"]:
         for moment, value in row["values"]:
             scrapes[round(moment * 1000)].append(_sample(row["metric"], float(value)))
@@ -94,6 +94,6 @@ def copied(api: Api, at: float) -> History:
     return history
 
 
-def _sample(metric: Mapping[str, str], value: float) -> Sample:
+def _sample(metric: Mapping[str, str], value: float) -> MetricSample:
     labels = tuple(sorted((name, text) for name, text in metric.items() if name != "__name__"))
-    return Sample(metric["__name__"], labels, value)
+    return MetricSample(metric["__name__"], labels, value)

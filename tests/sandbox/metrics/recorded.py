@@ -6,17 +6,17 @@ from sandbox.metrics import answers
 from sandbox.metrics.history import History
 from sandbox.metrics.promql.evaluator import instant
 from sandbox.metrics.promql.parser import parse
-from sandbox.metrics.registry import Sample
+from sandbox.metrics.registry import MetricSample
 
 START = 1_700_000_000_000
 SECOND = 1_000
 
 
-def sample(series: str, value: float) -> Sample:
+def sample(series: str, value: float) -> MetricSample:
     """web{app="a",code="200"} with a value."""
     name, _, pairs = series.removesuffix("}").partition("{")
     split = [pair.partition("=") for pair in pairs.split(",") if pair]
-    return Sample(name, tuple(sorted((label, text.strip('"')) for label, _, text in split)), value)
+    return MetricSample(name, tuple(sorted((label, text.strip('"')) for label, _, text in split)), value)
 
 
 def history(table: Mapping[str, Sequence[float | None]], every: int = 10 * SECOND) -> History:

@@ -23,8 +23,8 @@ from releases.analysis.templates import ROUTERS, Side, queries
 from sandbox.faults import Faults
 from sandbox.metrics.monitoring import Monitoring
 from sandbox.metrics.registry import Metrics
-from sandbox.metrics.server import Server
-from sandbox.serving import Serving
+from sandbox.metrics.server import PrometheusServer
+from sandbox.serving import ListeningServer
 from tests.releases.analysis.routes import route
 from tests.sandbox.metrics.moving import moving
 from tests.sandbox.metrics.promql.test_errors import MISSING, WRONG
@@ -86,7 +86,9 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
             end = time.time()
             # A scrape that is under way at the end is stored a moment later.
             time.sleep(1.5)
-            serving = Serving(Server(Metrics(), copied(real, end), Faults()).app, "127.0.0.1", 0, name="copy")
+            serving = ListeningServer(
+                PrometheusServer(Metrics(), copied(real, end), Faults()).app, "127.0.0.1", 0, name="copy"
+            )
             ours, live = Api("http://{}:{}".format(*serving.address)), Api(monitoring.url)
             yield Both(real, ours, live, end)
             for api in (ours, live):

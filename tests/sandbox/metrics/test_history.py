@@ -5,7 +5,7 @@ import time
 
 from sandbox.metrics.history import KEPT, History, Scraper
 from sandbox.metrics.promql.nodes import Matcher
-from sandbox.metrics.registry import Metrics, Sample
+from sandbox.metrics.registry import Metrics, MetricSample
 
 LAST = 2**52
 START = 1_700_000_000_000
@@ -15,7 +15,7 @@ C = (Matcher("__name__", "=", "c"),)
 def test_fifteen_minutes_are_kept():
     kept = History()
     for second in range(20 * 60):
-        kept.record(START + second * 1000, [Sample("c", (), second)])
+        kept.record(START + second * 1000, [MetricSample("c", (), second)])
     (track,) = kept.select(C, START, START + 20 * 60_000)
     assert START + 20 * 60_000 - KEPT - 62_000 <= track.times[0] <= START + 20 * 60_000 - KEPT
     assert len(track.times) == len(track.values) <= 15 * 60 + 62
@@ -23,9 +23,9 @@ def test_fifteen_minutes_are_kept():
 
 def test_a_series_that_vanished_is_dropped_when_its_samples_are_too_old():
     kept = History()
-    kept.record(START, [Sample("c", (), 1)])
+    kept.record(START, [MetricSample("c", (), 1)])
     for minute in range(1, 18):
-        kept.record(START + minute * 60_000, [Sample("d", (), 1)])
+        kept.record(START + minute * 60_000, [MetricSample("d", (), 1)])
     assert kept.select(C, START, START + 10**7) == []
     assert kept._by_name["c"] == {}
     assert [key[0] for key in kept._tracks] == ["d"]
@@ -34,22 +34,22 @@ def test_a_series_that_vanished_is_dropped_when_its_samples_are_too_old():
 def test_time_only_goes_forward():
     kept = History()
     for at in (START, START - 1, START):
-        kept.record(at, [Sample("c", (), at)])
+        kept.record(at, [MetricSample("c", (), at)])
     (track,) = kept.select(C, START, START)
     assert list(track.values) == [START]
 
 
 def test_what_was_selected_does_not_change_any_more():
     kept = History()
-    kept.record(START, [Sample("c", (), 1)])
+    kept.record(START, [MetricSample("c", (), 1)])
     (track,) = kept.select(C, START, START + 60_000)
-    kept.record(START + 1000, [Sample("c", (), 2)])
+    kept.record(START + 1000, [MetricSample("c", (), 2)])
     assert track.at(START + 2000) == 1
 
 
 def test_series_come_in_the_order_of_their_labels():
     kept = History()
-    kept.record(START, [Sample("c", (("x", x),), 1) for x in "bca"])
+    kept.record(START, [MetricSample("c", (("x", x),), 1) for x in "bca"])
     assert [dict(track.labels)["x"] for track in kept.select(C, START, START)] == ["a", "b", "c"]
 
 

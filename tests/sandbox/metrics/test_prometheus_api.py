@@ -13,9 +13,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from sandbox.faults import Faults
 from sandbox.metrics import answers
 from sandbox.metrics.history import History
-from sandbox.metrics.registry import Metrics, Sample
-from sandbox.metrics.server import Server
-from sandbox.serving import Serving
+from sandbox.metrics.registry import Metrics, MetricSample
+from sandbox.metrics.server import PrometheusServer
+from sandbox.serving import ListeningServer
 
 START = 1_700_000_000
 
@@ -30,9 +30,9 @@ class Served(NamedTuple):
 def served():
     metrics, history, faults = Metrics(), History(), Faults()
     for second in range(120):
-        history.record((START + second) * 1000, [Sample("c", (("app", "web"),), second * 5)])
+        history.record((START + second) * 1000, [MetricSample("c", (("app", "web"),), second * 5)])
     metrics.count("c_total", {"app": "web"}, by=600)
-    serving = Serving(Server(metrics, history, faults).app, "127.0.0.1", 0, name="prometheus")
+    serving = ListeningServer(PrometheusServer(metrics, history, faults).app, "127.0.0.1", 0, name="prometheus")
     yield Served("http://{}:{}".format(*serving.address), history, faults)
     serving.stop()
 
@@ -139,7 +139,7 @@ def test_what_cannot_be_answered_is_an_error_in_prometheus_form(ask, path, field
 
 
 def test_two_answers_are_an_error_of_the_execution(ask, served):
-    served.history.record((START + 200) * 1000, [Sample("d", (), 1), Sample("e", (), 1)])
+    served.history.record((START + 200) * 1000, [MetricSample("d", (), 1), MetricSample("e", (), 1)])
     status, answer = ask("/api/v1/query", query='-{__name__=~"d|e"}', time=str(START + 200))
     assert (status, answer["errorType"]) == (422, "execution")
 

@@ -6,7 +6,7 @@ import threading
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from sandbox.metrics.registry import Metrics, Sample
+from sandbox.metrics.registry import Metrics, MetricSample
 
 
 def test_a_counter_adds_up_by_labels_in_any_order():
@@ -15,8 +15,8 @@ def test_a_counter_adds_up_by_labels_in_any_order():
     metrics.count("requests_total", {"app": "web", "code": "200"}, by=2.5)
     metrics.count("requests_total", {"app": "web", "code": "500"}, by=0)
     assert metrics.samples() == [
-        Sample("requests_total", (("app", "web"), ("code", "200")), 3.5),
-        Sample("requests_total", (("app", "web"), ("code", "500")), 0.0),
+        MetricSample("requests_total", (("app", "web"), ("code", "200")), 3.5),
+        MetricSample("requests_total", (("app", "web"), ("code", "500")), 0.0),
     ]
 
 
@@ -24,7 +24,7 @@ def test_a_gauge_is_what_was_set_last():
     metrics = Metrics()
     metrics.gauge("pods", {}, 3)
     metrics.gauge("pods", {}, -1)
-    assert metrics.samples() == [Sample("pods", (), -1.0)]
+    assert metrics.samples() == [MetricSample("pods", (), -1.0)]
 
 
 def test_a_histogram_counts_cumulatively_with_bounds_included():

@@ -7,7 +7,7 @@ from environments.kube.objects import Manifest
 from environments.kube.traffic import choose, find, names
 from environments.kube.traffic.base import manager_of
 from environments.kube.traffic.choosing import RouterError
-from environments.manifests.settings import Route as Wish
+from environments.manifests.settings import RouteSetting as Wish
 from tests.environments.kube.traffic.documents import HTTP_ROUTE, INGRESS, ISTIO, NAMESPACE, SERVICE, at_home, read
 
 LABELS = {"app": "agent-service", "tier": "api"}

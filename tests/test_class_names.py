@@ -1,0 +1,61 @@
+"""No two classes of one name: who reads or searches a name finds one thing."""
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ["portal", "environments", "backups", "releases", "sandbox", "kube_schema", "common"]
+# Django finds a command by this name.
+NAMED_BY_DJANGO = {"Command"}
+# Names that still stand for several things, with how many. It may only shrink.
+LEFT = {
+    "Ask": 2,
+    "Done": 2,
+    "Facts": 2,
+    "Filters": 2,
+    "Held": 2,
+    "Kind": 3,
+    "Outcome": 2,
+    "Progress": 3,
+    "Reading": 2,
+    "Request": 2,
+    "RestoreStep": 2,
+    "ReturnStep": 3,
+    "Row": 3,
+    "Scale": 2,
+    "Step": 3,
+    "Tally": 2,
+    "TokenForm": 2,
+    "View": 2,
+    "Way": 2,
+    "Work": 2,
+}
+
+
+def classes() -> Iterator[tuple[str, str]]:
+    """(name, file:line) of every class of a module; one inside a class has that class for its qualifier."""
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            if "migrations" not in path.parts:
+                for node in ast.parse(path.read_text()).body:
+                    if isinstance(node, ast.ClassDef) and node.name not in NAMED_BY_DJANGO:
+                        yield node.name, f"{path.relative_to(ROOT)}:{node.lineno}"
+
+
+def shared_names() -> dict[str, list[str]]:
+    places = defaultdict(list)
+    for name, place in classes():
+        places[name].append(place)
+    return {name: found for name, found in places.items() if len(found) > 1}
+
+
+def test_no_two_classes_have_one_name() -> None:
+    more = {name: places for name, places in shared_names().items() if len(places) > LEFT.get(name, 1)}
+    assert more == {}, "Say in each name whose it is."
+
+
+def test_the_table_of_what_is_left_has_no_entry_too_many() -> None:
+    found = {name: len(places) for name, places in shared_names().items()}
+    assert {name: count for name, count in LEFT.items() if found.get(name, 1) < count} == {}, "Take these out of LEFT."
