@@ -60,6 +60,13 @@ def properties(schema: Any, path: str = "") -> Iterator[tuple[str, Any]]:
             yield from properties(value, f"{path}/{key}")
 
 
+def parameters(document: Any) -> Iterator[tuple[str, Any]]:
+    """Every parameter of an address that the OpenAPI document has."""
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            yield from ((f"{method} {path} {one['name']}", one) for one in operation.get("parameters", []))
+
+
 @pytest.mark.parametrize("field", list(model_fields()))
 def test_each_field_of_a_table_is_described_in_words(field: models.Field) -> None:
     assert field.help_text, f"{field} has no help text"
@@ -74,6 +81,8 @@ def test_forms_of_the_admin_show_what_the_tables_say() -> None:
     written = [page for page in pages if page.has_change_permission(request)]
     assert len(written) > 4
     assert {page.model._meta.label: silent for page in written if (silent := undescribed(page, request))} == {}
+    fields = [one for page in written for one in page.get_form(request).base_fields.values()]
+    assert [one.help_text for one in fields if code_in(str(one.help_text or ""))] == []
 
 
 def undescribed(page: admin.ModelAdmin, request: HttpRequest) -> list[str]:
@@ -82,9 +91,10 @@ def undescribed(page: admin.ModelAdmin, request: HttpRequest) -> list[str]:
     return [name for name, one in page.get_form(request).base_fields.items() if name in names and not one.help_text]
 
 
-def test_each_property_of_the_api_is_described_in_words() -> None:
-    found = dict(properties(api.get_openapi_schema()))
-    assert len(found) > 130
+def test_each_property_and_parameter_of_the_api_is_described_in_words() -> None:
+    document = api.get_openapi_schema()
+    found = {**dict(properties(document)), **dict(parameters(document))}
+    assert len(found) > 150
     assert [path for path, one in found.items() if not one.get("description")] == []
     assert {path: code_in(one["description"]) for path, one in found.items() if code_in(one["description"])} == {}
 

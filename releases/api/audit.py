@@ -5,6 +5,7 @@ from django.http import HttpRequest
 from ninja import Router
 
 from portal.models import AuditEntry
+from releases.api.parameters import After, ApplicationFilter, AuditLimit, EnvironmentFilter, VerbFilter
 from releases.api.releases import actor_of
 from releases.api.shapes import AuditOut
 from releases.visibility import may_audit, visible_entries
@@ -14,7 +15,12 @@ router = Router(tags=["audit"])
 
 @router.get("/audit", response=list[AuditOut])
 def list_entries(
-    request: HttpRequest, after: int = 0, limit: int = 100, verb: str = "", environment: str = "", application: str = ""
+    request: HttpRequest,
+    after: After = 0,
+    limit: AuditLimit = 100,
+    verb: VerbFilter = "",
+    environment: EnvironmentFilter = "",
+    application: ApplicationFilter = "",
 ) -> list[AuditEntry]:
     """The entries after a number, oldest first, for who may audit; page on with the last number."""
     actor = actor_of(request)

@@ -13,6 +13,7 @@ from portal import strict_json
 from portal.actors import Actor
 from releases import actions
 from releases.api.given import once_each, refuse_unknown
+from releases.api.parameters import ApplicationFilter, ApplicationName, Limit, ReleaseId
 from releases.api.shapes import BundleOut, CurrentBundleIn, MakerOut, ReleaseIn, ReleaseOut
 from releases.errors import Unacceptable
 from releases.ingest import create_release, require_release_right, store_bundle
@@ -54,7 +55,7 @@ MULTIPART = {
 
 
 @router.get("/releases", response=list[ReleaseOut])
-def list_releases(request: HttpRequest, application: str = "", limit: int = 50) -> list[ReleaseOut]:
+def list_releases(request: HttpRequest, application: ApplicationFilter = "", limit: Limit = 50) -> list[ReleaseOut]:
     """The newest releases."""
     actor = actor_of(request)
     found = visible_releases(actor)
@@ -64,7 +65,7 @@ def list_releases(request: HttpRequest, application: str = "", limit: int = 50) 
 
 
 @router.get("/releases/{release_id}", response=ReleaseOut)
-def get_release(request: HttpRequest, release_id: int) -> ReleaseOut:
+def get_release(request: HttpRequest, release_id: ReleaseId) -> ReleaseOut:
     """One release."""
     return shown(release_of(actor_of(request), release_id))
 
@@ -107,7 +108,7 @@ def post_bundle(request: HttpRequest) -> Status[BundleOut]:
 
 
 @router.put("/applications/{name}/bundle", response=BundleOut)
-def put_bundle(request: HttpRequest, name: str, wanted: CurrentBundleIn) -> BundleOut:
+def put_bundle(request: HttpRequest, name: ApplicationName, wanted: CurrentBundleIn) -> BundleOut:
     """Makes a stored bundle the application's current one: what releases without a bundle take from then on."""
     actor = actor_of(request)
     bundle = _earlier(application_named(actor, name), wanted.digest)

@@ -13,6 +13,18 @@ from environments.models import Environment
 from portal.actors import Actor
 from portal.roles import Verb
 from releases import actions, revisions
+from releases.api import parameters
+from releases.api.parameters import (
+    ApplicationFilter,
+    Before,
+    EnvironmentFilter,
+    Later,
+    Limit,
+    PhaseFilter,
+    ReleaseFilter,
+    RolloutId,
+    RolloutVerb,
+)
 from releases.api.releases import actor_of, application_named, release_of
 from releases.api.shapes import (
     ApprovalsOut,
@@ -40,11 +52,11 @@ router = Router(tags=["rollouts"])
 @router.get("/rollouts", response=list[RolloutOut])
 def list_rollouts(
     request: HttpRequest,
-    application: str = "",
-    environment: str = "",
-    phase: str = "",
-    release: str = "",
-    limit: int = 50,
+    application: ApplicationFilter = "",
+    environment: EnvironmentFilter = "",
+    phase: PhaseFilter = "",
+    release: ReleaseFilter = "",
+    limit: Limit = 50,
 ) -> list[RolloutOut]:
     """The newest rollouts where the token may look."""
     actor = actor_of(request)
@@ -82,14 +94,20 @@ def post_undo(request: HttpRequest, wanted: UndoIn) -> Status[RolloutOut]:
 
 
 @router.get("/revisions", response=list[RevisionOut])
-def list_revisions(request: HttpRequest, application: str, environment: str) -> list[RevisionOut]:
+def list_revisions(
+    request: HttpRequest, application: parameters.Application, environment: parameters.Environment
+) -> list[RevisionOut]:
     """What an application was in an environment, newest first; the highest number is what runs."""
     return [_revision(each) for each in _revisions(actor_of(request), application, environment)]
 
 
 @router.get("/revisions/compare")
 def compare_revisions(
-    request: HttpRequest, application: str, environment: str, before: int, after: int
+    request: HttpRequest,
+    application: parameters.Application,
+    environment: parameters.Environment,
+    before: Before,
+    after: Later,
 ) -> dict[str, Any]:
     """What changed between two revisions: `changes` and `prune` as a plan has them."""
     found = {each.number: each for each in _revisions(actor_of(request), application, environment)}
@@ -101,14 +119,14 @@ def compare_revisions(
 
 
 @router.get("/rollouts/{rollout_id}", response=RolloutOut)
-def get_rollout(request: HttpRequest, rollout_id: int) -> RolloutOut:
+def get_rollout(request: HttpRequest, rollout_id: RolloutId) -> RolloutOut:
     """One rollout with its steps, and the verbs as they stand for this token."""
     actor = actor_of(request)
     return detailed(visible_rollout(actor, rollout_id), actor)
 
 
 @router.get("/rollouts/{rollout_id}/plan")
-def get_plan(request: HttpRequest, rollout_id: int) -> dict[str, Any]:
+def get_plan(request: HttpRequest, rollout_id: RolloutId) -> dict[str, Any]:
     """The canonical plan whose SHA-256 is the digest; secret values are keyed hashes."""
     plan = plan_of(visible_rollout(actor_of(request), rollout_id))
     if plan is None:
@@ -117,7 +135,7 @@ def get_plan(request: HttpRequest, rollout_id: int) -> dict[str, Any]:
 
 
 @router.post("/rollouts/{rollout_id}/{verb}", response=RolloutOut)
-def post_verb(request: HttpRequest, rollout_id: int, verb: str, said: Said | None = None) -> RolloutOut:
+def post_verb(request: HttpRequest, rollout_id: RolloutId, verb: RolloutVerb, said: Said | None = None) -> RolloutOut:
     """One of approve, reject, start, pause, resume, promote, promote-fully, retry, abort, rollback, cancel, supersede,
     replan; undo, which answers with the new rollout that brings this one back."""
     actor, said = actor_of(request), said or Said()
