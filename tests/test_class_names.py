@@ -11,26 +11,17 @@ PACKAGES = ["portal", "environments", "backups", "releases", "sandbox", "kube_sc
 NAMED_BY_DJANGO = {"Command"}
 # Names that still stand for several things, with how many. It may only shrink.
 LEFT = {
-    "Ask": 2,
-    "Done": 2,
-    "Facts": 2,
     "Filters": 2,
     "Held": 2,
     "Kind": 3,
-    "Outcome": 2,
     "Progress": 3,
     "Reading": 2,
     "Request": 2,
-    "RestoreStep": 2,
-    "ReturnStep": 3,
     "Row": 3,
     "Scale": 2,
-    "Step": 3,
     "Tally": 2,
     "TokenForm": 2,
-    "View": 2,
     "Way": 2,
-    "Work": 2,
 }
 
 

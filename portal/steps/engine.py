@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from portal.steps.clocks import attended
 from portal.steps.flow import Decision, Flow
-from portal.steps.intents import Ground, go_back, turn
+from portal.steps.intents import IntentContext, go_back, turn
 from portal.steps.operations import Outcome
 from portal.steps.phases import Position
 from portal.steps.retries import Patience, with_trouble, without_trouble
@@ -22,7 +22,7 @@ def decide(flow: Flow[WorkT, FactsT, ViewT], state: State, work: WorkT, facts: F
     """The next thing to do for a work under way, by the plan of the state's track."""
     position = flow.phases.position(facts.phase)
     state = attended(state, facts.now, counts=position is not Position.PAUSED)
-    ground = Ground(flow.phases, facts, len(work.steps), flow.anew)
+    ground = IntentContext(flow.phases, facts, len(work.steps), flow.anew)
     if facts.intent:
         return _turned(state, ground)
     if position is Position.GOING_BACK and state.track == "forward":
@@ -32,7 +32,7 @@ def decide(flow: Flow[WorkT, FactsT, ViewT], state: State, work: WorkT, facts: F
     return walk.hold() if position is Position.PAUSED else walk.go()
 
 
-def _turned(state: State, ground: Ground) -> Decision:
+def _turned(state: State, ground: IntentContext) -> Decision:
     turned = turn(state, ground)
     phase = turned.moves[-1].phase if turned.moves else ground.facts.phase
     return Decision(turned.state, phase, moves=turned.moves, steps=turned.steps, due_in=0.0, again=True)

@@ -8,11 +8,11 @@ from portal.steps.operations import Operation
 from portal.steps.phases import Phases
 from portal.steps.retries import Patience
 from portal.steps.state import Move, State, StepChange
-from portal.steps.step import FactsT, Step, View, ViewT, WorkT
+from portal.steps.step import BaseStep, BaseView, FactsT, ViewT, WorkT
 from portal.steps.verdicts import HEARTBEAT
 
 
-def _nothing(_view: View[Any, Any], _step: Step[Any]) -> tuple[Operation, ...]:
+def _nothing(_view: BaseView[Any, Any], _step: BaseStep[Any]) -> tuple[Operation, ...]:
     return ()
 
 
@@ -20,9 +20,10 @@ def _nothing(_view: View[Any, Any], _step: Step[Any]) -> tuple[Operation, ...]:
 class Wording:
     """What the engine says where a kind of work says it in its own way.
 
-    `at_once`, `as_asked`: why it goes back by itself. `given_up`: what a work says whose passes only fail.
+    `by_itself`: that it goes back; `at_once`, `as_asked`: why. `given_up`: what a work says whose passes only fail.
     """
 
+    by_itself: str = "Going back by itself"
     at_once: str = "at once, since more would be lost"
     as_asked: str = "as was asked for"
     given_up: str = "It could not go on"
@@ -38,8 +39,8 @@ class Flow(Generic[WorkT, FactsT, ViewT]):
 
     phases: Phases
     view: Callable[[WorkT, FactsT, State], ViewT]
-    read: Callable[[Mapping[str, Any]], Step[ViewT]]
-    hold: Callable[[ViewT, Step[ViewT]], tuple[Operation, ...]] = _nothing
+    read: Callable[[Mapping[str, Any]], BaseStep[ViewT]]
+    hold: Callable[[ViewT, BaseStep[ViewT]], tuple[Operation, ...]] = _nothing
     anew: frozenset[str] = frozenset()
     patience: Patience = field(default_factory=Patience)
     wording: Wording = field(default_factory=Wording)

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from portal.steps.phases import Phases, Position, Return
 from portal.steps.state import Move, State, StepChange
-from portal.steps.step import Facts
+from portal.steps.step import BaseFacts
 
 
 class Intent(StrEnum):
@@ -20,11 +20,11 @@ class Intent(StrEnum):
 
 
 @dataclass(frozen=True)
-class Ground:
+class IntentContext:
     """Where the word finds the work. `steps`: how many the track has; `anew`: as in `Flow`."""
 
     phases: Phases
-    facts: Facts
+    facts: BaseFacts
     steps: int
     anew: frozenset[str] = frozenset()
 
@@ -42,19 +42,19 @@ class Turn:
     steps: tuple[StepChange, ...] = ()
 
 
-def turn(state: State, ground: Ground) -> Turn:
+def turn(state: State, ground: IntentContext) -> Turn:
     """The turn that the intent asks for; one that no longer fits, or that is for others, changes nothing."""
     take = TURNS.get(ground.facts.intent)
     return take(state, ground) if take else Turn(state)
 
 
-def pause(state: State, ground: Ground) -> Turn:
+def pause(state: State, ground: IntentContext) -> Turn:
     if ground.position is not Position.RUNNING:
         return Turn(state)
     return Turn(state, (Move(ground.phases.paused, f"Paused by {ground.facts.intent_by}."),))
 
 
-def resume(state: State, ground: Ground) -> Turn:
+def resume(state: State, ground: IntentContext) -> Turn:
     """Goes on. What was made to stand still is done anew, also where the record of that was lost in a crash."""
     if ground.position is not Position.PAUSED:
         return Turn(state)
@@ -63,19 +63,19 @@ def resume(state: State, ground: Ground) -> Turn:
     return Turn(going, (Move(ground.phases.running, f"Resumed by {ground.facts.intent_by}."),))
 
 
-def promote(state: State, ground: Ground) -> Turn:
+def promote(state: State, ground: IntentContext) -> Turn:
     """Skips what the step at work waits for, not what it checks."""
     turned = resume(state, ground)
     return replace(turned, state=replace(turned.state, promoted=True))
 
 
-def promote_fully(state: State, ground: Ground) -> Turn:
+def promote_fully(state: State, ground: IntentContext) -> Turn:
     """Skips every wait and every check from here on."""
     turned = resume(state, ground)
     return replace(turned, state=replace(turned.state, fully=True))
 
 
-def retry(state: State, ground: Ground) -> Turn:
+def retry(state: State, ground: IntentContext) -> Turn:
     """Takes up the failed step, of whichever track, with nothing remembered against it."""
     fresh = state.fresh(tries=state.tries + 1)
     if state.track == "back" and ground.position is Position.RUNNING:
@@ -84,19 +84,19 @@ def retry(state: State, ground: Ground) -> Turn:
     return Turn(fresh)
 
 
-def abort(state: State, ground: Ground) -> Turn:
+def abort(state: State, ground: IntentContext) -> Turn:
     return _by_word(state, ground, ground.phases.abort)
 
 
-def rollback(state: State, ground: Ground) -> Turn:
+def rollback(state: State, ground: IntentContext) -> Turn:
     return _by_word(state, ground, ground.phases.rollback)
 
 
-def _by_word(state: State, ground: Ground, way: Return) -> Turn:
+def _by_word(state: State, ground: IntentContext, way: Return) -> Turn:
     return go_back(state, ground, way.under_way, f"{way.told} by {ground.facts.intent_by}.")
 
 
-def go_back(state: State, ground: Ground, phase: str, why: str) -> Turn:
+def go_back(state: State, ground: IntentContext, phase: str, why: str) -> Turn:
     """To the beginning of the way back; one that failed half-way there is taken up where it stopped."""
     moves = () if ground.facts.phase == phase else (Move(phase, why),)
     if state.track == "back":
@@ -105,7 +105,7 @@ def go_back(state: State, ground: Ground, phase: str, why: str) -> Turn:
     return Turn(back, moves, _left_behind(state, ground, why))
 
 
-def _left_behind(state: State, ground: Ground, why: str) -> tuple[StepChange, ...]:
+def _left_behind(state: State, ground: IntentContext, why: str) -> tuple[StepChange, ...]:
     first = state.index + 1 if state.failed else state.index
     now = ground.facts.now
     return tuple(
@@ -114,7 +114,7 @@ def _left_behind(state: State, ground: Ground, why: str) -> tuple[StepChange, ..
     )
 
 
-TURNS: Mapping[str, Callable[[State, Ground], Turn]] = {
+TURNS: Mapping[str, Callable[[State, IntentContext], Turn]] = {
     Intent.PAUSE: pause,
     Intent.RESUME: resume,
     Intent.PROMOTE: promote,

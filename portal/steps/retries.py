@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from portal.steps.operations import Operation, Trouble
-from portal.steps.step import View
+from portal.steps.step import BaseView
 from portal.steps.verdicts import Fail, Wait
 
 
@@ -53,16 +53,16 @@ def without_trouble(errors: Mapping[str, Any], operation: Operation) -> dict[str
     return {name: error for name, error in errors.items() if name != name_of(operation)}
 
 
-def ready(view: View[Any, Any], operations: Iterable[Operation]) -> tuple[Operation, ...]:
+def ready(view: BaseView[Any, Any], operations: Iterable[Operation]) -> tuple[Operation, ...]:
     """The operations that no pause holds back."""
     return tuple(each for each in operations if _until(view, each) <= view.facts.now)
 
 
-def _until(view: View[Any, Any], operation: Operation) -> float:
+def _until(view: BaseView[Any, Any], operation: Operation) -> float:
     return float(view.errors.get(name_of(operation), {}).get("until", 0.0))
 
 
-def troubled(view: View[Any, Any], patience: Patience) -> Fail | Wait | None:
+def troubled(view: BaseView[Any, Any], patience: Patience) -> Fail | Wait | None:
     """What the troubles of the step mean for it: some fail it, some after a while, others wait; None for none."""
     errors = list(view.errors.values())
     if not errors:
@@ -75,13 +75,13 @@ def troubled(view: View[Any, Any], patience: Patience) -> Fail | Wait | None:
     return Wait(f"{_words(errors)} Next try in {due_in:.0f} s.", due_in)
 
 
-def _lasts(view: View[Any, Any], errors: Iterable[Mapping[str, Any]], patience: Patience) -> bool:
+def _lasts(view: BaseView[Any, Any], errors: Iterable[Mapping[str, Any]], patience: Patience) -> bool:
     """A step that takes long by itself is not ended by the first request that is not answered."""
     since = float(min(error["since"] for error in errors))
     return bool(view.facts.now - since >= min(patience.lasting, view.facts.progress_seconds))
 
 
-def _is_final(view: View[Any, Any], error: Mapping[str, Any], patience: Patience) -> bool:
+def _is_final(view: BaseView[Any, Any], error: Mapping[str, Any], patience: Patience) -> bool:
     if error["fault"] in patience.at_once:
         return True
     grace, tried = patience.graces.get(error["fault"]), error["until"] > view.facts.now

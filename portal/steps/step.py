@@ -13,7 +13,7 @@ from portal.steps.state import Memory, State
 from portal.steps.verdicts import Fail, Judgement
 
 
-class Work(Protocol):
+class TrackPlan(Protocol):
     """The plan of one track, read."""
 
     @property
@@ -21,7 +21,7 @@ class Work(Protocol):
 
 
 @dataclass(frozen=True)
-class Facts:
+class BaseFacts:
     """The world as one pass sees it; a kind of work adds what its steps look at. `now`: seconds since the epoch."""
 
     now: float
@@ -35,8 +35,8 @@ class Facts:
     """Whether there is one."""
 
 
-WorkT = TypeVar("WorkT", bound=Work)
-FactsT = TypeVar("FactsT", bound=Facts)
+WorkT = TypeVar("WorkT", bound=TrackPlan)
+FactsT = TypeVar("FactsT", bound=BaseFacts)
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Notes:
 
 
 @dataclass(frozen=True)
-class View(Generic[WorkT, FactsT]):
+class BaseView(Generic[WorkT, FactsT]):
     """What a step sees."""
 
     work: WorkT
@@ -78,11 +78,11 @@ class View(Generic[WorkT, FactsT]):
         return self.memory.get(name) or {}
 
 
-ViewT = TypeVar("ViewT", bound=View[Any, Any])
+ViewT = TypeVar("ViewT", bound=BaseView[Any, Any])
 
 
 @dataclass(frozen=True)
-class Step(Generic[ViewT]):
+class BaseStep(Generic[ViewT]):
     """One step of a track. Subclasses say what they want and when they are content."""
 
     label: str
@@ -129,7 +129,7 @@ class Step(Generic[ViewT]):
         return None
 
 
-StepT = TypeVar("StepT", bound=Step[Any])
+StepT = TypeVar("StepT", bound=BaseStep[Any])
 
 
 def read_step(base: type[StepT], data: Mapping[str, Any]) -> StepT:
@@ -147,7 +147,7 @@ def _under(cls: type[StepT]) -> Iterable[type[StepT]]:
 
 
 def seen(state: State) -> dict[str, Any]:
-    """What of a state a View has, by the names of its fields."""
+    """What of a state a BaseView has, by the names of its fields."""
     return {
         "memory": state.memory,
         "spent": state.spent,
@@ -160,6 +160,6 @@ def seen(state: State) -> dict[str, Any]:
     }
 
 
-def undone(view: View[Any, Any], operations: Iterable[Operation]) -> tuple[Operation, ...]:
+def undone(view: BaseView[Any, Any], operations: Iterable[Operation]) -> tuple[Operation, ...]:
     """Those that have no result yet."""
     return tuple(each for each in operations if each.key not in view.slot(each.slot))

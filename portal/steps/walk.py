@@ -5,12 +5,12 @@ from dataclasses import replace
 from typing import Generic
 
 from portal.steps.flow import Decision, Flow
-from portal.steps.intents import Ground, go_back
+from portal.steps.intents import IntentContext, go_back
 from portal.steps.operations import Operation
 from portal.steps.phases import Position
 from portal.steps.retries import ready, troubled
 from portal.steps.state import Move, State, StepChange, outputs_of
-from portal.steps.step import FactsT, Step, ViewT, WorkT
+from portal.steps.step import BaseStep, FactsT, ViewT, WorkT
 from portal.steps.verdicts import HEARTBEAT, Ask, Done, Fail, Wait
 
 GUARDED = 2.0  # seconds between two looks after a step that is paused and yet looks after something
@@ -67,13 +67,13 @@ class Walk(Generic[WorkT, FactsT, ViewT]):
     def _go_back(self, why: str, *, at_once: bool) -> Decision:
         wording, phase = self.flow.wording, self.flow.phases.rollback.under_way
         said = wording.at_once if at_once else wording.as_asked
-        reason = f"Rolling back by itself, {said}: {why}"
-        ground = Ground(self.flow.phases, self.facts, len(self.work.steps))
+        reason = f"{wording.by_itself}, {said}: {why}"
+        ground = IntentContext(self.flow.phases, self.facts, len(self.work.steps))
         turned = go_back(self.state, ground, phase, reason)
         moves, steps = (*self.moves, Move(phase, reason)), (*self.steps, *turned.steps)
         return Decision(turned.state, phase, moves=moves, steps=steps, due_in=0.0, again=True)
 
-    def _enter(self, step: Step[ViewT]) -> None:
+    def _enter(self, step: BaseStep[ViewT]) -> None:
         if self.state.started is None:
             self.state = replace(self.state, started=self.facts.now)
             self._note("running")
@@ -82,7 +82,7 @@ class Walk(Generic[WorkT, FactsT, ViewT]):
             self._move(step.phase, step.phase_why)
         self._remember(step)
 
-    def _stay(self, step: Step[ViewT]) -> Decision | None:
+    def _stay(self, step: BaseStep[ViewT]) -> Decision | None:
         """The decision where the step is not done; None, one further, where it is."""
         view = self._view()
         trouble = troubled(view, self.flow.patience)
@@ -94,7 +94,7 @@ class Walk(Generic[WorkT, FactsT, ViewT]):
             return self._decision(trouble.why, due_in=trouble.due_in)
         return self._judge(step, view)
 
-    def _judge(self, step: Step[ViewT], view: ViewT) -> Decision | None:
+    def _judge(self, step: BaseStep[ViewT], view: ViewT) -> Decision | None:
         match step.verdict(view):
             case Wait(why, due_in):
                 return self._decision(why, due_in=due_in)
@@ -115,7 +115,7 @@ class Walk(Generic[WorkT, FactsT, ViewT]):
         self._move(self.flow.phases.paused, why)
         return self._decision(f"{_sentence(why)} {ANSWERS}", due_in=GUARDED)
 
-    def _paused(self, step: Step[ViewT], view: ViewT) -> str:
+    def _paused(self, step: BaseStep[ViewT], view: ViewT) -> str:
         """Why it is paused, what stands meanwhile, and how it goes on."""
         standing = step.standing(view)
         stands = f" {standing}." if standing else ""
@@ -131,7 +131,7 @@ class Walk(Generic[WorkT, FactsT, ViewT]):
         self.moves.append(Move(phase, why))
         self.phase = phase
 
-    def _remember(self, step: Step[ViewT]) -> None:
+    def _remember(self, step: BaseStep[ViewT]) -> None:
         """What the step takes down of this look, once; outputs go with the results that they came with."""
         notes = step.remember(self._view())
         outputs = {slot: _still(said, notes.memory.get(slot)) for slot, said in self.state.outputs.items()}
@@ -145,7 +145,7 @@ class Walk(Generic[WorkT, FactsT, ViewT]):
         change = StepChange(at.track, at.index, became, why, at.started, ended, at.tries, outputs)  # type: ignore[arg-type]
         self.steps.append(change)
 
-    def _step(self) -> Step[ViewT]:
+    def _step(self) -> BaseStep[ViewT]:
         return self.flow.read(self.work.steps[self.state.index])
 
     def _view(self) -> ViewT:

@@ -58,21 +58,21 @@ SAID: Mapping[str, str] = {
 
 
 @dataclass(frozen=True)
-class Done:
+class Performed:
     """What happens next, in words, and to which rollout: to a new one where an earlier one is brought back."""
 
     words: str
     rollout: Rollout
 
 
-def perform(verb: str, actor: Actor, rollout: Rollout, *, comment: str = "", digest: str = "") -> Done:
+def perform(verb: str, actor: Actor, rollout: Rollout, *, comment: str = "", digest: str = "") -> Performed:
     """Does it. Raises what the action raises, and KeyError for an unknown verb.
 
     `digest` is that of the plan which the person saw; only votes are bound to it.
     """
     if verb in VOTES:
-        return Done(SAID[verb], VOTES[verb](actor, rollout, digest, comment))
-    return Done(SAID[verb], STEERING[verb](actor, rollout, comment))
+        return Performed(SAID[verb], VOTES[verb](actor, rollout, digest, comment))
+    return Performed(SAID[verb], STEERING[verb](actor, rollout, comment))
 
 
 def known(verb: str) -> bool:

@@ -41,7 +41,7 @@ class Count:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class EvidenceOutcome:
     """What follows, and why in words. "ask" and "error-limit" pause: neither promoted nor rolled back."""
 
     way: Way
@@ -71,13 +71,13 @@ class Tally:
         """As it is when a person lets a paused step go on: what was asked about begins anew, failures stay."""
         return Tally({key: replace(count, inconclusive_row=0, error_row=0) for key, count in self.counts.items()})
 
-    def outcome(self, metric: Metric, workload: str) -> Outcome:
+    def outcome(self, metric: Metric, workload: str) -> EvidenceOutcome:
         """What the counts of one metric of one workload lead to."""
         count = self.counts.get(_key(workload, metric.name), Count())
         way = _way(metric, count)
-        return Outcome(way, f"{workload}: {metric.name} {_words(metric, count)[way]}")
+        return EvidenceOutcome(way, f"{workload}: {metric.name} {_words(metric, count)[way]}")
 
-    def overall(self, wanted: Iterable[tuple[str, Metric]]) -> Outcome:
+    def overall(self, wanted: Iterable[tuple[str, Metric]]) -> EvidenceOutcome:
         """What all (workload, metric) together lead to: the gravest rules, and its words are those told.
 
         "go" where nothing is wanted.
@@ -85,8 +85,8 @@ class Tally:
         outcomes = [self.outcome(metric, workload) for workload, metric in wanted]
         for way in ORDER:
             if words := [outcome.words for outcome in outcomes if outcome.way == way]:
-                return Outcome(way, "; ".join(words))
-        return Outcome("go", "nothing is measured")
+                return EvidenceOutcome(way, "; ".join(words))
+        return EvidenceOutcome("go", "nothing is measured")
 
 
 def _key(workload: str, metric: str) -> str:

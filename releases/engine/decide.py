@@ -11,7 +11,7 @@ from portal.steps.retries import Patience
 from portal.steps.state import State
 from releases.engine.facts import Facts, Target, View, Work
 from releases.engine.operations import Apply, Halt
-from releases.engine.steps import Step, read_step
+from releases.engine.steps import RolloutStep, read_step
 from releases.states import Phase
 
 CLUSTER_GRACE = 30.0  # seconds in which an administrator's fault may still come right: a definition just made, a role
@@ -36,10 +36,10 @@ def _view(work: Work, facts: Facts, state: State) -> View:
     return View(work, facts, **step.seen(state))
 
 
-def _halts(view: View, at: step.Step[View]) -> tuple[Operation, ...]:
+def _halts(view: View, at: step.BaseStep[View]) -> tuple[Operation, ...]:
     """While it is paused, Deployments under way stand still where they are."""
     applied, halted = view.slot(Apply.slot), view.slot(Halt.slot)
-    targets = at.targets(view) if isinstance(at, Step) else ()
+    targets = at.targets(view) if isinstance(at, RolloutStep) else ()
     going = [t for t in targets if t.key in applied and t.key not in halted and t.ref.kind == "Deployment"]
     return tuple(Halt(target.ref, target.index) for target in going if not _is_up(view, target))
 
@@ -66,5 +66,10 @@ FLOW: Flow[Work, Facts, View] = Flow(
     hold=_halts,
     anew=frozenset({Apply.slot, Halt.slot}),
     patience=Patience(frozenset({"user"}), {"cluster": CLUSTER_GRACE}, "the cluster"),
-    wording=Wording("so that no more of it is served", "as the environment says", "Slipway could not go on"),
+    wording=Wording(
+        by_itself="Rolling back by itself",
+        at_once="so that no more of it is served",
+        as_asked="as the environment says",
+        given_up="Slipway could not go on",
+    ),
 )

@@ -83,7 +83,7 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Facts(steps.Facts):
+class Facts(steps.BaseFacts):
     """The world as one pass sees it. `looks` by Ref.key."""
 
     looks: Mapping[str, Look] = field(default_factory=dict)
@@ -92,7 +92,7 @@ class Facts(steps.Facts):
 
 
 @dataclass(frozen=True)
-class View(steps.View[Work, Facts]):
+class View(steps.BaseView[Work, Facts]):
     """What a step sees. `written` has {"uid", "generation", "at"} of every object that the rollout has applied."""
 
     def look(self, key: str) -> Look | None:

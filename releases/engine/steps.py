@@ -19,17 +19,17 @@ READ_PAUSES = (0.2, 0.5, 1.0, 2.0)
 BEFORE_ROUTES = frozenset({"DestinationRule"})
 
 
-class Step(steps.Step[View]):
+class RolloutStep(steps.BaseStep[View]):
     """One step of a track. `objects` are indices of plan["objects"], `settings` what the strategy gave it."""
 
     def targets(self, view: View) -> tuple[Target, ...]:
         return tuple(view.work.targets[index] for index in self.objects)
 
 
-def read_step(data: Mapping[str, Any]) -> Step:
+def read_step(data: Mapping[str, Any]) -> RolloutStep:
     """The step that `to_json` wrote. KeyError names a kind that this version does not know."""
     _load_kinds()
-    return steps.read_step(Step, data)
+    return steps.read_step(RolloutStep, data)
 
 
 @cache
@@ -52,7 +52,7 @@ def read_due(view: View, target: Target, pauses: tuple[float, ...] = READ_PAUSES
 
 
 @dataclass(frozen=True)
-class ConfirmStep(Step):
+class ConfirmStep(RolloutStep):
     """The dry run of the plan once more. Without it a rollout does not become live, so here it is on record alone."""
 
     kind: ClassVar[str] = "confirm"
@@ -65,7 +65,7 @@ class ConfirmStep(Step):
 
 
 @dataclass(frozen=True)
-class AdoptStep(Step):
+class AdoptStep(RolloutStep):
     """Take the fields that people and tools own, so that the apply that follows restores every one."""
 
     kind: ClassVar[str] = "adopt"
@@ -79,7 +79,7 @@ class AdoptStep(Step):
 
 
 @dataclass(frozen=True)
-class ApplyStep(Step):
+class ApplyStep(RolloutStep):
     """Apply objects, side by side; stored is done."""
 
     def wanted(self, view: View) -> tuple[Operation, ...]:
@@ -144,7 +144,7 @@ class DefinitionsStep(ApplyStep):
 
 
 @dataclass(frozen=True)
-class PruneStep(Step):
+class PruneStep(RolloutStep):
     """Delete what the plan no longer has, by its uid; what the release brought, also where it was made again since."""
 
     kind: ClassVar[str] = "prune"

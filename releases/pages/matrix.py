@@ -16,7 +16,7 @@ from releases.states import Phase
 
 
 @dataclass(frozen=True)
-class Ask:
+class RolloutCard:
     """A card above the matrix: something that needs this person, or that everybody should see."""
 
     kind: str
@@ -35,13 +35,15 @@ def show(request: HttpRequest) -> HttpResponse:
     return render_live(request, "matrix.html", context)
 
 
-def asks(table: Matrix, actor: Actor) -> list[Ask]:
+def asks(table: Matrix, actor: Actor) -> list[RolloutCard]:
     """What waits for this person first, then what failed, then what moves."""
-    mine = [Ask("ask", "Waits for you", rollout, rollout.why) for rollout in needs_approval_of(actor)]
+    mine = [RolloutCard("ask", "Waits for you", rollout, rollout.why) for rollout in needs_approval_of(actor)]
     known = {ask.rollout.pk for ask in mine}
     flights = [cell.flight for row in table.rows for cell in row.cells if cell.flight and cell.flight.pk not in known]
     order = {"bad": 0, "ask": 1, "run": 2, "hold": 3, "back": 4, "idle": 5}
-    others = [Ask(kind_of(flight), word_of(flight), flight, flight.why) for flight in flights if _counts(flight)]
+    others = [
+        RolloutCard(kind_of(flight), word_of(flight), flight, flight.why) for flight in flights if _counts(flight)
+    ]
     return mine + sorted(others, key=lambda ask: (order[ask.kind], -ask.rollout.pk))
 
 

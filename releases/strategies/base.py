@@ -12,7 +12,7 @@ from environments.kube.objects import Manifest, Ref
 from environments.kube.traffic import Route as TrafficRoute
 from environments.manifests.settings import RouteSetting
 from releases.engine.facts import Work
-from releases.engine.steps import Step
+from releases.engine.steps import RolloutStep
 from releases.plan.objects import Row, Wanted
 from releases.strategies.parameters import Parameter, ParameterError
 
@@ -119,15 +119,15 @@ class Strategy:
         """The objects that the plan is made of. PlanRefused where it cannot go this way, in words."""
         return Arrangement(given.objects)
 
-    def steps(self, work: Work) -> tuple[Step, ...]:
+    def steps(self, work: Work) -> tuple[RolloutStep, ...]:
         """The steps forward. `work.steps` is empty: what this gives goes there, as JSON."""
         raise NotImplementedError
 
-    def back(self, work: Work) -> tuple[Step, ...]:
+    def back(self, work: Work) -> tuple[RolloutStep, ...]:
         """The steps of a way back: `work` has the objects to come back, and what to prune and adopt."""
         raise NotImplementedError
 
-    def promoted(self, done: Iterable[Step]) -> frozenset[str]:  # noqa: ARG002
+    def promoted(self, done: Iterable[RolloutStep]) -> frozenset[str]:  # noqa: ARG002
         """Workloads that have the release themselves once these steps of the way forward are done."""
         return frozenset()
 
@@ -155,14 +155,14 @@ class Strategy:
         """(title, words) of what a plan by `strategy` brings that this one knows more of."""
         return ()
 
-    def let_go(self, work: Work) -> tuple[Step, ...]:  # noqa: ARG002
+    def let_go(self, work: Work) -> tuple[RolloutStep, ...]:  # noqa: ARG002
         """The steps by which what this one held, and the plan removes, is let go of before the workloads come."""
         return ()
 
-    def drained(self, work: Work) -> tuple[Step, ...]:  # noqa: ARG002
+    def drained(self, work: Work) -> tuple[RolloutStep, ...]:  # noqa: ARG002
         """The steps that wait for what this one left, and the plan removes, until nobody asks it any more."""
         return ()
 
-    def resumed(self, work: Work, steps: tuple[Step, ...]) -> tuple[Step, ...]:  # noqa: ARG002
+    def resumed(self, work: Work, steps: tuple[RolloutStep, ...]) -> tuple[RolloutStep, ...]:  # noqa: ARG002
         """The steps of a way back, with what this one needs to hold again what comes back."""
         return steps

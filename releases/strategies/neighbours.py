@@ -6,7 +6,7 @@ from typing import Any
 from environments.kube.objects import Manifest, Ref
 from releases import strategies
 from releases.engine.facts import Work
-from releases.engine.steps import Step
+from releases.engine.steps import RolloutStep
 from releases.plan.objects import Row, Wanted
 from releases.strategies.base import Strategy
 
@@ -38,17 +38,17 @@ def notes(strategy: Strategy, refs: Sequence[Ref]) -> tuple[tuple[str, str], ...
     return tuple(note for each in strategies.every() for note in each.notes(strategy, refs))
 
 
-def let_go(work: Work) -> tuple[Step, ...]:
+def let_go(work: Work) -> tuple[RolloutStep, ...]:
     """Steps before the workloads come."""
     return tuple(step for each in strategies.every() for step in each.let_go(work))
 
 
-def drained(work: Work) -> tuple[Step, ...]:
+def drained(work: Work) -> tuple[RolloutStep, ...]:
     """Steps before anything is removed."""
     return tuple(step for each in strategies.every() for step in each.drained(work))
 
 
-def resumed(work: Work, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+def resumed(work: Work, steps: tuple[RolloutStep, ...]) -> tuple[RolloutStep, ...]:
     """The steps of a way back, completed."""
     for each in strategies.every():
         steps = each.resumed(work, steps)

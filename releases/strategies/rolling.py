@@ -5,7 +5,7 @@ from copy import deepcopy
 from typing import Any, ClassVar
 
 from releases.engine.facts import Work
-from releases.engine.steps import Step
+from releases.engine.steps import RolloutStep
 from releases.strategies.base import Parameter, ParameterError, Strategy
 from releases.strategies.shared import rolled
 
@@ -49,10 +49,10 @@ class Rolling(Strategy):
             strategy["rollingUpdate"] = _shares(tuned["kind"], {**strategy.get("rollingUpdate", {}), **shares})
         return tuned
 
-    def steps(self, work: Work) -> tuple[Step, ...]:
+    def steps(self, work: Work) -> tuple[RolloutStep, ...]:
         return rolled.forward(work)
 
-    def back(self, work: Work) -> tuple[Step, ...]:
+    def back(self, work: Work) -> tuple[RolloutStep, ...]:
         return rolled.back(work)
 
 

@@ -11,7 +11,7 @@ from portal.steps.step import Notes, undone
 from portal.steps.verdicts import Done, Fail, Judgement, Wait
 from releases.engine.facts import View, Work
 from releases.engine.operations import Read, Scale
-from releases.engine.steps import Step
+from releases.engine.steps import RolloutStep
 from releases.strategies.blue_green.colours import COLOURS, in_colour
 from releases.strategies.blue_green.operations import CountPods, Lead
 from releases.strategies.blue_green.workloads import ColouredWorkload, coloured_of, ready_pods, seen, spec_size
@@ -25,7 +25,7 @@ ROLLED_DRAIN_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
-class ColourStep(Step):
+class ColourStep(RolloutStep):
     """A step that is about workloads in colours: settings["workloads"] names them, by default all."""
 
     def coloured(self, view: View) -> tuple[ColouredWorkload, ...]:
@@ -206,7 +206,7 @@ class GoneStep(ColourStep):
         return CountPods(entry.idle, labelled(labels), view.facts.now)
 
 
-def drained(work: Work) -> tuple[Step, ...]:
+def drained(work: Work) -> tuple[RolloutStep, ...]:
     """A while before a colour goes whose workload is rolled now: nodes and proxies learn late that it is left."""
     deployments = {target.ref for target in work.targets if target.ref.kind == "Deployment"}
     left = [

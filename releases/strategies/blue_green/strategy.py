@@ -8,7 +8,7 @@ from environments.kube.objects import Manifest, Ref
 from environments.kube.traffic import names
 from releases.analysis.metrics import read_metrics
 from releases.engine.facts import Target, Work
-from releases.engine.steps import AfterStep, ConfirmStep, Step
+from releases.engine.steps import AfterStep, ConfirmStep, RolloutStep
 from releases.plan.objects import Wanted
 from releases.strategies.base import Arrangement, Arranging, Parameter, Strategy, TrafficEntry
 from releases.strategies.blue_green.arrange import arrange
@@ -17,7 +17,7 @@ from releases.strategies.blue_green.deploy import DeployStep, DrainStep, GoneSte
 from releases.strategies.blue_green.preview_checks import ChecksStep, LookStep
 from releases.strategies.blue_green.soak import SoakStep
 from releases.strategies.blue_green.switch import SwitchStep
-from releases.strategies.blue_green.switch_back import ReturnStep
+from releases.strategies.blue_green.switch_back import SwitchBackStep
 from releases.strategies.blue_green.watch_traffic import KeepStep
 from releases.strategies.blue_green.workloads import ColouredWorkload, coloured_of
 from releases.strategies.shared import parts, rolled
@@ -83,7 +83,7 @@ class BlueGreen(Strategy):
     def arrange(self, given: Arranging) -> Arrangement:
         return arrange(given)
 
-    def steps(self, work: Work) -> tuple[Step, ...]:
+    def steps(self, work: Work) -> tuple[RolloutStep, ...]:
         entries = coloured_of(work)
         if not entries:
             return rolled.forward(work)
@@ -104,12 +104,12 @@ class BlueGreen(Strategy):
             *parts.ending(work),
         )
 
-    def back(self, work: Work) -> tuple[Step, ...]:
+    def back(self, work: Work) -> tuple[RolloutStep, ...]:
         entries = coloured_of(work)
         if not entries:
             return rolled.back(work)
         return (
-            ReturnStep(_cut(f"Requests back to {_and(e.live.name for e in entries)}"), _needed(work, entries)),
+            SwitchBackStep(_cut(f"Requests back to {_and(e.live.name for e in entries)}"), _needed(work, entries)),
             *parts.adopted(work),
             *_there(work, entries),
             *(step for number, targets in parts.waves(work) for step in parts.wave(number, targets)),
@@ -133,18 +133,18 @@ class BlueGreen(Strategy):
     ) -> tuple[Wanted, ...]:
         return as_large(objects, traffic, live)
 
-    def drained(self, work: Work) -> tuple[Step, ...]:
+    def drained(self, work: Work) -> tuple[RolloutStep, ...]:
         return drained(work)
 
 
-def _there(work: Work, entries: Sequence[ColouredWorkload]) -> tuple[Step, ...]:
+def _there(work: Work, entries: Sequence[ColouredWorkload]) -> tuple[RolloutStep, ...]:
     held = _held(work, entries)
     early = [target for target in parts.early_services(work) if target not in held]
     own = [target for entry in entries for target in parts.at_stage(work, "services") if target.ref in _new(entry)]
     return (*parts.configured(work), *parts.services([*early, *own]))
 
 
-def _late(work: Work, entries: Sequence[ColouredWorkload]) -> tuple[Step, ...]:
+def _late(work: Work, entries: Sequence[ColouredWorkload]) -> tuple[RolloutStep, ...]:
     """Services that lead to one side of a workload that is rolled here."""
     apart = [*_held(work, entries), *(target for e in entries for target in work.targets if target.ref in _new(e))]
     left = [target for target in parts.late_services(work) if target not in apart]
@@ -169,7 +169,7 @@ def _follows(work: Work, entry: ColouredWorkload) -> list[Target]:
     return [target for target in work.targets if target in held or target.key in renamed]
 
 
-def _after(work: Work, entries: Iterable[ColouredWorkload]) -> tuple[Step, ...]:
+def _after(work: Work, entries: Iterable[ColouredWorkload]) -> tuple[RolloutStep, ...]:
     followed = [target for entry in entries for target in _follows(work, entry)]
     left = [target for target in parts.at_stage(work, "after") if target not in followed]
     return (AfterStep(parts.AFTER, parts.indices(left)),) if left else ()
@@ -182,7 +182,7 @@ def _needed(work: Work, entries: Sequence[ColouredWorkload]) -> tuple[int, ...]:
     return parts.indices([target for target in found if target not in held])
 
 
-def _waves(work: Work, entries: Sequence[ColouredWorkload]) -> Iterable[Step]:
+def _waves(work: Work, entries: Sequence[ColouredWorkload]) -> Iterable[RolloutStep]:
     idle = {entry.idle.key for entry in entries}
     for number, targets in parts.waves(work):
         yield from parts.wave(number, [target for target in targets if target.key not in idle])
@@ -190,7 +190,7 @@ def _waves(work: Work, entries: Sequence[ColouredWorkload]) -> Iterable[Step]:
             yield from _moved(work, moved)
 
 
-def _moved(work: Work, entries: Sequence[ColouredWorkload]) -> Iterable[Step]:
+def _moved(work: Work, entries: Sequence[ColouredWorkload]) -> Iterable[RolloutStep]:
     about = {"workloads": [entry.workload for entry in entries]}
     idle, live = _and(entry.idle.name for entry in entries), _and(entry.live.name for entry in entries)
     keys = {entry.idle.key for entry in entries}
@@ -205,7 +205,7 @@ def _moved(work: Work, entries: Sequence[ColouredWorkload]) -> Iterable[Step]:
     yield SoakStep(_cut(f"Look after {idle} under all requests"), deployments, {**about, "metrics": metrics})
 
 
-def _drained(label: str, moved: str, seconds: float) -> Step:
+def _drained(label: str, moved: str, seconds: float) -> RolloutStep:
     return DrainStep(label, settings={"moved": moved, "seconds": seconds})
 
 
@@ -213,7 +213,7 @@ def _drain_seconds(work: Work) -> float:
     return float(work.parameters.get("drainSeconds", DRAIN_SECONDS))
 
 
-def _settled(entries: Sequence[ColouredWorkload]) -> tuple[Step, ...]:
+def _settled(entries: Sequence[ColouredWorkload]) -> tuple[RolloutStep, ...]:
     own = [entry.workload for entry in entries if not entry.scaled]
     return (SettleStep(_cut(f"Size of {_and(own)}"), (), {"workloads": own}),) if own else ()
 

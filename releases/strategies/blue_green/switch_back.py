@@ -20,7 +20,7 @@ LED_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
-class ReturnStep(ColourStep):
+class SwitchBackStep(ColourStep):
     """Requests back to the colour that served before; where it is gone or too small it is brought up first.
 
     `objects`: what its pods need, in case that it is gone: definitions, configuration and Services of others.

@@ -66,7 +66,7 @@ class OffStep(MovesRequests):
 
 
 @dataclass(frozen=True)
-class ReturnStep(MovesRequests):
+class ReturnToStableStep(MovesRequests):
     """Requests go back to stable as fast as its ready pods can take them."""
 
     kind: ClassVar[str] = "canary-return"
@@ -180,7 +180,7 @@ class FloorsStep(MovesRequests):
 
 
 @dataclass(frozen=True)
-class RestoreStep(WaveStep, MovesRequests):
+class RestoreStableStep(WaveStep, MovesRequests):
     """A wave of a way back, without the stable workloads that the rollout never wrote: they run as they did."""
 
     kind: ClassVar[str] = "canary-restore"

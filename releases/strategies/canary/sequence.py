@@ -6,8 +6,14 @@ from typing import Any
 
 from environments.kube.traffic import Testers
 from releases.engine.facts import Target, Work
-from releases.engine.steps import ConfirmStep, Step
-from releases.strategies.canary.return_to_stable import ClearStep, FloorsStep, OffStep, RestoreStep, ReturnStep
+from releases.engine.steps import ConfirmStep, RolloutStep
+from releases.strategies.canary.return_to_stable import (
+    ClearStep,
+    FloorsStep,
+    OffStep,
+    RestoreStableStep,
+    ReturnToStableStep,
+)
 from releases.strategies.canary.steps import PodsStep, TestersStep, WeightStep
 from releases.strategies.canary.workloads import CanaryWorkload, target_of
 from releases.strategies.shared import parts
@@ -25,7 +31,7 @@ class Way:
     testers: Testers
 
 
-def forward(work: Work, moved: Sequence[CanaryWorkload], way: Way) -> tuple[Step, ...]:
+def forward(work: Work, moved: Sequence[CanaryWorkload], way: Way) -> tuple[RolloutStep, ...]:
     """Wave by wave: what is rolled, then the canaries side by side up to their promotion; then what comes after."""
     return (
         ConfirmStep("Check that the plan still holds"),
@@ -41,7 +47,7 @@ def forward(work: Work, moved: Sequence[CanaryWorkload], way: Way) -> tuple[Step
     )
 
 
-def back(work: Work, moved: Sequence[CanaryWorkload]) -> tuple[Step, ...]:
+def back(work: Work, moved: Sequence[CanaryWorkload]) -> tuple[RolloutStep, ...]:
     """Requests first; then the objects of before, the Services of the routes last, when the canary's pods are gone."""
     pinned = {(each.route.namespace, each.route.service) for each in moved}
     services = parts.at_stage(work, "services")
@@ -52,7 +58,7 @@ def back(work: Work, moved: Sequence[CanaryWorkload]) -> tuple[Step, ...]:
         *parts.configured(work),
         *parts.services([target for target in services if target not in routed]),
         *(_restored(number, targets, moved) for number, targets in parts.waves(work)),
-        *_some(ReturnStep, "Requests back to stable", moved, weight=100),
+        *_some(ReturnToStableStep, "Requests back to stable", moved, weight=100),
         *_some(ClearStep, "Routes at rest, as far as they can be", moved, soft=True),
         *parts.removed(work),
         *_at_rest(moved),
@@ -65,7 +71,7 @@ def back(work: Work, moved: Sequence[CanaryWorkload]) -> tuple[Step, ...]:
 
 def _wave(
     work: Work, number: int, targets: Sequence[Target], moved: Sequence[CanaryWorkload], way: Way
-) -> Iterator[Step]:
+) -> Iterator[RolloutStep]:
     mine = [each for each in moved if each.key in {target.key for target in targets}]
     taken = {key for each in mine for key in (each.key, each.canary)}
     yield from parts.wave(number, [target for target in targets if target.key not in taken])
@@ -73,7 +79,7 @@ def _wave(
         yield from _canaries(work, mine, way)
 
 
-def _canaries(work: Work, moved: Sequence[CanaryWorkload], way: Way) -> Iterator[Step]:
+def _canaries(work: Work, moved: Sequence[CanaryWorkload], way: Way) -> Iterator[RolloutStep]:
     """Up, one weight after the other, promoted, and requests back to what is stable then."""
     stable = [target for each in moved if (target := target_of(work, each.key))]
     canaries = [target for each in moved if (target := target_of(work, each.canary))]
@@ -86,7 +92,9 @@ def _canaries(work: Work, moved: Sequence[CanaryWorkload], way: Way) -> Iterator
     for weight in way.weights:
         yield WeightStep(_label(f"{weight} %: {who}"), both, {**settings, **_weight(weight, way)})
     yield WaveStep(_label(f"Promote: {who}"), parts.indices(stable))
-    yield ReturnStep(_label(f"Requests back to {who}"), parts.indices(stable), {**settings, "weight": way.weights[-1]})
+    yield ReturnToStableStep(
+        _label(f"Requests back to {who}"), parts.indices(stable), {**settings, "weight": way.weights[-1]}
+    )
 
 
 def _weight(weight: int, way: Way) -> dict[str, Any]:
@@ -104,20 +112,22 @@ def _told(testers: Testers) -> dict[str, Any]:
     return {"testers": told} if told else {}
 
 
-def _restored(number: int, targets: Sequence[Target], moved: Sequence[CanaryWorkload]) -> Step:
+def _restored(number: int, targets: Sequence[Target], moved: Sequence[CanaryWorkload]) -> RolloutStep:
     label = f"Wave {number}: {parts.names(targets)}"
-    return RestoreStep(_label(label), parts.indices(targets), {"workloads": names(moved)})
+    return RestoreStableStep(_label(label), parts.indices(targets), {"workloads": names(moved)})
 
 
-def _at_rest(moved: Sequence[CanaryWorkload]) -> tuple[Step, ...]:
+def _at_rest(moved: Sequence[CanaryWorkload]) -> tuple[RolloutStep, ...]:
     return _some(ClearStep, "Routes at rest", moved)
 
 
-def _floors(moved: Sequence[CanaryWorkload]) -> tuple[Step, ...]:
+def _floors(moved: Sequence[CanaryWorkload]) -> tuple[RolloutStep, ...]:
     return _some(FloorsStep, "Autoscalers free again", [each for each in moved if each.scaler])
 
 
-def _some(step: type[Step], label: str, moved: Sequence[CanaryWorkload], **settings: Any) -> tuple[Step, ...]:
+def _some(
+    step: type[RolloutStep], label: str, moved: Sequence[CanaryWorkload], **settings: Any
+) -> tuple[RolloutStep, ...]:
     """The step for these workloads, none for no one."""
     return (step(label, (), {"workloads": names(moved), **settings}),) if moved else ()
 

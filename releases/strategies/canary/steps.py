@@ -15,7 +15,7 @@ from portal.steps.step import Notes, undone
 from portal.steps.verdicts import HEARTBEAT, Ask, Done, Fail, Judgement, Wait
 from releases.engine.facts import Target, View
 from releases.engine.operations import Read, Scale
-from releases.engine.steps import Step, read_due
+from releases.engine.steps import RolloutStep, read_due
 from releases.strategies.canary.weights import Weights, taken_up
 from releases.strategies.canary.workloads import (
     CanaryWorkload,
@@ -43,7 +43,7 @@ from releases.strategies.shared.waves import (
 READ_STABLE = (5.0,)  # seconds between two looks at the stable workloads where no watch tells of them
 
 
-class MovesRequests(Step):
+class MovesRequests(RolloutStep):
     """What the steps have in common: whose requests they move, and who tries the canary before the others."""
 
     def moved(self, view: View) -> tuple[CanaryWorkload, ...]:

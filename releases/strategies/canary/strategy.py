@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from environments.kube.traffic import Testers, names
 from releases.analysis.metrics import read_metrics
 from releases.engine.facts import Work
-from releases.engine.steps import Step
+from releases.engine.steps import RolloutStep
 from releases.strategies.base import Arrangement, Arranging, Parameter, ParameterError, Strategy, TrafficEntry
 from releases.strategies.canary import sequence
 from releases.strategies.canary.arrange import Chooser
@@ -94,7 +94,7 @@ class Canary(Strategy):
     def arrange(self, given: Arranging) -> Arrangement:
         return Chooser(given, weights_of(given.parameters), testers_of(given.parameters)).arrangement()
 
-    def steps(self, work: Work) -> tuple[Step, ...]:
+    def steps(self, work: Work) -> tuple[RolloutStep, ...]:
         parameters = work.parameters
         way = sequence.Way(
             weights=weights_of(parameters),
@@ -105,10 +105,10 @@ class Canary(Strategy):
         )
         return sequence.forward(work, moved(work), way)
 
-    def back(self, work: Work) -> tuple[Step, ...]:
+    def back(self, work: Work) -> tuple[RolloutStep, ...]:
         return sequence.back(work, moved(work))
 
-    def promoted(self, done: Iterable[Step]) -> frozenset[str]:
+    def promoted(self, done: Iterable[RolloutStep]) -> frozenset[str]:
         """Requests that leave the canary go to the same version from its last weight on."""
         last = [step for step in done if isinstance(step, WeightStep) and step.settings.get("last")]
         return frozenset(name for step in last for name in step.settings.get("workloads", ()))

@@ -6,7 +6,7 @@ from dataclasses import replace
 from environments.kube.apply.ownership import autoscaled
 from environments.kube.objects import Ref
 from releases.engine.facts import Target, Work
-from releases.engine.steps import ApplyStep, ServicesStep, Step
+from releases.engine.steps import ApplyStep, RolloutStep, ServicesStep
 from releases.strategies.flagger.resource import is_canary
 from releases.strategies.flagger.steps import CanaryStep
 from releases.strategies.flagger.workloads import FlaggerWorkload
@@ -15,7 +15,7 @@ SCALERS = frozenset({"HorizontalPodAutoscaler", "ScaledObject"})
 BEFORE = frozenset({"after", "prune", "policies", "verify"})
 
 
-def entering(work: Work, steps: Sequence[Step]) -> tuple[Step, ...]:
+def entering(work: Work, steps: Sequence[RolloutStep]) -> tuple[RolloutStep, ...]:
     """The steps with each Canary after the workloads, and the Services that it takes over after it.
 
     Such a Service has no selector: applied before Flagger has it again, it would lead nowhere.
@@ -51,7 +51,7 @@ def _services(canaries: Iterable[Target]) -> set[str]:
     return {str((spec.get("service") or {}).get("name") or spec["targetRef"]["name"]) for spec in specs}
 
 
-def _without(step: Step, gone: set[int]) -> Step | None:
+def _without(step: RolloutStep, gone: set[int]) -> RolloutStep | None:
     if not isinstance(step, ApplyStep):
         return step
     left = tuple(index for index in step.objects if index not in gone)

@@ -10,7 +10,7 @@ from portal.steps.step import Notes, undone
 from portal.steps.verdicts import Done, Fail, Judgement, Wait
 from releases.engine.facts import View, Work
 from releases.engine.operations import Apply, Prune, Scale
-from releases.engine.steps import ApplyStep, PruneStep, Step, all_done
+from releases.engine.steps import ApplyStep, PruneStep, RolloutStep, all_done
 from releases.strategies.flagger.operations import ApplyTemplate, Follow, HandBack, Tune
 from releases.strategies.flagger.status import Sight, measured, outcome, returned, told
 from releases.strategies.flagger.workloads import FlaggerWorkload, held_by, target_at
@@ -28,7 +28,7 @@ SUSPEND = {"suspend": True}
 NOTHING: dict[str, Any] = {}
 
 
-def held_in(view: View, step: Step) -> tuple[FlaggerWorkload, ...]:
+def held_in(view: View, step: RolloutStep) -> tuple[FlaggerWorkload, ...]:
     """The workloads that the step is about: those of the plan, or those that the step itself has."""
     if own := step.settings.get("held"):
         return tuple(FlaggerWorkload.from_json(each) for each in own)
@@ -71,7 +71,7 @@ def _together(judged: Sequence[tuple[FlaggerWorkload, Judgement]]) -> Judgement:
 
 
 @dataclass(frozen=True)
-class CanaryStep(Step):
+class CanaryStep(RolloutStep):
     """Apply the Canaries, after the autoscalers that they name, and wait until Flagger holds the workloads."""
 
     kind: ClassVar[str] = "flagger-canary"
@@ -127,7 +127,7 @@ class TriggerStep(ApplyStep):
 
 
 @dataclass(frozen=True)
-class FollowStep(Step):
+class FollowStep(RolloutStep):
     """Follow Flagger's analysis to its end. A person's word reaches it by `suspend` and `skipAnalysis`."""
 
     kind: ClassVar[str] = "flagger-follow"
@@ -249,7 +249,7 @@ class ReplacedStep(PruneStep):
 
 
 @dataclass(frozen=True)
-class ReturnStep(Step):
+class ReturnToPrimaryStep(RolloutStep):
     """Put the old templates back and have Flagger promote them at once, without its analysis.
 
     The template first: what stands there is what an analysis that is skipped promotes.
@@ -317,7 +317,7 @@ class ReturnStep(Step):
 
 
 @dataclass(frozen=True)
-class HandBackStep(Step):
+class HandBackStep(RolloutStep):
     """Take Canaries away, and have Flagger give back what it held.
 
     The objects are the routes: applied after Flagger has stopped to write them, before what they led to goes.
@@ -364,13 +364,13 @@ def _look_due(view: View, last: Mapping[str, Any] | None, delete: bool) -> bool:
 
 
 @dataclass(frozen=True)
-class RestoreStep(ApplyStep):
+class RestoreTemplatesStep(ApplyStep):
     """Apply the old templates to what Flagger holds, before it is asked to give it back."""
 
     kind: ClassVar[str] = "flagger-restore"
 
 
-def hand_back(work: Work, refs: Iterable[Ref], *, revert: bool = True) -> tuple[Step, ...]:
+def hand_back(work: Work, refs: Iterable[Ref], *, revert: bool = True) -> tuple[RolloutStep, ...]:
     """The step that takes these Canaries away; () for none."""
     canaries = [list(ref) for ref in refs]
     routes = tuple(target.index for target in work.targets if revert and target.ref.kind in ROUTES)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from environments.kube.objects import Ref
 from releases import strategies
 from releases.engine.facts import Target, Work
-from releases.engine.steps import ServicesStep, Step
+from releases.engine.steps import RolloutStep, ServicesStep
 from releases.plan.objects import Row
 from releases.strategies.base import Arrangement, Arranging, Parameter, ParameterError, Strategy, TrafficEntry
 from releases.strategies.flagger import arrange
@@ -18,8 +18,8 @@ from releases.strategies.flagger.steps import (
     CanaryStep,
     FollowStep,
     ReplacedStep,
-    RestoreStep,
-    ReturnStep,
+    RestoreTemplatesStep,
+    ReturnToPrimaryStep,
     TriggerStep,
     hand_back,
 )
@@ -84,7 +84,7 @@ class Flagger(Strategy):
     def arrange(self, given: Arranging) -> Arrangement:
         return arrange.arrange(given)
 
-    def steps(self, work: Work) -> tuple[Step, ...]:
+    def steps(self, work: Work) -> tuple[RolloutStep, ...]:
         holds = held_by(work)
         ready = [hold for hold in holds if not hold.first]
         first = [hold for hold in holds if hold.first]
@@ -97,7 +97,7 @@ class Flagger(Strategy):
             *_rest(rolled),
         )
 
-    def back(self, work: Work) -> tuple[Step, ...]:
+    def back(self, work: Work) -> tuple[RolloutStep, ...]:
         there = {target.key for target in work.targets}
         stays = [hold for hold in held_by(work) if hold.canary.key in there]
         goes = [hold for hold in held_by(work) if hold.canary.key not in there]
@@ -120,18 +120,18 @@ class Flagger(Strategy):
     def notes(self, strategy: Strategy, refs: Sequence[Ref]) -> tuple[tuple[str, str], ...]:
         return () if strategy is self else contested(refs, self.name)
 
-    def let_go(self, work: Work) -> tuple[Step, ...]:
+    def let_go(self, work: Work) -> tuple[RolloutStep, ...]:
         return hand_back(work, (ref for ref, _ in work.prune if is_canary(ref)))
 
-    def resumed(self, work: Work, steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    def resumed(self, work: Work, steps: tuple[RolloutStep, ...]) -> tuple[RolloutStep, ...]:
         return entering(work, steps)
 
 
-def _of(steps: Iterable[Step], kinds: frozenset[str]) -> tuple[Step, ...]:
+def _of(steps: Iterable[RolloutStep], kinds: frozenset[str]) -> tuple[RolloutStep, ...]:
     return tuple(step for step in steps if step.kind in kinds)
 
 
-def _rest(steps: Iterable[Step]) -> tuple[Step, ...]:
+def _rest(steps: Iterable[RolloutStep]) -> tuple[RolloutStep, ...]:
     """Without taking Canaries back: that has its own place here."""
     return tuple(step for step in steps if step.kind not in AHEAD | WAVES | {"flagger-hand-back"})
 
@@ -147,7 +147,7 @@ def _forward_keys(holds: Sequence[FlaggerWorkload]) -> set[str]:
     return own | {hold.target.key for hold in holds if not hold.first}
 
 
-def _handing_over(work: Work, holds: Sequence[FlaggerWorkload]) -> tuple[Step, ...]:
+def _handing_over(work: Work, holds: Sequence[FlaggerWorkload]) -> tuple[RolloutStep, ...]:
     if not holds:
         return ()
     names = names_of(holds)
@@ -161,7 +161,7 @@ def _handing_over(work: Work, holds: Sequence[FlaggerWorkload]) -> tuple[Step, .
     )
 
 
-def _waves(work: Work, rolled: Sequence[Step], holds: Sequence[FlaggerWorkload]) -> tuple[Step, ...]:
+def _waves(work: Work, rolled: Sequence[RolloutStep], holds: Sequence[FlaggerWorkload]) -> tuple[RolloutStep, ...]:
     """Wave by wave: what is rolled, then what Flagger brings in."""
     targets = {target.key: target for target in work.targets}
     waves = _of(rolled, WAVES)
@@ -172,7 +172,7 @@ def _waves(work: Work, rolled: Sequence[Step], holds: Sequence[FlaggerWorkload])
     return tuple(step for _, step in sorted(numbered, key=lambda pair: pair[0]))
 
 
-def _release(holds: Sequence[FlaggerWorkload], targets: Mapping[str, Target]) -> tuple[Step, ...]:
+def _release(holds: Sequence[FlaggerWorkload], targets: Mapping[str, Target]) -> tuple[RolloutStep, ...]:
     names, about = names_of(holds), _about(holds)
     deployments = tuple(targets[hold.target.key].index for hold in holds)
     canaries = tuple(targets[hold.canary.key].index for hold in holds)
@@ -182,19 +182,19 @@ def _release(holds: Sequence[FlaggerWorkload], targets: Mapping[str, Target]) ->
     )
 
 
-def _returning(work: Work, holds: Sequence[FlaggerWorkload]) -> tuple[Step, ...]:
+def _returning(work: Work, holds: Sequence[FlaggerWorkload]) -> tuple[RolloutStep, ...]:
     if not holds:
         return ()
     keys = [key for hold in holds for key in (hold.target.key, hold.canary.key)]
-    return (ReturnStep(f"Back to the primary: {names_of(holds)}"[:200], indices(work, keys), _about(holds)),)
+    return (ReturnToPrimaryStep(f"Back to the primary: {names_of(holds)}"[:200], indices(work, keys), _about(holds)),)
 
 
-def _taking_back(work: Work, holds: Sequence[FlaggerWorkload]) -> tuple[Step, ...]:
+def _taking_back(work: Work, holds: Sequence[FlaggerWorkload]) -> tuple[RolloutStep, ...]:
     """What Flagger had only got by this release; it gives back what ran before, and nothing where nothing did."""
     old = indices(work, (hold.target.key for hold in holds))
     ran = [hold for hold in holds if not hold.first and indices(work, [hold.target.key])]
     return (
-        *((RestoreStep(f"The old version of {names_of(ran)}"[:200], old),) if ran else ()),
+        *((RestoreTemplatesStep(f"The old version of {names_of(ran)}"[:200], old),) if ran else ()),
         *hand_back(work, (hold.canary for hold in ran)),
         *hand_back(work, (hold.canary for hold in holds if hold not in ran), revert=False),
     )

@@ -13,7 +13,7 @@ from portal.steps.state import Memory
 from releases.analysis.judge import judge
 from releases.analysis.metrics import Metric
 from releases.analysis.samples import Point, Sample
-from releases.analysis.tally import Outcome, Tally
+from releases.analysis.tally import EvidenceOutcome, Tally
 from releases.engine.facts import View
 from releases.strategies.shared.measurement_summary import Newest, told
 from releases.strategies.shared.records import Measured
@@ -110,12 +110,12 @@ class Evidence:
         times = [self._next(view.memory, route, metric) for route in self.routes for metric in self.metrics]
         return max(0.0, min(times) - view.facts.now) if times and self.since is not None else None
 
-    def outcome(self, memory: Memory) -> Outcome:
+    def outcome(self, memory: Memory) -> EvidenceOutcome:
         """What all that was measured in this step leads to."""
         tally = Tally.from_json(memory.get("tally", {}))
         overall = tally.overall([(route.workload, metric) for route in self.routes for metric in self.metrics])
         if overall.way != "fail" and memory.get("blocked"):
-            return Outcome("ask", memory["blocked"])
+            return EvidenceOutcome("ask", memory["blocked"])
         return overall
 
     def has_passed_once(self, memory: Memory) -> bool:

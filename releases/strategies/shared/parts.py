@@ -10,8 +10,8 @@ from releases.engine.steps import (
     ConfigurationStep,
     DefinitionsStep,
     PruneStep,
+    RolloutStep,
     ServicesStep,
-    Step,
 )
 from releases.strategies import neighbours
 from releases.strategies.shared.policy_step import policing
@@ -22,17 +22,17 @@ NAMED = 4
 AFTER = "Autoscaling, budgets and routes"
 
 
-def adopted(work: Work) -> tuple[Step, ...]:
+def adopted(work: Work) -> tuple[RolloutStep, ...]:
     """Fields of people and tools taken over, where the plan says so."""
     return (AdoptStep(f"Take over {_count(work.adopt, 'object')}"),) if work.adopt else ()
 
 
-def removed(work: Work) -> tuple[Step, ...]:
+def removed(work: Work) -> tuple[RolloutStep, ...]:
     """What the plan no longer has."""
     return (PruneStep(f"Remove {_count(work.prune, 'object')} no longer in it"),) if work.prune else ()
 
 
-def configured(work: Work) -> tuple[Step, ...]:
+def configured(work: Work) -> tuple[RolloutStep, ...]:
     """What comes before Services; whoever held these workloads lets go of them."""
     return (
         *_stage(work, "definitions", DefinitionsStep, "Namespaces and definitions"),
@@ -41,7 +41,7 @@ def configured(work: Work) -> tuple[Step, ...]:
     )
 
 
-def services(targets: Sequence[Target], label: str = "Services") -> tuple[Step, ...]:
+def services(targets: Sequence[Target], label: str = "Services") -> tuple[RolloutStep, ...]:
     """One step for these Services, none for no one."""
     return (ServicesStep(label, indices(targets)),) if targets else ()
 
@@ -56,11 +56,11 @@ def late_services(work: Work) -> list[Target]:
     return [target for target in at_stage(work, "services") if _is_of_one_side(target)]
 
 
-def after(work: Work) -> tuple[Step, ...]:
+def after(work: Work) -> tuple[RolloutStep, ...]:
     return _stage(work, "after", AfterStep, AFTER)
 
 
-def wave(number: int, targets: Sequence[Target], step: type[Step] = WaveStep) -> tuple[Step, ...]:
+def wave(number: int, targets: Sequence[Target], step: type[RolloutStep] = WaveStep) -> tuple[RolloutStep, ...]:
     """One step for these workloads, side by side, none for no one."""
     return (step(f"Wave {number}: {names(targets)}"[:200], indices(targets)),) if targets else ()
 
@@ -72,7 +72,7 @@ def waves(work: Work) -> tuple[tuple[int, list[Target]], ...]:
     return tuple((number, [target for target in workloads if target.wave == number]) for number in numbers)
 
 
-def ending(work: Work, *, returning: bool = False) -> tuple[Step, ...]:
+def ending(work: Work, *, returning: bool = False) -> tuple[RolloutStep, ...]:
     """Policies and workloads read back."""
     everything = [target for target in work.targets if not target.temporary]
     return (*policing(work, returning=returning), VerifyStep("Read everything back", indices(everything)))
@@ -97,7 +97,7 @@ def _is_of_one_side(target: Target) -> bool:
     return TRACK in ((target.manifest.get("spec") or {}).get("selector") or {})
 
 
-def _stage(work: Work, stage: str, step: type[Step], label: str) -> tuple[Step, ...]:
+def _stage(work: Work, stage: str, step: type[RolloutStep], label: str) -> tuple[RolloutStep, ...]:
     found = at_stage(work, stage)
     return (step(label, indices(found)),) if found else ()
 

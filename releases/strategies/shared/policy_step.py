@@ -10,7 +10,7 @@ from portal.steps.operations import Operation, Record, Result
 from portal.steps.verdicts import Done, Fail, Judgement, Wait
 from releases.engine.facts import View, Work
 from releases.engine.operations import Read
-from releases.engine.steps import Step
+from releases.engine.steps import RolloutStep
 from releases.strategies.shared.records import PoliciesFound
 
 GRACE = 20.0  # seconds that a controller may take to accept a policy
@@ -39,7 +39,7 @@ class ReadPolicies(Read):
 
 
 @dataclass(frozen=True)
-class PolicingStep(Step):
+class PolicingStep(RolloutStep):
     """A policy that is not accepted fails the step; one that something else overrides is for a person to look at.
 
     With the setting `returning` nothing fails: what comes back was so before.
@@ -72,7 +72,7 @@ class PolicingStep(Step):
         return [policy for policy in policies if policy.state in LONGEST and view.spent < _longest(policy)]
 
 
-def policing(work: Work, *, returning: bool = False) -> tuple[Step, ...]:
+def policing(work: Work, *, returning: bool = False) -> tuple[RolloutStep, ...]:
     """The step for a plan that has policies; () for one without. `returning`: of a way back."""
     found = [target for target in work.targets if not target.temporary and planned(dict(target.manifest))]
     if not found:

@@ -4,22 +4,22 @@ A strategy that moves requests takes them for the workloads whose requests it ca
 """
 
 from releases.engine.facts import Work
-from releases.engine.steps import ConfirmStep, Step
+from releases.engine.steps import ConfirmStep, RolloutStep
 from releases.strategies import neighbours
 from releases.strategies.shared import parts
 
 
-def forward(work: Work) -> tuple[Step, ...]:
+def forward(work: Work) -> tuple[RolloutStep, ...]:
     """The steps that bring a plan in."""
     return (ConfirmStep("Check that the plan still holds"), *_there(work))
 
 
-def back(work: Work) -> tuple[Step, ...]:
+def back(work: Work) -> tuple[RolloutStep, ...]:
     """The steps by which what ran before comes back."""
     return neighbours.resumed(work, _there(work, returning=True))
 
 
-def _there(work: Work, *, returning: bool = False) -> tuple[Step, ...]:
+def _there(work: Work, *, returning: bool = False) -> tuple[RolloutStep, ...]:
     return (
         *parts.adopted(work),
         *parts.configured(work),

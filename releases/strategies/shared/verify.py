@@ -12,7 +12,7 @@ from portal.steps.step import Notes, undone
 from portal.steps.verdicts import Done, Fail, Judgement, Wait
 from releases.engine.facts import Target, View
 from releases.engine.operations import CountRestarts, Read, RecountRestarts
-from releases.engine.steps import Step, read_due
+from releases.engine.steps import RolloutStep, read_due
 from releases.states import Phase
 from releases.strategies.shared.waves import (
     due_in,
@@ -38,7 +38,7 @@ HOLDING = frozenset({"Ingress", "Service", "PodDisruptionBudget", "PersistentVol
 
 
 @dataclass(frozen=True)
-class VerifyStep(Step):
+class VerifyStep(RolloutStep):
     """Workloads up for a while, and what stands beside them in order, or noted.
 
     The while is `stableSeconds`; without it none where every container has a readiness probe, else ten seconds, in

@@ -8,7 +8,7 @@ import pytest
 from portal.steps.engine import give_up
 from portal.steps.operations import Trouble
 from portal.steps.passes import drive
-from portal.steps.step import Facts
+from portal.steps.step import BaseFacts
 from tests.portal.steps.toy.flow import FLOW, ChooseStep, PackStep, SendStep, ToyStep, WeighStep
 from tests.portal.steps.toy.handlers import HANDLERS
 from tests.portal.steps.toy.host import Toy
@@ -102,7 +102,7 @@ class TestPausing:
         toy.van.kilograms = 200
         toy.later(2.0)
         assert toy.disk.phases == ["moving", "weighing", "held", "broken", "unpacking", "unpacked"]
-        assert toy.disk.why == "Rolling back by itself, at once, since more would be lost: 200 kg are too much"
+        assert toy.disk.why == "Going back by itself, at once, since more would be lost: 200 kg are too much"
         assert toy.van.inside == []
 
     def test_a_word_that_does_not_fit_changes_nothing(self) -> None:
@@ -264,7 +264,7 @@ def test_the_engine_stands_alone() -> None:
 
 def test_a_work_whose_passes_only_fail_is_given_up() -> None:
     toy = Toy().later(0.0)
-    decision = give_up(FLOW, toy.state, Facts(toy.now + 5, toy.disk.phase), "the disk is full")
+    decision = give_up(FLOW, toy.state, BaseFacts(toy.now + 5, toy.disk.phase), "the disk is full")
     toy.save(decision, last=True)
     assert (toy.disk.phase, toy.disk.why) == ("broken", "Nobody could move it: the disk is full")
     assert (toy.disk.steps[-1].state, toy.disk.steps[-1].seconds) == ("failed", 5.0)

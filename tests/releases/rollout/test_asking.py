@@ -9,7 +9,7 @@ from portal.steps.step import Notes
 from portal.steps.verdicts import Ask, Done, Fail, Judgement, Wait
 from releases.engine.facts import View
 from releases.engine.operations import Read
-from releases.engine.steps import Step
+from releases.engine.steps import RolloutStep
 from releases.states import Phase
 from releases.strategies.shared.verify import VerifyStep
 from tests.releases.rollout.paper import WEB, Paper, plan_of
@@ -21,7 +21,7 @@ class Level(Record):
 
 
 @dataclass(frozen=True)
-class GaugeStep(Step):
+class GaugeStep(RolloutStep):
     """Reads a number out of an object and judges it: nothing is inconclusive, more than 9 fails."""
 
     kind: ClassVar[str] = "test-gauge"

@@ -10,7 +10,7 @@ from portal.steps.operations import Operation
 from portal.steps.phases import Phases, Return
 from portal.steps.retries import Patience
 from portal.steps.state import State
-from portal.steps.step import Facts, Notes, Step, undone
+from portal.steps.step import BaseFacts, BaseStep, Notes, undone
 from portal.steps.verdicts import Ask, Done, Fail, Judgement, Wait
 from tests.portal.steps.toy.operations import Brake, Glance, Pack, SendOff, Unpack, Weigh
 
@@ -27,11 +27,11 @@ class Load:
 
 
 @dataclass(frozen=True)
-class Sight(steps.View[Load, Facts]):
+class Sight(steps.BaseView[Load, BaseFacts]):
     """What a step of the toy sees."""
 
 
-class ToyStep(Step[Sight]):
+class ToyStep(BaseStep[Sight]):
     """A step of the toy."""
 
 
@@ -137,15 +137,15 @@ def load(*steps: ToyStep) -> Load:
     return Load(tuple(step.to_json() for step in steps))
 
 
-def _view(work: Load, facts: Facts, state: State) -> Sight:
+def _view(work: Load, facts: BaseFacts, state: State) -> Sight:
     return Sight(work, facts, **steps.seen(state))
 
 
-def _brakes(view: Sight, step: Step[Sight]) -> tuple[Operation, ...]:
+def _brakes(view: Sight, step: BaseStep[Sight]) -> tuple[Operation, ...]:
     return undone(view, [Brake("van")]) if step.kind == "pack" else ()
 
 
-FLOW: Flow[Load, Facts, Sight] = Flow(
+FLOW: Flow[Load, BaseFacts, Sight] = Flow(
     phases=Phases(
         "moving", "held", "moved", "broken",
         Return("leaving", "left", "Left"), Return("unpacking", "unpacked", "Taken back"), frozenset({"weighing"}),

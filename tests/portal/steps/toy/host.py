@@ -10,7 +10,7 @@ from portal.steps.flow import Decision
 from portal.steps.operations import Operation, Outcome, Record, Trouble
 from portal.steps.passes import drive
 from portal.steps.state import State, StepChange
-from portal.steps.step import Facts
+from portal.steps.step import BaseFacts
 from tests.portal.steps.toy.flow import BACK, FLOW, FORWARD, ToyStep, load
 from tests.portal.steps.toy.handlers import HANDLERS, Van
 
@@ -71,7 +71,7 @@ class Toy:
         return State.from_json(json.loads(self.disk.cursor))
 
     def decide(self, state: State) -> Decision:
-        facts = Facts(self.now, self.disk.phase, self.disk.intent, "ann", **self.facts)
+        facts = BaseFacts(self.now, self.disk.phase, self.disk.intent, "ann", **self.facts)
         return decide(FLOW, state, self.tracks[state.track], facts)
 
     def act(self, decision: Decision) -> State:
