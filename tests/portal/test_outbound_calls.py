@@ -16,7 +16,7 @@ from portal.models import OutgoingCall
 from portal.orchestration.loop import Loop
 from portal.outbound import calls
 from portal.outbound.calls import ATTEMPTS, PAUSES
-from portal.outbound.session import Answer
+from portal.outbound.session import OutboundAnswer
 from tests.passes import pass_over
 from tests.portal.http_server import Server, answer, serve
 
@@ -58,7 +58,7 @@ def during_an_attempt(monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], o
     """Has something happen while a call is made."""
     made = calls.call
 
-    def call_and(*arguments: Any, **options: Any) -> Answer:
+    def call_and(*arguments: Any, **options: Any) -> OutboundAnswer:
         meanwhile()
         return made(*arguments, **options)
 
