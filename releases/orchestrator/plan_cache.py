@@ -12,7 +12,7 @@ from releases.engine.facts import Work
 from releases.models import Rollout
 from releases.plan import store
 from releases.plan.rollback_plan import back_plan
-from releases.plan.secret_values import Masks, load_sealed, masks_of, unseal
+from releases.plan.secret_values import Masks, load_sealed, masks_of, sealed_digest_of, unseal
 
 KEPT = 512
 
@@ -49,7 +49,8 @@ def _loaded(digest: str, sealed_digest: str) -> Loaded:
 def _way_back(digest: str, strategy: str) -> Loaded:
     plan = store.load(digest)
     before = plan["back"]["plan"]
-    loaded = _of(back_plan(plan, store.load(before) if before else None), _sealed_of(before))
+    sealed_digest = sealed_digest_of(before) if before else ""
+    loaded = _of(back_plan(plan, store.load(before) if before else None), sealed_digest or "")
     steps = tuple(step.to_json() for step in strategies.find(strategy).back(loaded.work))
     return replace(loaded, work=replace(loaded.work, steps=steps))
 
@@ -57,10 +58,3 @@ def _way_back(digest: str, strategy: str) -> Loaded:
 def _of(plan: Mapping[str, Any], sealed_digest: str) -> Loaded:
     scalers = frozenset(index for index, row in enumerate(plan["objects"]) if row["scaler"])
     return Loaded(Work.of(plan), sealed_digest, scalers, masks_of(plan))
-
-
-def _sealed_of(plan_digest: str) -> str:
-    if not plan_digest:
-        return ""
-    rows = Rollout.objects.filter(plan_digest=plan_digest).values_list("sealed_digest", flat=True)
-    return str(rows.first() or "")

@@ -82,6 +82,12 @@ def load_sealed(digest: str) -> Sealed:
     return opened
 
 
+def sealed_digest_of(plan_digest: str) -> str | None:
+    """Where the values of a plan's Secrets are; every rollout with that plan has the same. None where none has it."""
+    digests = Rollout.objects.filter(plan_digest=plan_digest).values_list("sealed_digest", flat=True)
+    return digests.order_by("sealed_digest").last()
+
+
 def manifests_of(plan: Mapping[str, Any], sealed: Mapping[str, Any]) -> list[Manifest]:
     """The manifests of plan["objects"], in their order, with the values of Secrets; ValueError as `unseal`."""
     masks = masks_of(plan)

@@ -18,7 +18,7 @@ from releases.ingest import open_bundle
 from releases.models import Rollout
 from releases.plan import store
 from releases.plan.objects import Wanted, lasting, ref_in
-from releases.plan.secret_values import Masks, load_sealed, masks_of, unseal
+from releases.plan.secret_values import Masks, load_sealed, masks_of, sealed_digest_of, unseal
 
 
 @dataclass(frozen=True)
@@ -101,9 +101,12 @@ def _wanted(rendering: Rendering, rollout: Rollout) -> tuple[Wanted, ...]:
 
 
 def _from_plan(rollout: Rollout) -> Source:
+    sealed_digest = sealed_digest_of(rollout.source_plan)
+    if sealed_digest is None:
+        raise PlanRefused("The plan that this goes back to is not stored any more.")
     try:
         plan = store.load(rollout.source_plan)
-        sealed = load_sealed(_sealed_digest(rollout.source_plan))
+        sealed = load_sealed(sealed_digest)
     except (BlobError, SecretUnreadable) as error:
         raise PlanRefused(f"It cannot be brought back as it was stored. {error}") from error
     return Source(
@@ -113,15 +116,6 @@ def _from_plan(rollout: Rollout) -> Source:
         smoke_tests=tuple(plan["smoke_tests"]),
         traffic=tuple(plan.get("traffic", ())),
     )
-
-
-def _sealed_digest(plan_digest: str) -> str:
-    """Where the values of a plan's Secrets are; every rollout with that plan has the same."""
-    digests = Rollout.objects.filter(plan_digest=plan_digest).values_list("sealed_digest", flat=True)
-    found = digests.order_by("sealed_digest").last()
-    if found is None:
-        raise PlanRefused("The plan that this goes back to is not stored any more.")
-    return found
 
 
 def _stored(row: Mapping[str, Any], sealed: Mapping[str, Any], masks: Masks) -> Wanted:
