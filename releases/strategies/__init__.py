@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import import_module
-from pkgutil import iter_modules
+from types import ModuleType
 from typing import Any
 
+from common.discovery import modules_of
 from releases.strategies.base import Arrangement, Arranging, Parameter, ParameterError, Strategy, TrafficEntry
 
 __all__ = [
@@ -25,10 +26,14 @@ NO_STRATEGIES = frozenset({"base", "neighbours", "parameters", "shared"})
 
 @cache
 def _all() -> dict[str, Strategy]:
-    found = (info for info in iter_modules(__path__) if info.name not in NO_STRATEGIES)
-    paths = (f"{__name__}.{info.name}.strategy" if info.ispkg else f"{__name__}.{info.name}" for info in found)
-    strategies = [import_module(path).STRATEGY for path in sorted(paths)]
+    strategies = (_strategy(module) for module in modules_of(__name__, apart=NO_STRATEGIES))
     return {strategy.name: strategy for strategy in strategies}
+
+
+def _strategy(module: ModuleType) -> Strategy:
+    home = import_module(f"{module.__name__}.strategy") if hasattr(module, "__path__") else module
+    strategy: Strategy = home.STRATEGY
+    return strategy
 
 
 def names() -> tuple[str, ...]:
