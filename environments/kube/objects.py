@@ -31,6 +31,14 @@ class Ref(NamedTuple):
         return f"{self.kind} {where}{self.name}"
 
 
+def scale_target(scaler: Mapping[str, Any], field: str = "scaleTargetRef", default_namespace: str = "") -> Ref:
+    """The workload that an autoscaler's spec names in `field`, with the defaults of KEDA and VPA filled in."""
+    target = (scaler.get("spec") or {}).get(field) or {}
+    version, kind = target.get("apiVersion") or "apps/v1", target.get("kind") or "Deployment"
+    namespace = (scaler.get("metadata") or {}).get("namespace") or default_namespace
+    return Ref(version, kind, namespace, target.get("name") or "")
+
+
 def ref_of(manifest: Mapping[str, Any], default_namespace: str = "") -> Ref:
     """The Ref of a manifest that has apiVersion, kind and metadata.name; a KeyError names what is missing."""
     metadata = manifest["metadata"]

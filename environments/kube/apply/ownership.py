@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from environments.kube.api.client import Gateway
 from environments.kube.apply.retry_on_conflict import decide_anew
 from environments.kube.names import MANAGER, SCALE, TRAFFIC
-from environments.kube.objects import Manifest, Ref
+from environments.kube.objects import Manifest, Ref, scale_target
 
 Fields = dict[str, Any]
 Entry = Mapping[str, Any]
@@ -182,12 +182,4 @@ def adopt(gateway: Gateway, ref: Ref) -> tuple[str, ...]:
 
 def autoscaled(scalers: list[Manifest], ref: Ref) -> bool:
     """Whether one of these HorizontalPodAutoscalers or ScaledObjects holds the workload's replicas."""
-    return any(_targets(scaler, ref) for scaler in scalers)
-
-
-def _targets(scaler: Manifest, ref: Ref) -> bool:
-    target = scaler.get("spec", {}).get("scaleTargetRef") or {}
-    group = (target.get("apiVersion") or "apps/v1").rpartition("/")[0]
-    named = (group, target.get("kind") or "Deployment", target.get("name"))
-    namespace = scaler.get("metadata", {}).get("namespace", ref.namespace)
-    return namespace == ref.namespace and named == (ref.group, ref.kind, ref.name)
+    return any(scale_target(scaler, default_namespace=ref.namespace).key == ref.key for scaler in scalers)

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from environments.kube.objects import Manifest, Ref, ref_of
-from environments.kube.status.verdict import condition, section, sentence
+from environments.kube.objects import Manifest, Ref, scale_target
+from environments.kube.status.verdict import condition, sentence
 
 AutoscalerState = Literal["good", "wait", "fail", "hold"]
 
@@ -46,18 +46,11 @@ class Scaler:
 
     def target(self, obj: Manifest) -> Ref:
         """The workload that it is for."""
-        return target_by(obj, "scaleTargetRef")
+        return scale_target(obj)
 
     def describe(self, obj: Manifest, beside: Beside) -> Autoscaler:
         """The autoscaler in words."""
         raise NotImplementedError
-
-
-def target_by(obj: Manifest, field: str) -> Ref:
-    """The workload that a reference of the spec names, KEDA's and the VPA's defaults filled in."""
-    target = section(obj, "spec").get(field) or {}
-    version, kind = target.get("apiVersion") or "apps/v1", target.get("kind") or "Deployment"
-    return Ref(version, kind, ref_of(obj).namespace, target.get("name") or "")
 
 
 def said(status: Mapping[str, Any], kind: str) -> str:

@@ -10,9 +10,8 @@ from environments.kube.autoscaling.base import (
     Detail,
     Scaler,
     said,
-    target_by,
 )
-from environments.kube.objects import Manifest, Ref
+from environments.kube.objects import Manifest, Ref, scale_target
 from environments.kube.quantity import amount, quantity
 from environments.kube.status.verdict import condition, section
 
@@ -32,7 +31,7 @@ class VerticalPodAutoscaler(Scaler):
     kind: ClassVar[str] = "VerticalPodAutoscaler"
 
     def target(self, obj: Manifest) -> Ref:
-        return target_by(obj, "targetRef")
+        return scale_target(obj, "targetRef")
 
     def describe(self, obj: Manifest, beside: Beside) -> Autoscaler:
         mode = (section(obj, "spec").get("updatePolicy") or {}).get("updateMode") or "Auto"

@@ -3,12 +3,14 @@
 What is written is the Service's selector, one value for an apply: all at one side, or none. The strategy scales.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from environments.kube.names import CANARY, STABLE, TRACK
 from environments.kube.objects import Manifest, Ref, ref_of
+from environments.kube.status.endpoint_slices import ready_pods
 from environments.kube.status.owner_references import labelled
+from environments.kube.status.verdict import holds, section
 from environments.kube.traffic.base import (
     NO_TESTERS,
     Listing,
@@ -129,7 +131,7 @@ def ready(live: Live) -> dict[str, int]:
         pod["metadata"]["name"]: (pod["metadata"].get("labels") or {}).get(TRACK, "") for pod in live.listed("Pod")
     }
     count = {STABLE: 0, CANARY: 0}
-    for name in _ready_names(live.listed("EndpointSlice")):
+    for name in ready_pods(live.listed("EndpointSlice")):
         count[CANARY if tracks.get(name) == CANARY else STABLE] += 1
     return count
 
@@ -138,21 +140,10 @@ def _ready_pods(live: Live) -> dict[str, int]:
     """How many pods are ready by the value of the label, "" for those without it, behind the Service or not."""
     count = {STABLE: 0, CANARY: 0, "": 0}
     for pod in live.listed("Pod"):
-        conditions = (pod.get("status") or {}).get("conditions") or []
-        if any(each.get("type") == "Ready" and each.get("status") == "True" for each in conditions):
+        if holds(section(pod, "status"), "Ready"):
             track = (pod["metadata"].get("labels") or {}).get(TRACK, "")
             count[track] = count.get(track, 0) + 1
     return count
-
-
-def _ready_names(slices: Iterable[Manifest]) -> set[str]:
-    """Pods by name: one of two address families stands in two slices."""
-    return {
-        (endpoint.get("targetRef") or {}).get("name", "")
-        for each in slices
-        for endpoint in each.get("endpoints") or []
-        if (endpoint.get("conditions") or {}).get("ready", True)
-    } - {""}
 
 
 ROUTER = PlainService()

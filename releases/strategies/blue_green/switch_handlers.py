@@ -1,7 +1,6 @@
 """Requests led from one colour to the other, and who gets them then."""
 
 from collections import Counter
-from collections.abc import Iterable
 
 from environments.kube.api.client import Gateway
 from environments.kube.api.errors import NotFound
@@ -9,6 +8,7 @@ from environments.kube.apply.retry_on_conflict import decide_anew
 from environments.kube.apply.server_side_apply import guard_of, refuse_unwritable, with_sequence
 from environments.kube.names import TRACK, TRAFFIC
 from environments.kube.objects import Manifest
+from environments.kube.status.endpoint_slices import ready_pods
 from environments.kube.status.owner_references import labelled
 from environments.kube.traffic import Seen, find
 from environments.kube.traffic.base import named_by
@@ -72,7 +72,7 @@ def count_endpoints(execution: Execution, operation: CountEndpoints) -> Result:
     ref = operation.ref
     label = labelled({"kubernetes.io/service-name": ref.name})
     slices = execution.gateway.list("discovery.k8s.io/v1", "EndpointSlice", ref.namespace, labels=label)
-    names = _ready_names(slices)
+    names = ready_pods(slices)
     pods = execution.gateway.list("v1", "Pod", ref.namespace, labels=TRACK) if names else []
     tracks = {pod["metadata"]["name"]: pod["metadata"]["labels"][TRACK] for pod in pods}
     return {"ready": dict(Counter(tracks.get(name, "") for name in names)), "at": operation.at}
@@ -82,13 +82,3 @@ def count_endpoints(execution: Execution, operation: CountEndpoints) -> Result:
 def count_pods(execution: Execution, operation: CountPods) -> Result:
     pods = execution.gateway.list("v1", "Pod", operation.ref.namespace, labels=operation.labels)
     return {"count": sum(not pod["metadata"].get("deletionTimestamp") for pod in pods), "at": operation.at}
-
-
-def _ready_names(slices: Iterable[Manifest]) -> set[str]:
-    """Pods by name: one of two address families stands in two slices."""
-    return {
-        (endpoint.get("targetRef") or {}).get("name", "")
-        for each in slices
-        for endpoint in each.get("endpoints") or ()
-        if (endpoint.get("conditions") or {}).get("ready") is not False
-    } - {""}
