@@ -3,15 +3,13 @@
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from django.conf import settings as django_settings
 from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.module_loading import import_string
@@ -21,6 +19,7 @@ from django_q.signing import SignedPackage
 from portal.orchestration.queue import enqueue, renamed
 from portal.orchestration.queue.broker import PARKED, Broker
 from portal.orchestration.queue.progress import Mark, Progress
+from tests.portal.orchestration.processes import alive_in_session, parent_of, start, wait
 
 PROBE = "tests.portal.queue_probe"
 
@@ -157,20 +156,7 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def owner(folder: Path, transactional_db: None) -> Iterator[subprocess.Popen[bytes]]:
     """A process that owns a queue cluster on this test's database."""
-    database = connection.settings_dict
-    name = str(database["NAME"])
-    if connection.vendor == "postgresql":
-        user = database["USER"] + (f":{database['PASSWORD']}" if database["PASSWORD"] else "")
-        url = f"postgresql://{user}@{database['HOST']}:{database['PORT']}/{name}"
-    else:
-        url = f"sqlite:///{name}"
-    environment = os.environ | {"SLIPWAY_DATABASE_URL": url, "SLIPWAY_VAR": str(folder)}
-    process = subprocess.Popen(
-        [sys.executable, "-m", PROBE, str(folder)],
-        env=environment,
-        cwd=django_settings.BASE_DIR,
-        start_new_session=True,
-    )
+    process = start(folder, "-m", PROBE, str(folder))
     try:
         wait((folder / "ready").exists, 30)
         yield process
@@ -178,31 +164,6 @@ def owner(folder: Path, transactional_db: None) -> Iterator[subprocess.Popen[byt
         process.kill()
         process.wait(10)
         wait(lambda: not alive_in_session(process.pid), 10)
-
-
-def wait(condition: Callable[[], object], seconds: float = 15) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
-
-
-def alive_in_session(session: int) -> list[int]:
-    """Processes of a session, by /proc, without those that have ended and wait for their parent."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            pid, _, rest = stat.read_text().partition(" (")
-        except OSError:
-            continue
-        state, _, _, in_session = rest.rpartition(") ")[2].split()[:4]
-        if int(in_session) == session and state != "Z":
-            found.append(int(pid))
-    return found
-
-
-def parent_of(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()[1])
 
 
 class TestProcesses:

@@ -92,6 +92,16 @@ class Silent(Traced):
         return {"attempt": job.attempt}
 
 
+@job_kind("tests.deaf")
+class Deaf(Traced):
+    """Writes one chunk, then neither reports nor ends."""
+
+    def run(self, job: RunningJob) -> Mapping[str, Any]:
+        self.write(job, 0)
+        time.sleep(600)
+        return {}
+
+
 @job_kind("tests.stubborn")
 class Stubborn(Traced):
     """What it leaves cannot be removed while the folder has a file `stubborn`."""

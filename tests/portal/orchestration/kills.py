@@ -27,8 +27,8 @@ from portal.orchestration.jobs import cancel, submit  # noqa: E402
 from tests.crash.processes import Orchestrator  # noqa: E402
 from tests.portal.orchestration import pass_kind  # noqa: E402
 from tests.portal.orchestration.job_kinds import folder_of  # noqa: E402
+from tests.portal.orchestration.processes import ORCHESTRATE, parent_of  # noqa: E402
 
-COMMAND = ("-m", "tests.portal.orchestration.orchestrate")
 SPACING = 0.4  # seconds between kills
 AT_ONCE = 10  # rows under way
 SETTLE = 120.0
@@ -39,7 +39,7 @@ OPEN = (State.PENDING, State.RUNNING)
 
 def main(folder: Path, kills: int, what: str) -> dict[str, Any]:
     random.seed(int(os.environ.get("SLIPWAY_TEST_SEED", "7")))
-    hosts = [Orchestrator(f"host{n}", os.environ, folder / f"host{n}.log", COMMAND) for n in (1, 2)]
+    hosts = [Orchestrator(f"host{n}", os.environ, folder / f"host{n}.log", ORCHESTRATE) for n in (1, 2)]
     more, kill, told = PLAYS[what]
     began = time.monotonic()
     killed = play(hosts, kills, lambda: more(folder), kill)
@@ -96,7 +96,8 @@ def ask_for_jobs(folder: Path) -> None:
 def kill_a_job(host: Orchestrator) -> str:
     """SIGKILL to a worker in the middle of a job, mostly; what was killed, or "" where nothing was there."""
     owners = Job.objects.filter(state=State.RUNNING).exclude(lease_owner="").values_list("lease_owner", flat=True)
-    workers = [int(owner.split("/")[-3]) for owner in owners if owner.count("/") >= 3]
+    named = [int(owner.split("/")[-3]) for owner in owners if owner.count("/") >= 3]
+    workers = [pid for pid in named if Path(f"/proc/{pid}").exists()]
     dice = random.random()
     if not workers or not host.alive:
         return ""
@@ -118,10 +119,6 @@ def kill_a_job(host: Orchestrator) -> str:
     except (ProcessLookupError, FileNotFoundError):
         return ""
     return "job worker"
-
-
-def parent_of(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()[1])
 
 
 def jobs_told(folder: Path) -> dict[str, Any]:
