@@ -197,3 +197,14 @@ def test_queries_of_before_are_encrypted_or_gone() -> None:
     )
     kept = {call.key: call.query for call in OutgoingCall.objects.all()}
     assert kept == {"open": "token=hush", "given up": "token=hush", "done": None}
+
+
+def test_calls_of_before_that_have_ended_are_due_no_more() -> None:
+    for key, state in (("open", State.PENDING), ("given up", State.GIVEN_UP), ("done", State.DONE)):
+        calls.enqueue(key, "https://h.example/", "{}")
+        OutgoingCall.objects.filter(key=key).update(state=state)
+    import_module("portal.migrations.0012_leases_and_jobs").due_no_more(apps, None)
+    assert list(OutgoingCall.objects.filter(due_at=None).order_by("pk").values_list("key", flat=True)) == [
+        "given up",
+        "done",
+    ]

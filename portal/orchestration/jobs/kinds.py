@@ -25,7 +25,8 @@ class JobKind:
     def run(self, job: RunningJob) -> Mapping[str, Any] | None:
         """Does the work and reports on it; its result, as JSON. What it raises fails the job, in the error's words.
 
-        What it writes outside carries `job.token`, and a lower one is refused there. It may be ended at any point.
+        What it writes outside carries `job.token`, and a lower one is refused there. It may be ended at any point;
+        programs that it starts by `portal.orchestration.programs` are ended with it.
         """
         raise NotImplementedError
 

@@ -23,7 +23,7 @@ CLAIM = """
 CLAIM_SKIPPING = CLAIM.replace("LIMIT %s", "LIMIT %s FOR UPDATE SKIP LOCKED")
 
 
-class Broker(ORM):  # type: ignore[misc]
+class Broker(ORM):
     """Named in Q_CLUSTER; django-q2 makes one in each of its processes."""
 
     def enqueue(self, task: str) -> int:

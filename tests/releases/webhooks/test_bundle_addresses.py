@@ -150,3 +150,11 @@ def test_addresses_of_before_are_encrypted_while_they_are_needed_and_gone_otherw
     pass_over_due("bundles")
     assert server.seen[0].path == f"/shop.tar.gz?{QUERY}"
     assert Delivery.objects.filter(outcome="accepted").count() == 2
+
+
+def test_deliveries_of_before_that_have_ended_are_due_no_more(source: WebhookSource) -> None:
+    for outcome in ("fetching", "accepted"):
+        event = {"event": "release", "body": {}, "due_at": timezone.now()}
+        Delivery.objects.create(source=source, delivery_id=outcome, body_hash=outcome, outcome=outcome, **event)
+    import_module("releases.migrations.0010_leases").due_no_more(apps, None)
+    assert [each.outcome for each in Delivery.objects.filter(due_at=None)] == ["accepted"]
