@@ -48,3 +48,4 @@ def check_passes(report: dict[str, Any], kills: int) -> None:
     assert report["saved twice"] == [], "one pass was saved twice"
     assert report["never begun"] == [], "saved without having been begun"
     assert report["two at once"] == [], "a worker went on after another had taken over"
+    assert report["broken off"] > 0, "no kill hit a pass"

@@ -24,7 +24,7 @@ from django.utils import timezone  # noqa: E402
 
 from portal.models import AuditEntry, Job  # noqa: E402
 from portal.orchestration.jobs import cancel, submit  # noqa: E402
-from tests.crash.processes import Orchestrator  # noqa: E402
+from tests.crash.processes import Orchestrator, descendants  # noqa: E402
 from tests.portal.orchestration import pass_kind  # noqa: E402
 from tests.portal.orchestration.job_kinds import folder_of  # noqa: E402
 from tests.portal.orchestration.processes import ORCHESTRATE, parent_of  # noqa: E402
@@ -32,6 +32,7 @@ from tests.portal.orchestration.processes import ORCHESTRATE, parent_of  # noqa:
 SPACING = 0.4  # seconds between kills
 AT_ONCE = 10  # rows under way
 SETTLE = 120.0
+UP = 5  # processes of a queue that works: guard, pusher, monitor, two workers
 KINDS = ("tests.copied", "tests.resumed", "tests.resumed", "tests.once")
 State = Job.State
 OPEN = (State.PENDING, State.RUNNING)
@@ -189,12 +190,22 @@ def gap(folder: Path, job: Job) -> float:
 
 def ask_for_passes(folder: Path) -> None:
     for _ in range(AT_ONCE - Job.objects.filter(state=State.PENDING).count()):
-        arguments = {"folder": str(folder), "chunks": random.randint(10, 30), "pause": 20}
+        arguments = {"folder": str(folder), "chunks": random.randint(10, 30), "pause": 100}
         Job.objects.create(kind=pass_kind.NAME, label="passes", arguments=arguments, due_at=timezone.now())
 
 
-def kill_any(host: Orchestrator) -> str:
-    return "any" if host.kill_one() else ""
+def kill_a_pass(host: Orchestrator) -> str:
+    """SIGKILL to a process of the queue, mostly a worker, its pusher or its monitor; "" where it is not up yet."""
+    family = descendants(host.pid) if host.alive else []
+    if len(family) < UP:
+        return ""
+    dice = random.random()
+    pid, what = (host.pid, "orchestrator") if dice < 0.05 else (random.choice(family), "process of the queue")
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return ""
+    return what
 
 
 def passes_told(folder: Path) -> dict[str, Any]:
@@ -202,12 +213,17 @@ def passes_told(folder: Path) -> dict[str, Any]:
     lines = {row.pk: pass_lines(folder, row) for row in rows}
     return {
         "rows": len(rows),
-        "passes": sum(what == "begun" for told in lines.values() for what, *_ in told),
+        "passes": counted(lines, "begun"),
+        "broken off": counted(lines, "begun") - counted(lines, "saved"),
         "not done": [str(row.pk) for row in rows if row.state != State.DONE or row.done != row.arguments["chunks"]],
         "saved twice": [str(row.pk) for row in rows if max(saved(lines[row.pk]).values(), default=0) > 1],
         "never begun": [str(row.pk) for row in rows if begun(lines[row.pk]) != set(range(row.arguments["chunks"]))],
         "two at once": [str(row.pk) for row in rows if overlapping(lines[row.pk])],
     }
+
+
+def counted(lines: dict[int, list[list[str]]], what: str) -> int:
+    return sum(line[0] == what for told in lines.values() for line in told)
 
 
 def pass_lines(folder: Path, row: Job) -> list[list[str]]:
@@ -234,7 +250,7 @@ def overlapping(lines: list[list[str]]) -> bool:
     return False
 
 
-PLAYS = {"jobs": (ask_for_jobs, kill_a_job, jobs_told), "passes": (ask_for_passes, kill_any, passes_told)}
+PLAYS = {"jobs": (ask_for_jobs, kill_a_job, jobs_told), "passes": (ask_for_passes, kill_a_pass, passes_told)}
 
 if __name__ == "__main__":
     report = main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
