@@ -17,6 +17,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from releases.api import api
 from releases.models import Application, WebhookSource
+from tests import lanes
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "demo").glob("*.md")])
@@ -67,6 +68,11 @@ def test_every_variable_that_a_page_names_is_one_that_is_read_or_that_bundles_an
     bundles = {f"SLIPWAY_{name}" for name in ("ENVIRONMENT", "NAMESPACE", "APPLICATION", "VERSION", "VERSION_SLUG")}
     named = {name for name in re.findall(r"SLIPWAY_[A-Z_]+", text_of(PAGES)) if not name.startswith("SLIPWAY_TEST_")}
     assert named - known - bundles == set()
+
+
+def test_who_contributes_is_told_of_every_lane() -> None:
+    told = (ROOT / "CONTRIBUTING.md").read_text()
+    assert [lane for lane, needs in lanes.VARIABLES.items() if lane not in told or needs not in told] == []
 
 
 def test_every_command_that_a_page_names_is_there() -> None:
