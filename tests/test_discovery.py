@@ -8,5 +8,5 @@ def names(*apart: str) -> list[str]:
 
 
 def test_modules_and_packages_in_the_order_of_their_names() -> None:
-    assert names() == ["flow", "handlers", "host", "operations"]
-    assert names("flow", "host") == ["handlers", "operations"]
+    assert names() == ["flow", "handlers", "host", "operations", "recorders"]
+    assert names("flow", "host", "recorders") == ["handlers", "operations"]

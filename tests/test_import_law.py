@@ -18,6 +18,7 @@ BREACHES = {
     "apps": ("environments/pages.py", "from releases import states"),
     "sandbox": ("sandbox/store.py", "import django"),
     "kubelet": ("sandbox/kubelet/tasks.py", "from sandbox.kubelet.pod import PodRun"),
+    "steps": ("portal/steps/clocks.py", "from django.utils import timezone"),
     "common": ("kube_schema/__init__.py", "from portal import errors"),
     "floors": ("releases/plan/objects.py", "from releases import lifecycle"),
     "strategies": ("releases/strategies/canary/steps.py", "from releases.strategies.blue_green import deploy"),

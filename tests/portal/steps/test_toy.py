@@ -6,13 +6,15 @@ import sys
 import pytest
 
 from portal.steps.engine import give_up
-from portal.steps.operations import Trouble
+from portal.steps.operations import Record, Trouble
 from portal.steps.passes import drive
+from portal.steps.state import Placed
 from portal.steps.step import BaseFacts
 from tests.portal.steps.toy.flow import FLOW, ChooseStep, PackStep, SendStep, ToyStep, WeighStep
 from tests.portal.steps.toy.handlers import HANDLERS
 from tests.portal.steps.toy.host import Toy
-from tests.portal.steps.toy.operations import OnThing, Weighed
+from tests.portal.steps.toy.operations import OnThing
+from tests.portal.steps.toy.recorders import RECORDERS
 
 ASKING: tuple[ToyStep, ...] = (
     ChooseStep("Choose the chest", settings={"asks": True}),
@@ -38,7 +40,7 @@ def test_it_goes_and_waits_and_ends() -> None:
 
 def test_what_an_operation_found_goes_on_record_once() -> None:
     toy = Toy().later(0.0).finished()
-    assert toy.disk.records == [Weighed(60, 1000.0 + seconds) for seconds in range(0, 12, 2)]
+    assert toy.disk.weights == [(2, 60, 1000.0 + seconds) for seconds in range(0, 12, 2)]
 
 
 def test_what_was_written_is_noted_to_the_end_and_what_is_kept_goes_on() -> None:
@@ -224,7 +226,7 @@ def test_it_survives_a_crash_after_any_operation(dies_after: int) -> None:
     assert toy.disk.phase == "moved"
     assert (toy.van.inside, toy.van.away) == (THINGS, True)
     assert [each.index for each in toy.disk.steps if each.state == "done"] == [0, 1, 2, 3]
-    assert len({each.at for each in toy.disk.records if isinstance(each, Weighed)}) == len(toy.disk.records)
+    assert len(set(toy.disk.weights)) == len(toy.disk.weights)
 
 
 @pytest.mark.parametrize("dies_after", range(1, 9))
@@ -246,6 +248,11 @@ def test_a_pass_that_is_over_leaves_the_rest_to_the_next() -> None:
     toy = Toy()
     drive(toy, toy.state, lambda: True)
     assert (toy.disk.due_in, toy.van.done) == (0.0, [])
+
+
+def test_a_record_that_nobody_takes_is_one_too() -> None:
+    with pytest.raises(TypeError, match="registered for Record"):
+        RECORDERS.put([], [Placed("forward", 0, Record())])
 
 
 def test_an_operation_that_nobody_carries_out_is_a_fault_of_the_program() -> None:

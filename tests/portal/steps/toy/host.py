@@ -7,12 +7,13 @@ from typing import Any
 
 from portal.steps.engine import absorb, decide
 from portal.steps.flow import Decision
-from portal.steps.operations import Operation, Outcome, Record, Trouble
+from portal.steps.operations import Operation, Outcome, Trouble
 from portal.steps.passes import drive
 from portal.steps.state import State, StepChange
 from portal.steps.step import BaseFacts
 from tests.portal.steps.toy.flow import BACK, FLOW, FORWARD, ToyStep, load
 from tests.portal.steps.toy.handlers import HANDLERS, Van
+from tests.portal.steps.toy.recorders import RECORDERS
 
 
 class Killed(Exception):
@@ -30,7 +31,7 @@ class Disk:
     due_in: float | None = 0.0
     phases: list[str] = field(default_factory=lambda: ["moving"])
     steps: list[StepChange] = field(default_factory=list)
-    records: list[Record] = field(default_factory=list)
+    weights: list[tuple[int, int, float]] = field(default_factory=list)
 
 
 class Toy:
@@ -85,7 +86,7 @@ class Toy:
         disk.cursor, disk.phase = json.dumps(decision.state.to_json()), decision.phase
         disk.phases += [move.phase for move in decision.moves]
         disk.steps += decision.steps
-        disk.records += [placed.record for placed in decision.state.records]
+        RECORDERS.put(disk.weights, decision.state.records)
         if decision.again:
             disk.intent = ""
         if last:
