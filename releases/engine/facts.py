@@ -81,6 +81,10 @@ class Work:
             version=plan.get("version", ""),
         )
 
+    def target(self, key: str) -> Target | None:
+        """The plan's object of that Ref.key."""
+        return next((target for target in self.targets if target.key == key), None)
+
 
 @dataclass(frozen=True)
 class Facts(steps.BaseFacts):

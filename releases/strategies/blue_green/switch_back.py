@@ -12,7 +12,7 @@ from releases.engine.operations import Apply, Scale
 from releases.strategies.blue_green.deploy import READY_SECONDS, ColourStep, read_now
 from releases.strategies.blue_green.preview_checks import count_now, endpoints
 from releases.strategies.blue_green.switch import leads, moved
-from releases.strategies.blue_green.workloads import ColouredWorkload, ready_pods, seen, spec_size, target_of
+from releases.strategies.blue_green.workloads import ColouredWorkload, ready_pods, seen, spec_size
 from releases.strategies.shared.waves import parameter
 
 PAUSE = 0.5
@@ -100,7 +100,7 @@ class SwitchBackStep(ColourStep):
 
     def _brought_up(self, view: View) -> tuple[Operation, ...]:
         low = [e for e in self.coloured(view) if not self._is_led(view, e) and not self._may_lead(view, e)]
-        gone = [target for e in low if self._is_gone(view, e) and (target := target_of(view.work, e.live))]
+        gone = [target for e in low if self._is_gone(view, e) and (target := view.work.target(e.live.key))]
         if gone and (first := self._needs(view, [entry for entry in low if self._is_gone(view, entry)])):
             return first
         applied = undone(view, [Apply(target.ref, target.index) for target in gone])

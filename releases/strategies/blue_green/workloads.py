@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from environments.kube.names import STABLE
 from environments.kube.objects import Ref
 from environments.kube.traffic import Route
-from releases.engine.facts import Target, View, Work
+from releases.engine.facts import View, Work
 from releases.strategies.blue_green.colours import KIND, Naming, in_colour
 
 
@@ -137,11 +137,6 @@ def coloured_of(work: Work, workloads: Collection[str] | None = None) -> tuple[C
     """The entries of these workloads, by default of all, in the plan's order."""
     found = (ColouredWorkload.from_json(entry) for entry in work.traffic if entry.get("kind") == KIND)
     return tuple(each for each in found if workloads is None or each.workload in workloads)
-
-
-def target_of(work: Work, ref: Ref) -> Target | None:
-    """The plan's object of that name."""
-    return next((target for target in work.targets if target.key == ref.key), None)
 
 
 def spec_size(obj: Mapping[str, Any] | None) -> int:

@@ -14,7 +14,7 @@ from releases.engine.operations import Apply, Read, Scale
 from releases.engine.steps import read_due
 from releases.strategies.canary.steps import MovesRequests
 from releases.strategies.canary.weights import LOOK_SOON, Weights
-from releases.strategies.canary.workloads import CanaryWorkload, stable_ready, stable_size, target_of, timed_out
+from releases.strategies.canary.workloads import CanaryWorkload, stable_ready, stable_size, timed_out
 from releases.strategies.shared.traffic_operations import ClearRoute, ReadWeight, ReleaseFloor, SetWeight
 from releases.strategies.shared.waves import WaveStep
 
@@ -37,7 +37,7 @@ class OffStep(MovesRequests):
 
     def _sizes(self, view: View) -> list[Scale]:
         """Stable as large as it was when it was planned, where somebody has made it smaller meanwhile."""
-        found = ((each, target_of(view.work, each.key)) for each in self._weights(view).moved if not each.scaler)
+        found = ((each, view.work.target(each.key)) for each in self._weights(view).moved if not each.scaler)
         return [Scale(t.ref, each.replicas) for each, t in found if t and stable_size(view, each) < each.replicas]
 
     def verdict(self, view: View) -> Judgement:
@@ -122,7 +122,7 @@ class ReturnToStableStep(MovesRequests):
         return f"{each.workload}: {ready} of {wanted} stable pods can take requests{still}"
 
     def _reads(self, view: View) -> tuple[Operation, ...]:
-        found = (target_of(view.work, each.key) for each in self._returning(view))
+        found = (view.work.target(each.key) for each in self._returning(view))
         unwatched = not view.facts.watching
         return tuple(Read(t.ref) for t in found if t and (unwatched or not view.look(t.key)) and read_due(view, t))
 
@@ -208,7 +208,7 @@ def _serving(view: View, each: CanaryWorkload) -> int:
     """How many pods of stable are to take the requests: none where it is to have none, whoever else took them away."""
     if size := stable_size(view, each):
         return size
-    target = target_of(view.work, each.key)
+    target = view.work.target(each.key)
     wanted = target.manifest["spec"].get("replicas", 1) if target else each.replicas
     return 0 if each.scaler else int(wanted)
 

@@ -15,7 +15,7 @@ from releases.strategies.canary.return_to_stable import (
     ReturnToStableStep,
 )
 from releases.strategies.canary.steps import PodsStep, TestersStep, WeightStep
-from releases.strategies.canary.workloads import CanaryWorkload, target_of
+from releases.strategies.canary.workloads import CanaryWorkload
 from releases.strategies.shared import parts
 from releases.strategies.shared.waves import WaveStep
 
@@ -81,8 +81,8 @@ def _wave(
 
 def _canaries(work: Work, moved: Sequence[CanaryWorkload], way: Way) -> Iterator[RolloutStep]:
     """Up, one weight after the other, promoted, and requests back to what is stable then."""
-    stable = [target for each in moved if (target := target_of(work, each.key))]
-    canaries = [target for each in moved if (target := target_of(work, each.canary))]
+    stable = [target for each in moved if (target := work.target(each.key))]
+    canaries = [target for each in moved if (target := work.target(each.canary))]
     settings = {"workloads": names(moved), **_told(way.testers)}
     who = parts.names(stable)
     yield PodsStep(_label(f"Canary of {who}"), parts.indices(canaries), settings)

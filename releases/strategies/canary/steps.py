@@ -23,7 +23,6 @@ from releases.strategies.canary.workloads import (
     size_of,
     stable_ready,
     stable_size,
-    target_of,
     timed_out,
 )
 from releases.strategies.shared.evidence import Evidence
@@ -301,7 +300,7 @@ class WeightStep(MovesRequests):
 
     def _size(self, view: View, each: CanaryWorkload) -> Scale | None:
         """More pods for the canary where its share of stable's size needs them; never fewer than it has."""
-        target = target_of(view.work, each.canary)
+        target = view.work.target(each.canary)
         if target is None:
             return None
         needed = each.needs(self._weight, stable_size(view, each))
@@ -328,7 +327,7 @@ def reads_of_stable(view: View, moved: Iterable[CanaryWorkload]) -> tuple[Operat
     """The looks at the stable workloads that are due where no watch tells of them."""
     if view.facts.watching:
         return ()
-    found = (target_of(view.work, each.key) for each in moved)
+    found = (view.work.target(each.key) for each in moved)
     return tuple(Read(target.ref) for target in found if target and read_due(view, target, READ_STABLE))
 
 

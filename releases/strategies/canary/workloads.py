@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from environments.kube.objects import Ref
 from environments.kube.traffic import Route, find
-from releases.engine.facts import Target, View, Work
+from releases.engine.facts import View, Work
 
 LARGEST_SHARE = 75
 """Percent that a canary without weights can get before it gets all: three pods beside each of stable's."""
@@ -82,11 +82,6 @@ def moved(work: Work, workloads: Collection[str] | None = None) -> tuple[CanaryW
     """Those of these names, or all of them, in the plan's order."""
     found = (CanaryWorkload.from_json(each) for each in work.traffic if each.get("kind") == CanaryWorkload.kind)
     return tuple(each for each in found if workloads is None or each.workload in workloads)
-
-
-def target_of(work: Work, key: str) -> Target | None:
-    """The plan's object of that Ref.key."""
-    return next((target for target in work.targets if target.key == key), None)
 
 
 def stable_size(view: View, each: CanaryWorkload) -> int:

@@ -13,7 +13,7 @@ from releases.engine.operations import Apply, Prune, Scale
 from releases.engine.steps import ApplyStep, PruneStep, RolloutStep, all_done
 from releases.strategies.flagger.operations import ApplyTemplate, Follow, HandBack, Tune
 from releases.strategies.flagger.status import Sight, measured, outcome, returned, told
-from releases.strategies.flagger.workloads import FlaggerWorkload, held_by, target_at
+from releases.strategies.flagger.workloads import FlaggerWorkload, held_by
 from releases.strategies.shared.records import Measured, Share
 
 PERIOD = 2.0  # seconds between two looks at a Canary
@@ -56,7 +56,7 @@ def _due(view: View, hold: FlaggerWorkload) -> bool:
 def tuning(view: View, hold: FlaggerWorkload, wanted: dict[str, Any]) -> tuple[Operation, ...]:
     """What brings the Canary to be tuned so, where it is not."""
     now = view.slot("tuned").get(hold.canary.key, {}).get("override", NOTHING)
-    target = target_at(view.work, hold.canary.key)
+    target = view.work.target(hold.canary.key)
     return () if now == wanted or target is None else (Tune(hold.canary, target.index, wanted),)
 
 

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from environments.kube.objects import Ref
 from environments.kube.traffic import Route
-from releases.engine.facts import Target, Work
+from releases.engine.facts import Work
 
 TAGS = ("kind", "by", "workload", "resource")
 
@@ -87,10 +87,6 @@ def indices(work: Work, keys: Iterable[str]) -> tuple[int, ...]:
     """The objects of a plan with these keys, in the plan's order."""
     wanted = set(keys)
     return tuple(target.index for target in work.targets if target.key in wanted)
-
-
-def target_at(work: Work, key: str) -> Target | None:
-    return next((target for target in work.targets if target.key == key), None)
 
 
 def names_of(held: Sequence[FlaggerWorkload]) -> str:
