@@ -3,9 +3,10 @@
 import copy
 import hashlib
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from kube_schema.match_expressions import expression_holds
 from sandbox.clock import Moment
 
 Object = dict[str, Any]
@@ -80,32 +81,6 @@ def matches(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> bo
     if any(labels.get(key) != value for key, value in pairs.items()):
         return False
     return all(expression_holds(expression, labels) for expression in selector.get("matchExpressions") or ())
-
-
-def expression_holds(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    """One matchExpression, node selectors' Gt and Lt included."""
-    key, operator = expression["key"], expression["operator"]
-    values: Sequence[str] = expression.get("values") or ()
-    value = labels.get(key)
-    match operator:
-        case "In":
-            return value in values
-        case "NotIn":
-            return value not in values
-        case "Exists":
-            return value is not None
-        case "DoesNotExist":
-            return value is None
-        case "Gt" | "Lt":
-            return value is not None and _beyond(operator, value, values[0])
-    return False
-
-
-def _beyond(operator: str, value: str, limit: str) -> bool:
-    try:
-        return int(value) > int(limit) if operator == "Gt" else int(value) < int(limit)
-    except ValueError:
-        return False
 
 
 def condition(obj: Mapping[str, Any], kind: str) -> dict[str, Any] | None:

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from kube_schema.match_expressions import expression_holds
 from kube_schema.quantity import parse
-from sandbox.meta import Object, expression_holds, labels_of, matches
+from sandbox.meta import Object, labels_of, matches
 
 _PERMANENT = ("untolerated taint", "affinity/selector", "were unschedulable", "affinity rules")
 

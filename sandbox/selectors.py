@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from kube_schema.match_expressions import is_beyond
 from sandbox import errors
 from sandbox.store import Object
 
@@ -57,10 +58,7 @@ def _pair(key: str, operator: str, wanted: str) -> Match:
 
 
 def _beyond(value: str | None, operator: str, limit: str) -> bool:
-    try:
-        return value is not None and (int(value) > int(limit) if operator == ">" else int(value) < int(limit))
-    except ValueError:
-        return False
+    return value is not None and is_beyond("Gt" if operator == ">" else "Lt", value, limit)
 
 
 def _field(text: str) -> Match:

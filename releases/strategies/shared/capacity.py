@@ -7,6 +7,7 @@ from typing import Any
 
 from environments.kube.objects import Manifest
 from environments.kube.quantity import amount, quantity
+from kube_schema.match_expressions import expression_holds
 
 Amounts = dict[str, float]
 NAMES = {"cpu": "CPU", "memory": "memory", "pods": "pods"}
@@ -148,25 +149,7 @@ def _term(term: Mapping[str, Any], node: Manifest) -> bool:
     labels, fields = node["metadata"].get("labels") or {}, {"metadata.name": node["metadata"]["name"]}
     matches = [(each, labels) for each in term.get("matchExpressions") or ()]
     matches += [(each, fields) for each in term.get("matchFields") or ()]
-    return bool(matches) and all(_matches(each, having) for each, having in matches)
-
-
-def _matches(expression: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    value, values = labels.get(expression["key"]), expression.get("values") or []
-    match expression["operator"]:
-        case "In":
-            return value in values
-        case "NotIn":
-            return value not in values
-        case "Exists":
-            return value is not None
-        case "DoesNotExist":
-            return value is None
-        case "Gt":
-            return value is not None and value.isdecimal() and int(value) > int(values[0])
-        case "Lt":
-            return value is not None and value.isdecimal() and int(value) < int(values[0])
-    return False
+    return bool(matches) and all(expression_holds(each, having) for each, having in matches)
 
 
 def _tolerated(taint: Mapping[str, Any], spec: Mapping[str, Any]) -> bool:
