@@ -24,10 +24,10 @@ class Traced(JobKind):
         chunks = job.arguments["chunks"]
         for chunk in range(self.begun(job), chunks):
             job.report(chunk, chunks, "chunks")
-            self.write(job, chunk)
-            time.sleep(job.arguments.get("pause", 0) / 1000)
             if chunk == job.arguments.get("fails_at"):
                 raise ValueError("on purpose")
+            self.write(job, chunk)
+            time.sleep(job.arguments.get("pause", 0) / 1000)
         job.report(chunks, chunks, "chunks")
         return {"chunks": len(traces(job).read_text().splitlines())}
 
@@ -70,7 +70,10 @@ class Resumed(Traced):
     def begun(self, job: RunningJob) -> int:
         whole = job.checkpoint.get("whole", 0)
         lines = traces(job).read_text().splitlines(keepends=True) if traces(job).exists() else []
-        traces(job).write_text("".join(lines[:whole]))
+        # At once: killed between emptying and writing, it would have lost what is whole.
+        fresh = traces(job).with_suffix(f".{job.token}")
+        fresh.write_text("".join(lines[:whole]))
+        fresh.replace(folder_of(job.arguments, "traces") / str(job.id))
         return whole
 
     def write(self, job: RunningJob, chunk: int) -> None:
