@@ -6,7 +6,7 @@ from django.contrib.auth.models import Group, User
 from django.db.models import Q, QuerySet
 
 from environments.models import Environment, Grant, PolicyChange
-from portal.audit.vouching import Kind, vouch_for
+from portal.audit.vouching import VouchedKind, vouch_for
 
 PLAIN = {"is_active": True, "is_superuser": False, "groups": []}
 LESS = {"is_superuser": False, "groups": []}
@@ -68,8 +68,10 @@ def _pending() -> QuerySet[PolicyChange]:
 
 
 def register() -> None:
-    vouch_for(Environment, Kind(environment, Environment.objects.order_by("pk").all))
-    vouch_for(Grant, Kind(grant, Grant.objects.select_related("environment", "user", "group").order_by("pk").all))
-    vouch_for(PolicyChange, Kind(policy_change, _pending, settled={"asker": None}))
-    vouch_for(User, Kind(user, _weighty_users, weighty=_may_more_than_its_grants, plain=PLAIN, settled=LESS))
-    vouch_for(Group, Kind(lambda _row: {}, Group.objects.none, weighty=lambda _row: False))
+    vouch_for(Environment, VouchedKind(environment, Environment.objects.order_by("pk").all))
+    vouch_for(
+        Grant, VouchedKind(grant, Grant.objects.select_related("environment", "user", "group").order_by("pk").all)
+    )
+    vouch_for(PolicyChange, VouchedKind(policy_change, _pending, settled={"asker": None}))
+    vouch_for(User, VouchedKind(user, _weighty_users, weighty=_may_more_than_its_grants, plain=PLAIN, settled=LESS))
+    vouch_for(Group, VouchedKind(lambda _row: {}, Group.objects.none, weighty=lambda _row: False))

@@ -9,7 +9,7 @@ from django.utils.http import parse_header_parameters
 LENGTH = re.compile(r"[0-9]{1,18}")
 
 
-class Request(WSGIRequest):
+class PortalRequest(WSGIRequest):
     """Is UTF-8 whatever charset a header names: Django decodes parameters by it while the request is made.
 
     portal.middleware.Readable refuses another one.
@@ -27,4 +27,4 @@ class Request(WSGIRequest):
 class Handler(WSGIHandler):
     """Django's handler, with these requests."""
 
-    request_class = Request
+    request_class = PortalRequest

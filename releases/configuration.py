@@ -15,7 +15,7 @@ MAPS = ("data", "binaryData")
 
 
 @dataclass(frozen=True)
-class Row:
+class ConfigurationRow:
     """One value. `layer` reads "overlay: overlays/prod/web.yaml line 7"; values of Secrets are hidden."""
 
     kind: str
@@ -31,7 +31,7 @@ class Row:
 class Configured:
     """`unused` says in sentences which entries of the environment the bundle has no place for."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[ConfigurationRow, ...]
     unused: tuple[str, ...] = ()
 
 
@@ -47,10 +47,10 @@ def preview_configuration(
     return Configured(tuple(rows), rendering.unused)
 
 
-def _rows(rendered: Rendered) -> list[Row]:
+def _rows(rendered: Rendered) -> list[ConfigurationRow]:
     ref, sensitive = rendered.ref, rendered.ref.kind == "Secret"
     return [
-        Row(
+        ConfigurationRow(
             ref.kind,
             ref.namespace,
             ref.name,

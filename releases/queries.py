@@ -22,7 +22,7 @@ NOBODY = Standing(0)
 
 
 @dataclass(frozen=True)
-class Progress:
+class RolloutProgress:
     """How far a rollout is: steps done of steps planned."""
 
     done: int
@@ -37,7 +37,7 @@ class Cell:
     live: Rollout | None
     behind: int
     flight: Rollout | None
-    progress: Progress
+    progress: RolloutProgress
     votes: Standing
 
     @property
@@ -46,7 +46,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Row:
+class MatrixRow:
     """One application across the environments, in their order."""
 
     application: Application
@@ -59,7 +59,7 @@ class Matrix:
     """What runs where."""
 
     environments: tuple[Environment, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[MatrixRow, ...]
 
 
 def live_rollouts(environments: Iterable[Environment]) -> dict[tuple[int, int], Rollout]:
@@ -95,10 +95,12 @@ def matrix(environments: Iterable[Environment]) -> Matrix:
             flight = None
         behind = sum(release > now.release_id for release in newer.get(application.pk, ())) if now else 0
         known = flight.pk if flight else 0
-        return Cell(environment, now, behind, flight, progress.get(known, Progress(0, 0)), votes.get(known, NOBODY))
+        return Cell(
+            environment, now, behind, flight, progress.get(known, RolloutProgress(0, 0)), votes.get(known, NOBODY)
+        )
 
     rows = [
-        Row(application, latest.get(application.pk), tuple(cell(application, place) for place in places))
+        MatrixRow(application, latest.get(application.pk), tuple(cell(application, place) for place in places))
         for application in Application.objects.all()
     ]
     return Matrix(places, tuple(rows))
@@ -141,7 +143,7 @@ def _newer(live: Collection[Rollout]) -> dict[int, list[int]]:
     return found
 
 
-def _progress(rollouts: Iterable[Rollout]) -> dict[int, Progress]:
+def _progress(rollouts: Iterable[Rollout]) -> dict[int, RolloutProgress]:
     rows = (
         Step.objects.filter(rollout__in=list(rollouts))
         .values("rollout_id", "track")
@@ -149,9 +151,9 @@ def _progress(rollouts: Iterable[Rollout]) -> dict[int, Progress]:
         .order_by("track")
     )
     # "back" sorts before "forward": the way back is what is under way once it has steps.
-    found: dict[int, Progress] = {}
+    found: dict[int, RolloutProgress] = {}
     for row in rows:
-        found.setdefault(row["rollout_id"], Progress(row["done"], row["total"]))
+        found.setdefault(row["rollout_id"], RolloutProgress(row["done"], row["total"]))
     return found
 
 
@@ -159,9 +161,9 @@ def _asking(rollouts: Iterable[Rollout]) -> list[Rollout]:
     return [rollout for rollout in rollouts if rollout.phase == Phase.AWAITING_APPROVAL]
 
 
-def progress_of(rollout: Rollout) -> Progress:
+def progress_of(rollout: Rollout) -> RolloutProgress:
     """The progress of one rollout: of its way back once it has one."""
-    return _progress([rollout]).get(rollout.pk, Progress(0, 0))
+    return _progress([rollout]).get(rollout.pk, RolloutProgress(0, 0))
 
 
 def awaiting_approval(actor: Actor) -> list[Rollout]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from portal.audit.vouching import Doubt, Kind, doubts, last_row, vouch_for
+from portal.audit.vouching import Doubt, VouchedKind, doubts, last_row, vouch_for
 from releases.lifecycle import restore_phase
 from releases.models import Bundle, Release, Rollout
 from releases.states import DRIVEN, LIVE, Phase
@@ -107,7 +107,9 @@ def put_back(row: Rollout) -> None:
 
 def register() -> None:
     rollouts = Rollout.objects.select_related("release__application", "environment")
-    vouch_for(Release, Kind(release, Release.objects.select_related("application").order_by("pk").all))
+    vouch_for(Release, VouchedKind(release, Release.objects.select_related("application").order_by("pk").all))
     bundles = Bundle.objects.order_by("pk").all
-    vouch_for(Bundle, Kind(bundle, bundles, weighty=lambda _row: False, plain={"makers": []}))
-    vouch_for(Rollout, Kind(rollout, rollouts.order_by("pk").all, settled=SETTLED, more=all_doubts, told=as_spelled))
+    vouch_for(Bundle, VouchedKind(bundle, bundles, weighty=lambda _row: False, plain={"makers": []}))
+    vouch_for(
+        Rollout, VouchedKind(rollout, rollouts.order_by("pk").all, settled=SETTLED, more=all_doubts, told=as_spelled)
+    )

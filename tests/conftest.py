@@ -9,13 +9,13 @@ from django.db import connection
 from django.test import client
 from pytest_django import DjangoDbBlocker, Settings
 
-from portal.http_request import Request
+from portal.http_request import PortalRequest
 from tests import lanes
 from tests.audit import let_flush_through
 
 let_flush_through()
 # Django's test client makes requests itself; the portal's handler makes its own kind.
-client.WSGIRequest = Request  # type: ignore[misc]
+client.WSGIRequest = PortalRequest  # type: ignore[misc]
 # Pages name static files without those having been collected.
 settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 

@@ -11,17 +11,7 @@ PACKAGES = ["portal", "environments", "backups", "releases", "sandbox", "kube_sc
 NAMED_BY_DJANGO = {"Command"}
 # Names that still stand for several things, with how many. It may only shrink.
 LEFT = {
-    "Filters": 2,
-    "Held": 2,
-    "Kind": 3,
-    "Progress": 3,
-    "Reading": 2,
-    "Request": 2,
-    "Row": 3,
-    "Scale": 2,
-    "Tally": 2,
-    "TokenForm": 2,
-    "Way": 2,
+    "Progress": 2,
 }
 
 

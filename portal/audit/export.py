@@ -13,14 +13,14 @@ from django.utils import timezone
 
 from portal.audit import chain, tails
 from portal.audit.heads import HistoryBroken, Published, signed
-from portal.audit.reading import Reading
+from portal.audit.reading import HistoryReading
 
 
 class Export:
     """The lines of a range of numbers, and what became of them: `count`, and `broken`, "" where all held."""
 
     def __init__(self, first: int | None = None, last: int | None = None, *, without_heads: str = "") -> None:
-        self.reading = Reading(first, last, without_heads=without_heads)
+        self.reading = HistoryReading(first, last, without_heads=without_heads)
         self.count = 0
         self.broken = ""
         self._ends: tuple[dict[str, Any], dict[str, Any]] | None = None
@@ -72,7 +72,7 @@ def write_export(path: Path, first: int | None = None, last: int | None = None, 
 def trouble_ahead(without_heads: str = "") -> str:
     """What can be seen without reading the history that would break an export; "" where nothing can."""
     found = tails.Tails.look()
-    trouble = tails.triggers_missing() or Reading(without_heads=without_heads).heads_trouble(found)
+    trouble = tails.triggers_missing() or HistoryReading(without_heads=without_heads).heads_trouble(found)
     if trouble or found.stored is None:
         return trouble
     try:

@@ -18,7 +18,7 @@ NO_HEADS = (
 Item = dict[str, Any] | Published
 
 
-class Reading:
+class HistoryReading:
     """The entries from one number to another with the heads among them, each verified before it is given.
 
     A part is read from the head before it to the head after it, so that both ends are held by one. `without_heads`

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from portal.audit.chain import Break
 from portal.audit.heads import HistoryBroken, current_head
-from portal.audit.reading import NO_HEADS, Reading
+from portal.audit.reading import NO_HEADS, HistoryReading
 
 Check = Callable[[], Iterator[Break]]
 _checks: list[Check] = []
@@ -42,7 +42,7 @@ def verify(first: int | None = None, *, without_heads: str = "") -> Verification
 
     Without any published head it is not whole, unless `without_heads` says in words why there is none.
     """
-    reading = Reading(first, without_heads=without_heads)
+    reading = HistoryReading(first, without_heads=without_heads)
     try:
         for _ in reading.items():
             pass
@@ -65,7 +65,7 @@ def verify_newest(most: int = NEWEST) -> Verification:
     return verify(max(1, current_head().number - most + 1))
 
 
-def how_far(reading: Reading) -> str:
+def how_far(reading: HistoryReading) -> str:
     """Which entries were read, and up to which heads cover them, in words."""
     newest = reading.newest
     covered = newest.number if newest else reading.start - 1

@@ -22,7 +22,7 @@ NOTHING = "the history has nothing of it"
 
 
 @dataclass(frozen=True)
-class Kind:
+class VouchedKind:
     """`fields` gives what is vouched for of a row; a row that is not `weighty` needs no entry.
 
     `plain` are the values of fields of which nothing is told, `settled` those that a field may have whatever is told,
@@ -62,12 +62,12 @@ class Doubt:
         return f"{self.name}: {self.field} is {self.found} in the database, but {self.told}"
 
 
-_kinds: dict[type[Model], Kind] = {}
+_kinds: dict[type[Model], VouchedKind] = {}
 _linked: dict[int, str] = {}
 """Numbers and hashes of entries that were held against their neighbours in this process."""
 
 
-def vouch_for(model: type[Model], kind: Kind) -> None:
+def vouch_for(model: type[Model], kind: VouchedKind) -> None:
     """From now on the history vouches for rows of this model."""
     _kinds[model] = kind
 
@@ -168,7 +168,7 @@ def _of(target: Model, entry: AuditEntry | None, broken: Collection[int]) -> Ite
         yield from _differences(kind, target, entry)
 
 
-def _differences(kind: Kind, target: Model, entry: AuditEntry) -> Iterator[Doubt]:
+def _differences(kind: VouchedKind, target: Model, entry: AuditEntry) -> Iterator[Doubt]:
     told = {**kind.plain, **_told(target, entry)}
     for column, found in _row(target).items():
         if column in kind.settled and kind.settled[column] == found:

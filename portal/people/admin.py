@@ -186,7 +186,7 @@ class ServiceAccountAdmin(AuditedAdmin):
         return False
 
 
-class TokenForm(forms.ModelForm):
+class TokenAdminForm(forms.ModelForm):
     """What a token is asked with; its text is made, not given."""
 
     environments = forms.CharField(required=False, help_text="Names, comma-separated; empty: all that the person may.")
@@ -214,7 +214,7 @@ class TokenForm(forms.ModelForm):
 class TokenAdmin(TransactionalAdmin):
     """Tokens: issued, shown once, revoked; never changed and never removed."""
 
-    form = TokenForm
+    form = TokenAdminForm
     list_display = ["name", "user", "prefix", "environments", "verbs", "expires_at", "last_used_at", "revoked_at"]
     list_filter = ["user", "revoked_at"]
     search_fields = ["name", "prefix", "user__username"]
@@ -234,7 +234,7 @@ class TokenAdmin(TransactionalAdmin):
         found = super().get_queryset(request)
         return found if request.user.is_superuser else found.filter(user=request.user)
 
-    def save_model(self, request: HttpRequest, obj: ApiToken, form: TokenForm, _change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: ApiToken, form: TokenAdminForm, _change: bool) -> None:
         asked = form.cleaned_data
         text, token = tokens.issue(
             asked["user"],

@@ -18,7 +18,7 @@ from django.utils import timezone
 from portal import audit
 from portal.actors import Actor, Scope
 from portal.models import SignInTally
-from portal.people.pauses import LONGEST, Kind, Tally, in_words, paused_until, worth_telling
+from portal.people.pauses import LONGEST, AttemptKind, FailureTally, in_words, paused_until, worth_telling
 
 DEVICE = "slipway_device"
 DEVICE_SALT = "portal.people.door"
@@ -40,11 +40,15 @@ class Try:
     address: str
     device: str
 
-    def counted(self) -> dict[str, Tally]:
+    def counted(self) -> dict[str, FailureTally]:
         """What is counted for it, by the row's key. A known device is held to its own failures alone."""
         if self.device:
-            return _tallies((Kind.DEVICE, self.name, self.device))
-        return _tallies((Kind.PAIR, self.name, self.address), (Kind.ACCOUNT, self.name), (Kind.ADDRESS, self.address))
+            return _tallies((AttemptKind.DEVICE, self.name, self.device))
+        return _tallies(
+            (AttemptKind.PAIR, self.name, self.address),
+            (AttemptKind.ACCOUNT, self.name),
+            (AttemptKind.ADDRESS, self.address),
+        )
 
 
 def at_door(request: HttpRequest, name: str) -> Try:
@@ -70,7 +74,7 @@ def failed(tried: Try) -> None:
     """The history's line of a failure, with the pause that it leads to."""
     now = timezone.now()
     with transaction.atomic():
-        ((key, hour),) = _locked(_tallies((Kind.ALL, f"{now:%Y-%m-%dT%H}")), now).items()
+        ((key, hour),) = _locked(_tallies((AttemptKind.ALL, f"{now:%Y-%m-%dT%H}")), now).items()
         _store({key: hour.failed(now)})
         all_of_them = hour.failures + 1
         if worth_telling(all_of_them):
@@ -81,7 +85,7 @@ def succeeded(tried: Try) -> None:
     """Takes back what `enter` counted; the account is well again at that address or device."""
     with transaction.atomic():
         counted = _locked(tried.counted(), timezone.now())
-        own = {key for key, tally in counted.items() if tally.kind in (Kind.PAIR, Kind.DEVICE)}
+        own = {key for key, tally in counted.items() if tally.kind in (AttemptKind.PAIR, AttemptKind.DEVICE)}
         SignInTally.objects.filter(key__in=own).delete()
         rest = {key: tally for key, tally in counted.items() if key not in own}
         _store({key: replace(tally, failures=max(0, tally.failures - 1)) for key, tally in rest.items()})
@@ -131,8 +135,8 @@ def _device(request: HttpRequest, name: str) -> str:
     return str(told["device"]) if told["name"] == name else ""
 
 
-def _tallies(*what: tuple[str, ...]) -> dict[str, Tally]:
-    return {_key(*parts): Tally(Kind(parts[0])) for parts in what}
+def _tallies(*what: tuple[str, ...]) -> dict[str, FailureTally]:
+    return {_key(*parts): FailureTally(AttemptKind(parts[0])) for parts in what}
 
 
 def _key(*parts: str) -> str:
@@ -141,15 +145,18 @@ def _key(*parts: str) -> str:
     return hmac.new(b"slipway door " + settings.SECRET_KEY.encode(), text, hashlib.sha256).hexdigest()
 
 
-def _locked(counted: dict[str, Tally], now: datetime) -> dict[str, Tally]:
+def _locked(counted: dict[str, FailureTally], now: datetime) -> dict[str, FailureTally]:
     """The tallies as they are stored, each row locked until the transaction ends, in one order for all."""
     rows = [SignInTally(key=key, kind=tally.kind, last_at=now) for key, tally in sorted(counted.items())]
     SignInTally.objects.bulk_create(rows, ignore_conflicts=True)
     stored = SignInTally.objects.select_for_update().filter(key__in=counted).order_by("key")
-    return {row.key: Tally(Kind(row.kind), row.failures, row.last_at if row.failures else None) for row in stored}
+    return {
+        row.key: FailureTally(AttemptKind(row.kind), row.failures, row.last_at if row.failures else None)
+        for row in stored
+    }
 
 
-def _store(counted: dict[str, Tally]) -> None:
+def _store(counted: dict[str, FailureTally]) -> None:
     for key, tally in counted.items():
         if tally.last_at:
             SignInTally.objects.filter(key=key).update(failures=tally.failures, last_at=tally.last_at)
@@ -162,13 +169,15 @@ def _tell(tried: Try, all_of_them: int, now: datetime) -> None:
     data = {
         "account": user.get_username() if user else UNKNOWN,
         "address": tried.address,
-        "failures": max((tally.failures for tally in stored if tally.kind in (Kind.PAIR, Kind.DEVICE)), default=1),
+        "failures": max(
+            (tally.failures for tally in stored if tally.kind in (AttemptKind.PAIR, AttemptKind.DEVICE)), default=1
+        ),
         "all within the hour": all_of_them,
         "pause": in_words((end - now).total_seconds()) if end else "",
     }
     audit.record("user.sign-in-failed", user or User(pk=0, username=UNKNOWN), data, actor=NOBODY)
 
 
-def _stored(counted: dict[str, Tally]) -> Iterable[Tally]:
+def _stored(counted: dict[str, FailureTally]) -> Iterable[FailureTally]:
     rows = SignInTally.objects.filter(key__in=counted)
-    return [Tally(Kind(row.kind), row.failures, row.last_at) for row in rows]
+    return [FailureTally(AttemptKind(row.kind), row.failures, row.last_at) for row in rows]

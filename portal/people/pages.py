@@ -28,7 +28,7 @@ MOST_DAYS = 365
 SHOWN = 50
 
 
-class Held(forms.Form):
+class ThrottledForm(forms.Form):
     """A form that looks at a password only where the door lets it."""
 
     paused = False
@@ -51,7 +51,7 @@ class Held(forms.Form):
         return found
 
 
-class SignInForm(Held, AuthenticationForm):
+class SignInForm(ThrottledForm, AuthenticationForm):
     """Name and password."""
 
     def clean(self) -> dict[str, Any]:
@@ -62,7 +62,7 @@ class SignInForm(Held, AuthenticationForm):
         return cleaned
 
 
-class OwnPasswordForm(Held, PasswordChangeForm):
+class OwnPasswordForm(ThrottledForm, PasswordChangeForm):
     """The old password once, the new one twice."""
 
     request: HttpRequest | None = None
@@ -164,7 +164,7 @@ class SetPassword(auth.PasswordResetConfirmView):
         return answer
 
 
-class TokenForm(forms.Form):
+class OwnTokenForm(forms.Form):
     """What a token of one's own is asked with."""
 
     name = forms.CharField(max_length=100)
@@ -175,7 +175,7 @@ class TokenForm(forms.Form):
 @never_cache
 def account(request: HttpRequest) -> HttpResponse:
     """One's own account: password and tokens."""
-    return _account(request, {"form": TokenForm(initial={"days": TOKEN_DAYS})})
+    return _account(request, {"form": OwnTokenForm(initial={"days": TOKEN_DAYS})})
 
 
 @login_required
@@ -183,12 +183,12 @@ def account(request: HttpRequest) -> HttpResponse:
 @never_cache
 def issue_token(request: HttpRequest) -> HttpResponse:
     """A token of one's own; its text stands in this answer alone."""
-    form = TokenForm(request.POST)
+    form = OwnTokenForm(request.POST)
     if not form.is_valid():
         return _account(request, {"form": form}, status=422)
     ends = timezone.now() + timedelta(days=form.cleaned_data["days"])
     text, token = tokens.issue(request.user, form.cleaned_data["name"], [], [], ends)  # type: ignore[arg-type]
-    return _account(request, {"form": TokenForm(initial={"days": TOKEN_DAYS}), "issued": token, "text": text})
+    return _account(request, {"form": OwnTokenForm(initial={"days": TOKEN_DAYS}), "issued": token, "text": text})
 
 
 @login_required

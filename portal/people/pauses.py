@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 
-class Kind(StrEnum):
+class AttemptKind(StrEnum):
     """What failures are counted for."""
 
     DEVICE = "device"  # an account in a browser that it has signed in from before
@@ -36,22 +36,22 @@ class Limit:
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 # Tight where strangers hold up themselves alone; short for an account as a whole, where they would hold up its owner.
-LIMITS: Mapping[Kind, Limit] = {
-    Kind.DEVICE: Limit(4, 5 * SECOND, 15 * MINUTE, 24 * HOUR),
-    Kind.PAIR: Limit(4, 5 * SECOND, 15 * MINUTE, 24 * HOUR),
-    Kind.ACCOUNT: Limit(20, 5 * SECOND, MINUTE, HOUR),
-    Kind.ADDRESS: Limit(40, 5 * SECOND, 15 * MINUTE, HOUR),
-    Kind.ALL: Limit(1_000_000_000, SECOND, SECOND, HOUR),
+LIMITS: Mapping[AttemptKind, Limit] = {
+    AttemptKind.DEVICE: Limit(4, 5 * SECOND, 15 * MINUTE, 24 * HOUR),
+    AttemptKind.PAIR: Limit(4, 5 * SECOND, 15 * MINUTE, 24 * HOUR),
+    AttemptKind.ACCOUNT: Limit(20, 5 * SECOND, MINUTE, HOUR),
+    AttemptKind.ADDRESS: Limit(40, 5 * SECOND, 15 * MINUTE, HOUR),
+    AttemptKind.ALL: Limit(1_000_000_000, SECOND, SECOND, HOUR),
 }
 LONGEST = max(limit.forget for limit in LIMITS.values())
 ALL_TOLD = 200
 
 
 @dataclass(frozen=True)
-class Tally:
+class FailureTally:
     """Failures in a row of one kind, and the moment of the last; None where there was none."""
 
-    kind: Kind
+    kind: AttemptKind
     failures: int = 0
     last_at: datetime | None = None
 
@@ -60,13 +60,13 @@ class Tally:
         pause = LIMITS[self.kind].pause(self.failures)
         return self.last_at + pause if self.last_at and pause else None
 
-    def failed(self, now: datetime) -> "Tally":
+    def failed(self, now: datetime) -> "FailureTally":
         """The tally with one more failure; one that is long ago is forgotten."""
         forgotten = self.last_at is None or self.last_at + LIMITS[self.kind].forget <= now
         return replace(self, failures=1 if forgotten else self.failures + 1, last_at=now)
 
 
-def paused_until(tallies: Iterable[Tally], now: datetime) -> datetime | None:
+def paused_until(tallies: Iterable[FailureTally], now: datetime) -> datetime | None:
     """The end of the longest pause that is on now."""
     ends = [end for tally in tallies if (end := tally.paused_until()) and end > now]
     return max(ends, default=None)

@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring  # nosec B405
 
 from releases.analysis.judge import amount
 from releases.analysis.samples import Point
-from releases.analysis.scales import Scale, clock, tick_text, ticks, time_ticks, value_range
+from releases.analysis.scales import ChartScale, clock, tick_text, ticks, time_ticks, value_range
 
 WIDTH, HEIGHT = 400, 226
 """As wide as a phone, so that its words can be read there; a wide screen shows two beside each other."""
@@ -93,9 +93,9 @@ class _Drawing:
         times = [*(point.at for point in points), *(weight.at for weight in weights)]
         self._start = start if start is not None else min(times, default=0.0)
         self._end = max([*times, self._start + SHORTEST])
-        self._x = Scale(self._start, self._end, LEFT + 8, RIGHT - 8)
+        self._x = ChartScale(self._start, self._end, LEFT + 8, RIGHT - 8)
         drawn = [v for p in points for v in (p.canary, p.stable, p.low, p.high) if v is not None]
-        self._y = Scale(*value_range(drawn, unit), BOTTOM, TOP)
+        self._y = ChartScale(*value_range(drawn, unit), BOTTOM, TOP)
         self._svg = Element("svg", {"xmlns": "http://www.w3.org/2000/svg", "class": "chart", "role": "img"})
         room = MARK_ROOM if self._marks() else 0
         self._svg.set("viewBox", f"0 0 {WIDTH} {HEIGHT + room:.0f}")

@@ -13,7 +13,7 @@ AIR = 0.08
 
 
 @dataclass(frozen=True)
-class Scale:
+class ChartScale:
     """Linear: `low` is at place `start`, `high` at place `end`."""
 
     low: float

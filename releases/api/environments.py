@@ -8,7 +8,7 @@ from environments.models import Environment
 from releases.api import rollouts
 from releases.api.releases import actor_of
 from releases.api.shapes import CellOut, EnvironmentOut, RowOut
-from releases.queries import Cell, Row, matrix
+from releases.queries import Cell, MatrixRow, matrix
 
 router = Router(tags=["environments"])
 
@@ -41,7 +41,7 @@ def _environment(environment: Environment) -> EnvironmentOut:
     )
 
 
-def _row(row: Row) -> RowOut:
+def _row(row: MatrixRow) -> RowOut:
     return RowOut(
         application=row.application.name,
         latest=row.latest.version if row.latest else None,

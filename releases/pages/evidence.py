@@ -23,7 +23,7 @@ MOST_POINTS = 5000
 
 
 @dataclass(frozen=True)
-class Reading:
+class MetricReading:
     """The newest point of one metric, as a person reads it."""
 
     title: str
@@ -41,7 +41,7 @@ class TrafficRow:
     router: str
     place: str
     weight: int | None
-    readings: tuple[Reading, ...]
+    readings: tuple[MetricReading, ...]
 
 
 @dataclass(frozen=True)
@@ -113,10 +113,10 @@ def _place(route: Route | None) -> str:
     return f"{route.object.kind} {route.object.name}" if route.object else f"Service {route.service}"
 
 
-def _reading(point: Measurement, metric: Metric | None) -> Reading:
+def _reading(point: Measurement, metric: Metric | None) -> MetricReading:
     unit = metric.unit if metric else ""
     value = amount(point.canary, unit) if point.canary is not None else "no value"
-    return Reading(_title(point.metric), value, _limit(point, unit), KINDS[point.verdict], point.why)
+    return MetricReading(_title(point.metric), value, _limit(point, unit), KINDS[point.verdict], point.why)
 
 
 def _limit(point: Measurement, unit: str) -> str:

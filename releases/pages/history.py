@@ -21,7 +21,7 @@ NO_STORE = {"Cache-Control": "no-store"}
 STEPS = Q(verb__startswith="rollout.step-")
 
 
-class Filters(forms.Form):
+class HistoryFilters(forms.Form):
     """What the history is filtered by; each is a parameter of the address."""
 
     q = forms.CharField(required=False, label="Text", widget=forms.TextInput(attrs={"type": "search"}))
@@ -39,7 +39,7 @@ class Filters(forms.Form):
 def show(request: HttpRequest) -> HttpResponse:
     """The entries that this person may read, newest first."""
     actor = Actor.of(request.user)
-    filters = Filters(request.GET or None)
+    filters = HistoryFilters(request.GET or None)
     found, auditor = visible_entries(actor).order_by("-number"), may_audit_all(actor)
     if filters.is_bound:
         found = _filtered(found, filters.cleaned_data) if filters.is_valid() else found.none()

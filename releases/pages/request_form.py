@@ -25,7 +25,7 @@ REFUSALS = (InvalidTransition, PermissionDenied, Unacceptable)
 REASON_NEEDED = "{title} is recommended here. Say why it is to be another way: it is kept with the rollout."
 
 
-class Request(forms.Form):
+class RolloutRequest(forms.Form):
     """What to roll out, where to and how. Every field can stand in the address."""
 
     release = forms.ModelChoiceField(Release.objects.none(), empty_label="Choose a release")
@@ -92,7 +92,7 @@ def ask(request: HttpRequest) -> HttpResponse:
     actor = Actor.of(request.user)
     if not permitted(actor, Verb.REQUEST):
         raise PermissionDenied("Asking for a rollout takes the role developer, approver or operator in an environment.")
-    form = Request(actor, request.POST or None, initial=request.GET.dict())
+    form = RolloutRequest(actor, request.POST or None, initial=request.GET.dict())
     if request.method == "POST" and form.is_valid():
         chosen = form.cleaned_data
         try:

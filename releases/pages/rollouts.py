@@ -17,7 +17,7 @@ from releases.visibility import visible_applications, visible_rollouts
 PAGE = 50
 
 
-class Filters(forms.Form):
+class RolloutFilters(forms.Form):
     """What a person may filter rollouts by; each is a parameter of the address."""
 
     application = forms.ModelChoiceField(
@@ -43,7 +43,7 @@ class Filters(forms.Form):
 def show(request: HttpRequest) -> HttpResponse:
     """The list; an unknown filter value is told, and shows nothing rather than all."""
     actor = Actor.of(request.user)
-    filters, found = Filters(actor, request.GET or None), visible_rollouts(actor)
+    filters, found = RolloutFilters(actor, request.GET or None), visible_rollouts(actor)
     if filters.is_bound:
         found = _filtered(found, filters) if filters.is_valid() else found.none()
     page = Paginator(found, PAGE).get_page(request.GET.get("page"))
@@ -51,7 +51,7 @@ def show(request: HttpRequest) -> HttpResponse:
     return render_live(request, "rollouts.html", context)
 
 
-def _filtered(found: QuerySet[Rollout], filters: Filters) -> QuerySet[Rollout]:
+def _filtered(found: QuerySet[Rollout], filters: RolloutFilters) -> QuerySet[Rollout]:
     chosen = filters.cleaned_data
     exact = {name: chosen[name] for name in ("application", "environment", "phase") if chosen[name]}
     if chosen["by"]:

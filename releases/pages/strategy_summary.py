@@ -9,7 +9,7 @@ from releases.models import Rollout
 
 
 @dataclass(frozen=True)
-class Way:
+class StrategySummary:
     """`settings`: (name, value, what it is) of those that were given; the others are the strategy's own.
 
     `recommended` is "" where it is the strategy itself, or where nothing was recommended; `reason` why it is another.
@@ -21,13 +21,15 @@ class Way:
     reason: str
 
 
-def way_of(rollout: Rollout) -> Way:
+def way_of(rollout: Rollout) -> StrategySummary:
     """The way as the rollout's page and an approval tell it."""
     helps = {parameter.name: parameter.help for parameter in strategies.find(rollout.strategy).parameters}
     given = sorted(rollout.parameters.items(), key=lambda pair: list(helps).index(pair[0]) if pair[0] in helps else 99)
     settings = tuple((name, value_words(value), helps.get(name, "")) for name, value in given)
     other = rollout.recommended if rollout.recommended != rollout.strategy else ""
-    return Way(title_of(rollout.strategy), settings, title_of(other) if other else "", rollout.strategy_reason)
+    return StrategySummary(
+        title_of(rollout.strategy), settings, title_of(other) if other else "", rollout.strategy_reason
+    )
 
 
 def title_of(strategy: str) -> str:

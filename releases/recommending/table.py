@@ -26,7 +26,7 @@ class Traits:
     changelog: str = ""
 
 
-class Row(NamedTuple):
+class ChangeKindRow(NamedTuple):
     """A kind of change: how a person reads it, what it asks for and why."""
 
     title: str
@@ -58,10 +58,10 @@ class Recommendation:
 
 
 @cache
-def table() -> Mapping[str, Row]:
+def table() -> Mapping[str, ChangeKindRow]:
     """The kinds of change, each with the strategy that says of itself that it suits it."""
     suits = {kind: (each.name, why) for each in strategies.every() for kind, why in each.suits.items()}
-    return {kind: Row(title, *suits[kind]) for kind, title in TITLES.items()}
+    return {kind: ChangeKindRow(title, *suits[kind]) for kind, title in TITLES.items()}
 
 
 def recommend(traits: Traits) -> Recommendation:

@@ -43,7 +43,7 @@ class Parameter:
 
 
 @dataclass(frozen=True)
-class Kind:
+class ParameterKind:
     """`read` takes what a form or a command line gives, `fits` what it has made of it."""
 
     words: str
@@ -98,16 +98,16 @@ def _flag(value: Any) -> Any:
     return {"true": True, "false": False, "on": True, "off": False}.get(str(value).lower(), value)
 
 
-KINDS: Mapping[str, Kind] = {
-    "seconds": Kind("a number of seconds from 0", _is_number, _number),
-    "number": Kind("a number from 0", _is_number, _number),
-    "count": Kind("a whole number from 0", _is_whole, _number),
-    "share": Kind("a number of pods or 0% to 100%", _is_share, _whole_or_text),
-    "percents": Kind("percentages from 0 to 100, such as 5, 25, 50, 100", _are_percents, _percents),
-    "names": Kind("names of workloads, such as agent-service, auth-service", _are_names, _split),
-    "flag": Kind("true or false", lambda value: isinstance(value, bool), _flag),
-    "choice": Kind("text", lambda value: isinstance(value, str)),
-    "text": Kind("text", lambda value: isinstance(value, str)),
-    "list": Kind("a list", lambda value: isinstance(value, list)),
-    "object": Kind("a map", lambda value: isinstance(value, dict)),
+KINDS: Mapping[str, ParameterKind] = {
+    "seconds": ParameterKind("a number of seconds from 0", _is_number, _number),
+    "number": ParameterKind("a number from 0", _is_number, _number),
+    "count": ParameterKind("a whole number from 0", _is_whole, _number),
+    "share": ParameterKind("a number of pods or 0% to 100%", _is_share, _whole_or_text),
+    "percents": ParameterKind("percentages from 0 to 100, such as 5, 25, 50, 100", _are_percents, _percents),
+    "names": ParameterKind("names of workloads, such as agent-service, auth-service", _are_names, _split),
+    "flag": ParameterKind("true or false", lambda value: isinstance(value, bool), _flag),
+    "choice": ParameterKind("text", lambda value: isinstance(value, str)),
+    "text": ParameterKind("text", lambda value: isinstance(value, str)),
+    "list": ParameterKind("a list", lambda value: isinstance(value, list)),
+    "object": ParameterKind("a map", lambda value: isinstance(value, dict)),
 }

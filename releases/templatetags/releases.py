@@ -6,7 +6,7 @@ from django.utils.safestring import SafeString
 from portal.templatetags.slipway import icon, state
 from releases.models import Rollout, Step
 from releases.pages import labels, verb_help
-from releases.pages.strategy_summary import Way, way_of
+from releases.pages.strategy_summary import StrategySummary, way_of
 from releases.pages.traffic_shares import share_words
 
 register = template.Library()
@@ -43,7 +43,7 @@ def scaler_kind(state: str) -> str:
 
 
 @register.simple_tag
-def rollout_way(rollout: Rollout) -> Way:
+def rollout_way(rollout: Rollout) -> StrategySummary:
     """Its strategy with the settings, and what was recommended."""
     return way_of(rollout)
 

@@ -21,7 +21,7 @@ from releases.strategies.shared.waves import WaveStep
 
 
 @dataclass(frozen=True)
-class Way:
+class CanarySchedule:
     """`weights` in percent, each held for `interval` seconds under these metrics (JSON); `ask`: at whose end."""
 
     weights: tuple[int, ...]
@@ -31,7 +31,7 @@ class Way:
     testers: Testers
 
 
-def forward(work: Work, moved: Sequence[CanaryWorkload], way: Way) -> tuple[RolloutStep, ...]:
+def forward(work: Work, moved: Sequence[CanaryWorkload], way: CanarySchedule) -> tuple[RolloutStep, ...]:
     """Wave by wave: what is rolled, then the canaries side by side up to their promotion; then what comes after."""
     return (
         ConfirmStep("Check that the plan still holds"),
@@ -70,7 +70,7 @@ def back(work: Work, moved: Sequence[CanaryWorkload]) -> tuple[RolloutStep, ...]
 
 
 def _wave(
-    work: Work, number: int, targets: Sequence[Target], moved: Sequence[CanaryWorkload], way: Way
+    work: Work, number: int, targets: Sequence[Target], moved: Sequence[CanaryWorkload], way: CanarySchedule
 ) -> Iterator[RolloutStep]:
     mine = [each for each in moved if each.key in {target.key for target in targets}]
     taken = {key for each in mine for key in (each.key, each.canary)}
@@ -79,7 +79,7 @@ def _wave(
         yield from _canaries(work, mine, way)
 
 
-def _canaries(work: Work, moved: Sequence[CanaryWorkload], way: Way) -> Iterator[RolloutStep]:
+def _canaries(work: Work, moved: Sequence[CanaryWorkload], way: CanarySchedule) -> Iterator[RolloutStep]:
     """Up, one weight after the other, promoted, and requests back to what is stable then."""
     stable = [target for each in moved if (target := work.target(each.key))]
     canaries = [target for each in moved if (target := work.target(each.canary))]
@@ -97,7 +97,7 @@ def _canaries(work: Work, moved: Sequence[CanaryWorkload], way: Way) -> Iterator
     )
 
 
-def _weight(weight: int, way: Way) -> dict[str, Any]:
+def _weight(weight: int, way: CanarySchedule) -> dict[str, Any]:
     return {
         "weight": weight,
         "interval": way.interval,

@@ -96,7 +96,7 @@ class Canary(Strategy):
 
     def steps(self, work: Work) -> tuple[RolloutStep, ...]:
         parameters = work.parameters
-        way = sequence.Way(
+        way = sequence.CanarySchedule(
             weights=weights_of(parameters),
             interval=float(parameters.get("interval", INTERVAL)),
             metrics=tuple(metric.to_json() for metric in metrics_of(parameters)),

@@ -14,7 +14,7 @@ from pytest_django import Settings
 from portal.actors import SYSTEM
 from portal.models import AuditEntry, SignInTally
 from portal.people import door, service_accounts
-from portal.people.pauses import LIMITS, Kind
+from portal.people.pauses import LIMITS, AttemptKind
 
 pytestmark = pytest.mark.django_db
 RIGHT, WRONG = "correct-horse-1", "battery-staple-1"
@@ -57,7 +57,7 @@ def later(by: timedelta) -> None:
     SignInTally.objects.update(last_at=F("last_at") - by)
 
 
-FREE = LIMITS[Kind.PAIR].free
+FREE = LIMITS[AttemptKind.PAIR].free
 
 
 @pytest.mark.parametrize("to", DOORS)
@@ -92,7 +92,7 @@ def test_after_the_pause_the_owner_comes_in_and_all_is_well(client: Client, lead
     fail(client, FREE + 1)
     later(timedelta(seconds=6))
     assert signed_in(enter(client, password=RIGHT))
-    assert not SignInTally.objects.filter(kind=Kind.PAIR).exists()
+    assert not SignInTally.objects.filter(kind=AttemptKind.PAIR).exists()
 
 
 def test_pauses_grow_and_a_try_in_one_makes_it_no_longer(client: Client, lead: User) -> None:
@@ -104,7 +104,7 @@ def test_pauses_grow_and_a_try_in_one_makes_it_no_longer(client: Client, lead: U
 
 
 def test_who_tries_many_accounts_pauses_by_address(client: Client) -> None:
-    for number in range(LIMITS[Kind.ADDRESS].free + 1):
+    for number in range(LIMITS[AttemptKind.ADDRESS].free + 1):
         enter(client, name=f"guess-{number}")
     assert enter(client, name="another").status_code == 429
     assert enter(client, name="another", at="10.0.0.2").status_code == 200
@@ -113,7 +113,7 @@ def test_who_tries_many_accounts_pauses_by_address(client: Client) -> None:
 def test_many_addresses_share_one_account_s_pause_and_its_owner_s_browser_does_not(client: Client, lead: User) -> None:
     owner = Client()
     assert signed_in(enter(owner, password=RIGHT, at="192.0.2.1"))
-    for number in range(LIMITS[Kind.ACCOUNT].free + 1):
+    for number in range(LIMITS[AttemptKind.ACCOUNT].free + 1):
         enter(client, at=f"10.0.1.{number}")
     assert enter(client, password=RIGHT, at="10.0.2.1").status_code == 429
     assert signed_in(enter(owner, password=RIGHT, at="10.0.2.2"))
@@ -200,7 +200,7 @@ class TestRows:
         fail(client, 1)
         later(timedelta(hours=23))
         door.sweep()
-        assert SignInTally.objects.filter(kind=Kind.PAIR).exists()
+        assert SignInTally.objects.filter(kind=AttemptKind.PAIR).exists()
         later(timedelta(hours=2))
         door.sweep()
         assert not SignInTally.objects.exists()

@@ -9,7 +9,7 @@ import pytest
 
 from releases.analysis.chart import Weight, chart, describe
 from releases.analysis.samples import Point
-from releases.analysis.scales import Scale, clock, tick_text, ticks, time_ticks, value_range
+from releases.analysis.scales import ChartScale, clock, tick_text, ticks, time_ticks, value_range
 
 SVG = "{http://www.w3.org/2000/svg}"
 CSS = Path(__file__).resolve().parents[3] / "static/slipway/chart.css"
@@ -217,6 +217,6 @@ def test_time_has_round_numbers(seconds: float, labels: list[str]) -> None:
 
 
 def test_a_scale_is_linear() -> None:
-    scale = Scale(0, 10, 100, 0)
+    scale = ChartScale(0, 10, 100, 0)
 
     assert [scale(value) for value in (0, 5, 10)] == [100, 50, 0]
