@@ -14,6 +14,7 @@ from environments.kube.api.errors import (
     KindMissing,
     KubeError,
     NotFound,
+    Rejected,
     Terminating,
     Unauthorized,
 )
@@ -38,11 +39,15 @@ Out = TypeVar("Out")
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What stands around the objects. `missing`: namespaces that are not there; `defined`: kinds to come."""
+    """What stands around the objects. `missing`: namespaces that are not there; `defined`: kinds to come.
+
+    `brought`: the objects themselves, which are there when pods are made.
+    """
 
     autoscalers: tuple[Manifest, ...] = ()
     missing: frozenset[str] = frozenset()
     defined: frozenset[tuple[str, str]] = frozenset()
+    brought: frozenset[Ref] = frozenset()
 
 
 def survey(gateway: Gateway, objects: Sequence[Wanted], going: Iterable[Ref]) -> Surroundings:
@@ -61,6 +66,7 @@ def survey(gateway: Gateway, objects: Sequence[Wanted], going: Iterable[Ref]) ->
         autoscalers=(*live, *(each.manifest for each in objects if each.ref.kind in SCALERS)),
         missing=frozenset(namespaces) - frozenset(there),
         defined=frozenset(_definitions(objects)),
+        brought=frozenset(each.ref for each in objects),
     )
 
 
@@ -168,7 +174,7 @@ def _try(gateway: Gateway, wanted: Wanted, around: Surroundings, masks: Masks) -
     try:
         seen = preview(gateway, wanted.manifest, scaler=scaled, mask=masks.of(wanted.ref), scratch=scratch)
         sighting = Sighting(wanted, seen, scaled)
-        return replace(sighting, warnings=_pods(gateway, sighting)) if not new else sighting
+        return replace(sighting, warnings=_pods(gateway, sighting, around.brought)) if not new else sighting
     except KindMissing as error:
         known = (wanted.ref.group, wanted.ref.kind) in around.defined
         return Sighting(wanted, _unseen(wanted), scaled) if known else error
@@ -176,16 +182,22 @@ def _try(gateway: Gateway, wanted: Wanted, around: Surroundings, masks: Masks) -
         return error
 
 
-def _pods(gateway: Gateway, sighting: Sighting) -> tuple[str, ...]:
-    """The warnings for new pods: quota, limits and pod security speak only of these."""
+def _pods(gateway: Gateway, sighting: Sighting, brought: frozenset[Ref]) -> tuple[str, ...]:
+    """The warnings for new pods: quota, limits and pod security speak only of these.
+
+    Raises KubeError only where the workload's own controller would be told the same.
+    """
     template = pod_template(sighting.wanted.manifest)
     changes = any(change.path.startswith(("spec.template", "spec.jobTemplate")) for change in sighting.changes)
     if template is None or not (changes or sighting.action == "create"):
         return ()
     try:
-        return preview_pod_template(gateway, sighting.wanted.manifest)
+        return preview_pod_template(gateway, sighting.wanted.manifest, brought=brought)
     except Denied:
         return (NOT_TRIED,)
+    except Rejected as error:
+        # The workload's own dry run has passed: what does not fit is how its controller makes pods, not the workload.
+        return (f"A pod of it could not be tried: {error.words}",)
     except Forbidden as error:
         # A full quota may have room once old pods go; the rollout tells if it does not.
         if "exceeded quota" in error.words:

@@ -3,6 +3,7 @@
 from sandbox.admission.limits import LimitRanger
 from sandbox.admission.podsecurity import PodSecurity
 from sandbox.admission.policies import Policies
+from sandbox.admission.priority import Priority
 from sandbox.admission.quota import Quotas
 from sandbox.admission.webhooks import Webhooks
 from sandbox.admission_chain import Admission
@@ -14,6 +15,7 @@ def install(admission: Admission, store: Store) -> None:
     webhooks, limits = Webhooks(store), LimitRanger(store)
     admission.mutating += [limits.fill_in, webhooks.mutate]
     admission.validating += [
+        Priority(store).check,
         limits.check,
         PodSecurity(store).check,
         Policies(store).check,

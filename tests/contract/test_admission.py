@@ -2,11 +2,11 @@
 
 import pytest
 
-from environments.kube.api.errors import Forbidden, KubeError, WebhookDown
+from environments.kube.api.errors import Forbidden, KubeError, Rejected, WebhookDown
 from environments.kube.apply.diff import preview, preview_pod_template
 from environments.kube.objects import Ref
 from tests.contract.namespace import MERGE, ContractNamespace
-from tests.contract.objects import Manifest, config_map, deployment, quota, service
+from tests.contract.objects import Manifest, config_map, deployment, quota, service, statefulset
 
 ADMISSION = "admissionregistration.k8s.io/v1"
 
@@ -85,6 +85,47 @@ def test_a_bare_pod_tells_of_a_quota(ns: ContractNamespace) -> None:
     with pytest.raises(Forbidden) as raised:
         preview_pod_template(ns.gateway, manifest)
     assert "exceeded quota: q, requested: requests.cpu=2, used: requests.cpu=0" in raised.value.words
+
+
+def claiming() -> Manifest:
+    """A StatefulSet whose container mounts its claim."""
+    manifest = statefulset("db")
+    manifest["spec"]["template"]["spec"]["containers"][0]["volumeMounts"] = [{"name": "data", "mountPath": "/data"}]
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    claims = [{"metadata": {"name": "data"}, "spec": spec}]
+    return {**manifest, "spec": {**manifest["spec"], "volumeClaimTemplates": claims}}
+
+
+def test_a_bare_pod_of_a_stateful_set_has_a_volume_for_each_of_its_claims(ns: ContractNamespace) -> None:
+    manifest = ns.here(claiming())
+    ns.apply(manifest, dry_run=True)
+    assert preview_pod_template(ns.gateway, manifest) == ()
+
+
+def test_a_mount_without_a_volume_is_refused_of_a_pod(ns: ContractNamespace) -> None:
+    manifest = ns.here(claiming())
+    del manifest["spec"]["volumeClaimTemplates"]
+    with pytest.raises(Rejected, match=r'volumeMounts\[0\]\.name: Not found: "?data'):
+        preview_pod_template(ns.gateway, manifest)
+
+
+def test_a_priority_class_that_is_not_there_refuses_the_pod(ns: ContractNamespace) -> None:
+    manifest = ns.here(deployment())
+    manifest["spec"]["template"]["spec"]["priorityClassName"] = "nowhere"
+    with pytest.raises(Forbidden, match="no PriorityClass with name nowhere was found"):
+        preview_pod_template(ns.gateway, manifest)
+
+
+@pytest.mark.parametrize(
+    ("api_version", "field"),
+    [("scheduling.k8s.io/v1", "priorityClassName"), ("node.k8s.io/v1", "runtimeClassName")],
+)
+def test_a_class_that_the_release_brings_counts_as_there(ns: ContractNamespace, api_version: str, field: str) -> None:
+    manifest = ns.here(deployment())
+    manifest["spec"]["template"]["spec"][field] = "of-the-bundle"
+    kind = {"priorityClassName": "PriorityClass", "runtimeClassName": "RuntimeClass"}[field]
+    brought = [Ref(api_version, kind, "", "of-the-bundle")]
+    assert preview_pod_template(ns.gateway, manifest, brought=brought) == ()
 
 
 def test_a_bare_pod_tells_of_pod_security(ns: ContractNamespace) -> None:

@@ -306,9 +306,14 @@ class TestRefusals:
         assert planned(world).phase == Phase.FAILED
 
     @pytest.mark.parametrize(
-        "refusal", [Denied("no right", status=403), Forbidden("not admitted: exceeded quota: q", status=403)]
+        "refusal",
+        [
+            Denied("no right", status=403),
+            Forbidden("not admitted: exceeded quota: q", status=403),
+            Rejected("Pod web-slipway-preview is not valid: volumeMounts[0].name: Not found: data", status=422),
+        ],
     )
-    def test_a_full_quota_or_a_missing_right_to_try_only_warns(
+    def test_a_full_quota_a_missing_right_or_a_pod_that_does_not_fit_only_warns(
         self, world: World, cluster: FakeCluster, refusal: Exception
     ) -> None:
         cluster.settle({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop-dev"}})

@@ -4,7 +4,7 @@ Both come from the server with all defaults filled in, so an apply that changes 
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from environments.kube.api.client import Applied, Gateway
@@ -13,6 +13,7 @@ from environments.kube.apply import masking
 from environments.kube.apply.masking import Mask
 from environments.kube.apply.ownership import OURS, ForeignFields, foreign_fields
 from environments.kube.apply.server_side_apply import has_replicas, sequence_of, with_sequence
+from environments.kube.apply.trial_pod import trial_pod
 from environments.kube.names import MANAGER
 from environments.kube.objects import Manifest, Ref, ref_of
 from kube_schema import SchemaNode, recorded
@@ -95,24 +96,19 @@ def _dry_run_there(gateway: Gateway, body: Manifest, scratch: str) -> tuple[tupl
         return _dry_run(gateway, _moved(body, scratch))
 
 
-def preview_pod_template(gateway: Gateway, manifest: Manifest, *, scratch: str = "") -> tuple[str, ...]:
+def preview_pod_template(
+    gateway: Gateway, manifest: Manifest, *, scratch: str = "", brought: Collection[Ref] = ()
+) -> tuple[str, ...]:
     """The warnings for the manifest's pods; () for a kind without. Raises KubeError where they are refused.
 
-    Quota, limits and pod security speak only for pods, so the template is tried as a bare one. Its service
-    account is left out: that may come with the same release.
+    Quota, limits and pod security speak only for pods, so the template is tried as a bare one; `brought` is what
+    comes with the same release.
     """
     template = pod_template(manifest)
     if template is None:
         return ()
-    account = ("serviceAccountName", "serviceAccount")
-    spec = {name: value for name, value in template.get("spec", {}).items() if name not in account}
-    labels = (template.get("metadata") or {}).get("labels") or {}
-    annotations = (template.get("metadata") or {}).get("annotations") or {}
-    name = f"{manifest['metadata']['name'][:40]}-slipway-preview"
     namespace = scratch or manifest["metadata"].get("namespace", "")
-    metadata = {"name": name, "namespace": namespace, "labels": labels, "annotations": annotations}
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
-    return gateway.create(pod, dry_run=True).warnings
+    return gateway.create(trial_pod(manifest, template, namespace, brought), dry_run=True).warnings
 
 
 def pod_template(manifest: Mapping[str, Any]) -> Manifest | None:
