@@ -9,6 +9,7 @@ from typing import Any
 PREFIX = "tag:yaml.org,2002:"
 STR, NULL, BOOL, INT, FLOAT = (f"{PREFIX}{name}" for name in ("str", "null", "bool", "int", "float"))
 SIGNS, DIGITS = "-+", "0123456789"
+LARGEST = 2**53  # beyond it a float no longer tells one whole number from the next
 PLAIN: tuple[tuple[str, str, re.Pattern[str]], ...] = (
     (NULL, "~nN", re.compile(r"~|null|Null|NULL")),
     (
@@ -81,11 +82,12 @@ def _read_int(given: str) -> int:
 
 
 def _read_float(given: str) -> float:
+    """Whole where it is: JSON has one kind of number, and Helm writes large ones as 1.00065e+09."""
     text = given.replace("_", "").lower()
     with suppress(ValueError):
         number = math.nan if text.endswith((".inf", ".nan")) else float(text)
         if math.isfinite(number):
-            return number
+            return int(number) if number.is_integer() and abs(number) < LARGEST else number
     raise ValueError("is not a number that JSON knows")
 
 

@@ -1,5 +1,6 @@
 """YAML as kubectl reads it, less what can do harm: every value with its line, no key twice, no bombs."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +14,8 @@ from .node import BASE, Origin, Place, Unquoted, YamlNode, field_of, plain
 from .scalars import PREFIX, READERS, STR, read, tag_of
 
 MERGE = "<<"
+# Files with a byte order mark that were put together have one in the middle.
+MARKS = re.compile(r"(\A|^---.*\n)\ufeff|^\ufeff(?=---)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,7 @@ class _YamlReader:
 
     def __init__(self, text: str, path: str, layer: str, findings: Findings, budget: Budget) -> None:
         self.path, self.layer, self.findings, self.budget = path, layer, findings, budget
-        self._text = text
+        self._text = MARKS.sub(r"\1", text)
         self._anchors: dict[str, _Anchored] = {}
         self._place: list[str | int] = []
         self._origin = Origin(layer, path)

@@ -14,7 +14,11 @@ VALUES = [
     ("010", 8),
     ("1_000", 1000),
     ("1.5", 1.5),
-    ("1e3", 1000.0),
+    ("1e3", 1000),
+    ("2.0", 2),
+    ("1.00065e+09", 1000650000),
+    ("-3.0", -3),
+    ("1e300", 1e300),
     ("true", True),
     ("No", False),
     ("on", True),
@@ -107,3 +111,20 @@ def test_errors_of_a_file_are_told_together() -> None:
     with pytest.raises(BundleErrors) as caught:
         parse("a: 1\na: 2\nb: !x y\n---\nc: [\n", "a.yaml")
     assert [error.line for error in caught.value.errors] == [2, 3, 6]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\ufeffa: 1\n---\n\ufeffa: 2\n",
+        "a: 1\n--- # of the second file\n\ufeffa: 2\n",
+        "a: 1\n\ufeff---\na: 2\n",
+    ],
+)
+def test_a_byte_order_mark_may_begin_any_document(text: str) -> None:
+    documents = parse(text, "a.yaml")
+    assert [(each.data, each.line) for each in documents] == [({"a": 1}, 1), ({"a": 2}, 3)]
+
+
+def test_what_looks_like_a_mark_within_a_text_stays() -> None:
+    assert parse("a: |\n  \ufeffb\n", "a.yaml")[0].data == {"a": "\ufeffb\n"}
