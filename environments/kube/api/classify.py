@@ -53,6 +53,8 @@ class _StatusAnswer(NamedTuple):
 
 
 RIGHTS = re.compile(r"User \"(?P<user>[^\"]*)\" cannot (?P<what>.+)", re.DOTALL)
+# etcd's own limit, and that of the call to it: the same object never fits, and the API server is well.
+TOO_LARGE = re.compile(r"etcdserver: request is too large|trying to send message larger than max")
 SCHEMA = re.compile(r"failed to (?:create typed patch object|convert new object|create typed live object)")
 SCHEMA_OBJECT = re.compile(
     r"^[^(]*\((?P<path>[^;]*); [^)]*Kind=(?P<kind>\w+)\)(?: to proper version: .*?error decoding from json)?: "
@@ -230,6 +232,8 @@ OF_STATUS: Mapping[int, Callable[[_StatusAnswer], Judgement]] = {
 
 
 def _of_server(answer: _StatusAnswer) -> Judgement:
+    if TOO_LARGE.search(answer.message):
+        return _of_too_large(answer)
     if SCHEMA.search(answer.message):
         return Rejected, _of_schema(answer.message)
     if "failed calling webhook" in answer.message:

@@ -110,6 +110,15 @@ def test_the_time_to_wait_is_kept() -> None:
 
 
 STATUS = {"kind": "Status", "message": "x", "reason": "InternalError"}
+# In the words of a real API server, for an object of 1.9 MB and for one of 2.3.
+TOO_LARGE = [
+    {"kind": "Status", "message": "etcdserver: request is too large"},
+    {
+        "kind": "Status",
+        "message": "rpc error: code = ResourceExhausted desc = trying to send message larger than max "
+        "(2300508 vs. 2097152)",
+    },
+]
 
 
 @pytest.mark.parametrize(
@@ -124,6 +133,7 @@ STATUS = {"kind": "Status", "message": "x", "reason": "InternalError"}
         (504, {}, json.dumps({**STATUS, "reason": "Timeout"}).encode(), errors.ServerError, True, True),
         (429, {"retry-after": "5"}, b"Too many requests", errors.Throttled, False, False),
         (418, {}, b"short and stout", errors.Rejected, False, False),
+        *((500, {}, json.dumps(each).encode(), errors.Rejected, False, False) for each in TOO_LARGE),
     ],
 )
 def test_other_answers(status, headers, body, kind, counts, ambiguous) -> None:
