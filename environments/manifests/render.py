@@ -28,6 +28,8 @@ LABEL_VALUE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 MADE_BY_SERVER = frozenset(
     {"creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid", "deletionTimestamp"}
 )
+# Their kinds are in other groups since Kubernetes 1.22.
+GROUPS_GONE = frozenset({"extensions"})
 
 
 @dataclass(frozen=True)
@@ -110,8 +112,10 @@ def _finish(piece: Piece, target: RenderTarget, findings: Findings) -> Piece:
 
 
 def _check_place(piece: Piece, target: RenderTarget, findings: Findings) -> None:
-    """Reports a kind or a namespace that the environment does not allow."""
-    if not allowed(piece.kind_id, target.allowed_kinds):
+    """Reports a kind or a namespace that the environment does not allow; of a kind that has moved, where it is."""
+    if words := _moved(piece):
+        _tell(piece, ("apiVersion",), words, findings)
+    elif not allowed(piece.kind_id, target.allowed_kinds):
         kinds = DEFAULT_KINDS if target.allowed_kinds is None else target.allowed_kinds
         close = findings.close_to(piece.kind, (kind.partition(".")[0] for kind in kinds), 0.8)
         hint = f", did you mean {close}?" if close and close != piece.kind else ""
@@ -132,16 +136,28 @@ def _tell(piece: Piece, place: tuple[str, ...], message: str, findings: Findings
 
 
 def _schema_of(piece: Piece, findings: Findings) -> Any:
-    schema = recorded()
-    kind = schema.root(piece.api_version, piece.kind)
+    kind = recorded().root(piece.api_version, piece.kind)
     if kind is None:
         group = piece.api_version.rpartition("/")[0]
-        served = [name.rpartition("/")[0] for name in schema.kinds if name.endswith(f"/{piece.kind}")]
-        better = [version for version in served if version.rpartition("/")[0] == group]
+        better = [version for version in _served(piece.kind) if version.rpartition("/")[0] == group]
         if better:
-            words = f"{piece.api_version} has no {piece.kind}; it is in {' and '.join(better)}"
-            _tell(piece, ("apiVersion",), words, findings)
+            _tell(piece, ("apiVersion",), _elsewhere(piece, better), findings)
     return kind
+
+
+def _served(kind: str) -> list[str]:
+    """The versions that have a kind of this name."""
+    return [name.rpartition("/")[0] for name in recorded().kinds if name.endswith(f"/{kind}")]
+
+
+def _moved(piece: Piece) -> str:
+    """Where a kind of a group that is gone is now; "" for any other."""
+    gone = piece.api_version.rpartition("/")[0] in GROUPS_GONE
+    return _elsewhere(piece, found) if gone and (found := _served(piece.kind)) else ""
+
+
+def _elsewhere(piece: Piece, versions: Sequence[str]) -> str:
+    return f"{piece.api_version} has no {piece.kind}; it is in {' and '.join(versions)}"
 
 
 def _without_server_fields(node: YamlNode) -> YamlNode:

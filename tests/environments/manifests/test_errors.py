@@ -111,6 +111,16 @@ ERRORS: dict[str, tuple[str, str, str]] = {
         "",
         "base/app.yaml line 1, apiVersion: apps/v1beta1 has no Deployment; it is in apps/v1",
     ),
+    "a group that is gone": (
+        "apiVersion: extensions/v1beta1\nkind: Ingress\nmetadata: {name: web}\nspec: {}\n",
+        "",
+        "base/app.yaml line 1, apiVersion: extensions/v1beta1 has no Ingress; it is in networking.k8s.io/v1",
+    ),
+    "a workload of a group that is gone": (
+        DEPLOYMENT.replace("apps/v1", "extensions/v1beta1"),
+        "",
+        "base/app.yaml line 1, apiVersion: extensions/v1beta1 has no Deployment; it is in apps/v1",
+    ),
     "a namespace that is not allowed": (
         CONFIG_MAP.replace("  name:", "  namespace: kube-system\n  name:"),
         "",
