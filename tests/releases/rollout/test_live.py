@@ -59,6 +59,18 @@ def test_a_release_goes_from_the_request_to_its_success(live: Portal) -> None:
     assert audit.verify().whole
 
 
+def test_a_database_with_claims_of_its_own_goes_in_and_a_new_version_over_it(live: Portal) -> None:
+    claims = "  volumeClaimTemplates:\n  - metadata: {name: data}\n    spec: {accessModes: [ReadWriteOnce], "
+    claims += "resources: {requests: {storage: 1Gi}}}\n"
+    stateful = deployment("db", "shop/web", kind="StatefulSet", replicas=1, more=claims)
+    stateful = stateful.replace(
+        "        ports:", "        volumeMounts: [{name: data, mountPath: /data}]\n        ports:"
+    )
+    assert live.wait(release(live, "1.0.0", db=stateful)).phase == Phase.SUCCEEDED
+    assert live.get("PersistentVolumeClaim", "data-db-0", "v1")
+    assert live.wait(release(live, "1.1.0", "2", db=stateful)).phase == Phase.SUCCEEDED
+
+
 def test_an_image_that_crashes_fails_with_its_last_words_and_is_rolled_back_with_its_configuration(
     live: Portal,
 ) -> None:
