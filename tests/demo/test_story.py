@@ -61,6 +61,11 @@ class Demo:
         raise AssertionError(f"{version} has not ended: {self.api('rollouts?application=ai-workflow')[:2]}")
 
 
+def _interruptible() -> None:
+    """As in a terminal: what a shell starts in the background would pass Ctrl-C over."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def _free_port() -> int:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
