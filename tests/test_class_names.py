@@ -5,6 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.syntax import tree_of
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ["portal", "environments", "backups", "releases", "sandbox", "kube_schema", "common"]
 # Django finds a command by this name.
@@ -20,7 +22,7 @@ def classes() -> Iterator[tuple[str, str]]:
     for package in PACKAGES:
         for path in sorted((ROOT / package).rglob("*.py")):
             if "migrations" not in path.parts:
-                for node in ast.parse(path.read_text()).body:
+                for node in tree_of(path).body:
                     if isinstance(node, ast.ClassDef) and node.name not in NAMED_BY_DJANGO:
                         yield node.name, f"{path.relative_to(ROOT)}:{node.lineno}"
 

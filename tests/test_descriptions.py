@@ -15,6 +15,7 @@ from django.http import HttpRequest
 from django.test import RequestFactory
 
 from releases.api import api
+from tests.syntax import tree_of
 
 ROOT = Path(__file__).resolve().parent.parent
 APPS = ("portal", "environments", "releases")
@@ -30,7 +31,7 @@ KINDS = {"ConfigMap"}
 
 def class_names() -> set[str]:
     sources = [path for app in APPS for path in (ROOT / app).rglob("*.py") if "migrations" not in path.parts]
-    trees = [ast.walk(ast.parse(path.read_text())) for path in sources]
+    trees = [ast.walk(tree_of(path)) for path in sources]
     return {node.name for tree in trees for node in tree if isinstance(node, ast.ClassDef)} - KINDS
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.syntax import tree_of
+
 ROOT = Path(__file__).resolve().parent.parent
 LAW = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
 CONTRACTS = {contract["id"]: contract["name"] for contract in LAW["contracts"]}
@@ -97,7 +99,7 @@ def test_functions_import_nothing_but_slow_packages(package: str) -> None:
         f"{path.relative_to(ROOT)}:{node.lineno} imports {name} inside a function"
         for path in sorted((ROOT / package).rglob("*.py"))
         if "migrations" not in path.parts
-        for node, name in inside_functions(ast.parse(path.read_text()))
+        for node, name in inside_functions(tree_of(path))
         if name not in LATE
     ]
     assert wrong == []

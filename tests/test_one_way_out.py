@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.syntax import tree_of
+
 ROOT = Path(__file__).resolve().parent.parent
 APPS = ["portal", "environments", "backups", "releases", "common", "kube_schema"]
 DOORS = ("portal/outbound/", "environments/kube/")
@@ -24,7 +26,7 @@ CALLERS = {"PyJWKClient", "urlopen", "urlretrieve", "create_connection", "open_c
 def sources(app: str) -> list[tuple[str, ast.Module]]:
     files = sorted((ROOT / app).rglob("*.py"))
     named = [(str(path.relative_to(ROOT)), path) for path in files if "migrations" not in path.parts]
-    return [(name, ast.parse(path.read_text())) for name, path in named if not name.startswith(DOORS + SERVERS)]
+    return [(name, tree_of(path)) for name, path in named if not name.startswith(DOORS + SERVERS)]
 
 
 def ways_out(tree: ast.Module) -> list[tuple[int, str]]:

@@ -8,6 +8,7 @@ import pytest
 
 from releases import strategies
 from releases.webhooks import providers
+from tests.syntax import tree_of
 
 ROOT = Path(__file__).resolve().parents[2]
 # The usual strategy of an application, as its table has it.
@@ -46,7 +47,7 @@ PARTS = {
 @pytest.mark.parametrize(("name", "place"), PARTS.items(), ids=list(PARTS))
 def test_nothing_outside_names_it(name: str, place: str) -> None:
     modules = [path for path in outside(place) if _name(path) not in NAMES_ONE]
-    wrong = [f"{_name(path)} {words}" for path in modules for words in found(name, place, ast.parse(path.read_text()))]
+    wrong = [f"{_name(path)} {words}" for path in modules for words in found(name, place, tree_of(path))]
     assert wrong == []
 
 

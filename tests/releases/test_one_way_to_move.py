@@ -9,6 +9,7 @@ import pytest
 from releases.lifecycle import move, moved
 from releases.models import Rollout
 from releases.states import ENDED, InvalidTransition, Phase, may_move
+from tests.syntax import tree_of
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = ROOT / "releases/lifecycle.py"
@@ -49,9 +50,7 @@ def called(node: ast.Call) -> str:
 
 def test_nothing_else_assigns_or_updates_a_phase() -> None:
     found = [
-        f"{path.relative_to(ROOT)}:{each.lineno}"
-        for path in sources()
-        for each in changes_of_a_phase(ast.parse(path.read_text()))
+        f"{path.relative_to(ROOT)}:{each.lineno}" for path in sources() for each in changes_of_a_phase(tree_of(path))
     ]
     assert found == []
 
