@@ -12,7 +12,7 @@ from tests.syntax import tree_of
 
 ROOT = Path(__file__).resolve().parents[2]
 # The usual strategy of an application, as its table has it.
-NAMES_ONE = {"releases/models.py"}
+NAMES_ONE = {"releases/models/applications.py"}
 # One side of a comparison, and of a route, is called so by Istio's and ingress-nginx' own words.
 SIDES = {"canary"}
 SHARED = {"base", "neighbours", "parameters", "shared"}

@@ -1,90 +1,15 @@
-"""What is released, and each way of a release into an environment."""
+"""Each way of a release into an environment: its steps, what was measured, and who agreed."""
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import models
 
 from environments.models import Environment
-from portal.encryption import EncryptedTextField
 from portal.orchestration.leases import Leased
-from portal.row_bound import RowBound
 from portal.steps.state import State
 from releases.identity import Identity
-from releases.makers import Maker
+from releases.models.applications import DEFAULT_STRATEGY, Application, Release
 from releases.states import ENDED, LIVE, Phase
-
-DEFAULT_STRATEGY = "rolling"  # what an application is released by unless somebody says otherwise
-
-
-class Application(models.Model):
-    """What is released as one: its services go together."""
-
-    name = models.SlugField(unique=True, max_length=60, help_text="A short name, as CI and the command line use it.")
-    title = models.CharField(max_length=100, blank=True, help_text="A longer name for people.")
-    description = models.TextField(blank=True, help_text="What it does, for people.")
-    repository = models.CharField(max_length=200, blank=True, help_text="owner/name, for links and commit statuses.")
-    strategy = models.CharField(max_length=20, default=DEFAULT_STRATEGY, help_text="How its releases go by default.")
-    parameters = models.JSONField(default=dict, blank=True, help_text='The strategy\'s settings, e.g. {"maxSurge": 1}.')
-    bundle = models.ForeignKey(
-        "Bundle",
-        null=True,
-        blank=True,
-        on_delete=models.PROTECT,
-        related_name="+",
-        help_text="What releases without a bundle of their own take.",
-    )
-
-    class Meta:
-        ordering = ["name"]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class Bundle(models.Model):
-    """The manifests of an application, by the digest of their content; the content is the blob of that digest."""
-
-    digest = models.CharField(max_length=80, primary_key=True, help_text="SHA-256 of the content; releases name it.")
-    application = models.ForeignKey(
-        Application, on_delete=models.CASCADE, related_name="bundles", help_text="Whose manifests these are."
-    )
-    files = models.JSONField(default=list, help_text="Its files, each with path and bytes.")
-    size = models.PositiveIntegerField(help_text="Bytes of all of them.")
-    makers = models.JSONField(default=list, help_text="Everybody who uploaded it.")
-    created_at = models.DateTimeField(auto_now_add=True, help_text="When it was uploaded first.")
-
-    def __str__(self) -> str:
-        return self.digest[:19]
-
-
-class Release(models.Model):
-    """An application at a version. What it brings never changes; who is known to have made it may grow."""
-
-    application = models.ForeignKey(
-        Application, on_delete=models.PROTECT, related_name="releases", help_text="What is released."
-    )
-    version = models.CharField(max_length=128, help_text="The version, as CI named it.")
-    images = models.JSONField(default=dict, help_text="Each image's name and what it is pulled by.")
-    bundle = models.ForeignKey(Bundle, on_delete=models.PROTECT, related_name="releases", help_text="Its manifests.")
-    changelog = models.TextField(blank=True, help_text="What is new in it.")
-    commit = models.CharField(max_length=64, blank=True, help_text="The commit that it was built from.")
-    commit_author = models.CharField(max_length=200, blank=True, help_text="Login or address of who wrote the commit.")
-    source = models.CharField(max_length=200, blank=True, help_text="Where it came from: a webhook's source, api, cli.")
-    created_by = models.CharField(max_length=200, help_text="Who told the portal of it.")
-    makers = models.JSONField(default=list, help_text="Everybody who had a hand in it, and so does not approve it.")
-    created_at = models.DateTimeField(auto_now_add=True, help_text="When the portal heard of it.")
-
-    class Meta:
-        ordering = ["-id"]
-        constraints = [models.UniqueConstraint(fields=["application", "version"], name="release_once")]
-
-    def __str__(self) -> str:
-        return f"{self.application} {self.version}"
-
-    @property
-    def made_by(self) -> tuple[Maker, ...]:
-        """Everybody who made what it brings: commit, release and bundle."""
-        return tuple(Maker.from_json(row) for row in (*self.makers, *self.bundle.makers))
 
 
 class Rollout(Leased):
@@ -322,84 +247,3 @@ class Approval(models.Model):
     def voter(self) -> Identity:
         """Who voted, as they were then."""
         return Identity(self.account, self.username, self.email)
-
-
-class WebhookSource(RowBound):
-    """Where webhooks come from, and what their events lead to. The provider checks `mapping`."""
-
-    name = models.SlugField(max_length=60, help_text="A short name, which ends the address that webhooks are sent to.")
-    provider = models.CharField(max_length=20, help_text="Who sends them.")
-    application = models.ForeignKey(
-        Application,
-        on_delete=models.CASCADE,
-        related_name="webhook_sources",
-        help_text="The application that its events are about.",
-    )
-    secret = EncryptedTextField(editable=False, help_text="What its webhooks are signed with; shown once.")
-    mapping = models.JSONField(default=dict, blank=True, help_text="What its events mean; empty: what is usual.")
-    rollout_to = models.ManyToManyField(
-        Environment,
-        blank=True,
-        related_name="+",
-        help_text="Environments that a new release is rolled out to at once, or requested for.",
-    )
-    callback_url = models.URLField(
-        blank=True, help_text="Told how each rollout ended, signed with the source's secret. Without its query."
-    )
-    callback_query = EncryptedTextField(editable=False, null=True, help_text="What follows the ? of the callback URL.")
-    callback_token = EncryptedTextField(editable=False, null=True, help_text="For commit statuses at the provider.")
-    active = models.BooleanField(default=True, help_text="Otherwise its webhooks are refused.")
-    created_at = models.DateTimeField(auto_now_add=True, help_text="When it was set up.")
-
-    class Meta:
-        ordering = ["name"]
-        constraints = [models.UniqueConstraint(fields=["provider", "name"], name="source_once")]
-
-    def __str__(self) -> str:
-        return f"{self.provider}/{self.name}"
-
-
-class Delivery(RowBound, Leased):
-    """A webhook as it came in, once, and what it led to. It is due while its bundle is to be fetched."""
-
-    class Outcome(models.TextChoices):
-        ACCEPTED = "accepted", "Accepted"
-        FETCHING = "fetching", "Fetching the bundle"
-        IGNORED = "ignored", "Ignored"
-        REFUSED = "refused", "Refused"
-
-    source = models.ForeignKey(
-        WebhookSource, on_delete=models.CASCADE, related_name="deliveries", help_text="Where it came from."
-    )
-    delivery_id = models.CharField(max_length=200, help_text="The sender's own number for it.")
-    event = models.CharField(max_length=60, help_text="What it tells of, in the sender's word.")
-    body_hash = models.CharField(max_length=64, help_text="SHA-256 of what was sent, so that it is taken once.")
-    commit = models.CharField(max_length=64, blank=True, help_text="The commit that it is about.")
-    business_key = models.CharField(max_length=300, blank=True, help_text="What happened, however often it is told.")
-    body = models.JSONField(help_text="What was sent, without what would let in whoever has it.")
-    bundle_url = EncryptedTextField(editable=False, null=True, help_text="Where its bundle is fetched; encrypted.")
-    outcome = models.CharField(max_length=10, choices=Outcome, help_text="What became of it.")
-    detail = models.TextField(blank=True, help_text="The same in words.")
-    release = models.ForeignKey(
-        Release,
-        null=True,
-        blank=True,
-        on_delete=models.SET_NULL,
-        related_name="deliveries",
-        help_text="The release that it led to.",
-    )
-    rollouts = models.ManyToManyField(Rollout, blank=True, related_name="deliveries", help_text="What it led to.")
-    received_at = models.DateTimeField(auto_now_add=True, help_text="When it came in.")
-
-    class Meta:
-        ordering = ["-id"]
-        verbose_name_plural = "deliveries"
-        constraints = [
-            models.UniqueConstraint(fields=["source", "body_hash"], name="delivery_once_by_body"),
-            models.UniqueConstraint(
-                fields=["source", "business_key"], condition=~models.Q(business_key=""), name="delivery_once_by_key"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.source} {self.delivery_id}"
