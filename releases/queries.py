@@ -74,11 +74,6 @@ def live_rollouts(environments: Iterable[Environment]) -> dict[tuple[int, int], 
     return {(rollout.application_id, rollout.environment_id): rollout for rollout in rollouts}
 
 
-def live_rollout(application: Application, environment: Environment) -> Rollout | None:
-    """The rollout whose release runs there."""
-    return live_rollouts([environment]).get((application.pk, environment.pk))
-
-
 def matrix(environments: Iterable[Environment]) -> Matrix:
     """What runs where, in these environments; who sees none of them sees no application either."""
     places = tuple(environments)

@@ -47,10 +47,14 @@ def every() -> tuple[Strategy, ...]:
 
 
 def entries(traffic: Iterable[Mapping[str, Any]]) -> tuple[TrafficEntry, ...]:
-    """A plan's `traffic`, each entry as its strategy reads it. Older plans have the tag as "by"."""
+    """A plan's `traffic`, each entry as its strategy reads it. KeyError for a kind that this version does not know."""
     known = {strategy.entry.kind: strategy.entry for strategy in every() if strategy.entry}
-    found = ((known.get(data.get("kind") or data.get("by", "")), data) for data in traffic)
-    return tuple(kind.from_json(data) for kind, data in found if kind)
+    return tuple(known[_kind_of(data)].from_json(data) for data in traffic)
+
+
+def _kind_of(entry: Mapping[str, Any]) -> str:
+    """Older plans have the tag of Flagger's entries as "by"."""
+    return str(entry.get("kind") or entry["by"])
 
 
 def find(name: str) -> Strategy:

@@ -1,14 +1,15 @@
 """The demo's bundles say what the documents say."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 
 import pytest
+import yaml
 
 from environments.manifests.render import Rendered
 
-from .platforms import APPLICATIONS, ENVIRONMENTS, rendered
+from .platforms import APPLICATIONS, DEMO, ENVIRONMENTS, rendered
 
 EVERYWHERE = [(application, environment) for application in APPLICATIONS for environment in ENVIRONMENTS]
 SERVICES = {
@@ -132,11 +133,21 @@ def test_development_has_no_autoscaler() -> None:
 
 
 @pytest.mark.parametrize("application", APPLICATIONS)
-def test_rendering_takes_little_of_a_processor(application: str) -> None:
+def test_rendering_takes_less_than_pyyaml_takes_to_read_the_files(application: str) -> None:
     rendered(application, "prod")
-    began = time.process_time()
-    rendered(application, "prod")
-    assert time.process_time() - began < 1.0
+    texts = [path.read_text() for path in sorted((DEMO / application).rglob("*.yaml"))]
+    ours = least_of_a_processor(lambda: rendered(application, "prod"))
+    assert ours < least_of_a_processor(lambda: [list(yaml.safe_load_all(text)) for text in texts])
+
+
+def least_of_a_processor(work: Callable[[], object]) -> float:
+    """Seconds, of three times: what else the machine does is in none or few of them."""
+    took = []
+    for _ in range(3):
+        began = time.process_time()
+        work()
+        took.append(time.process_time() - began)
+    return min(took)
 
 
 def test_smoke_tests_ask_services_that_are_there() -> None:

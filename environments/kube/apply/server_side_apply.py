@@ -91,19 +91,6 @@ def hand_over_replicas(gateway: Gateway, live: Manifest) -> Manifest:
     return gateway.apply(body, manager=SCALE, force=True, guard=guard_of(live)).object
 
 
-def release_replicas(gateway: Gateway, manifest: Manifest, *, sequence: int) -> Applied:
-    """Moves replicas of an object that exists from our hand to slipway-scale's, their number unchanged."""
-
-    def write(live: Manifest | None) -> Applied:
-        if live is None or not owns(live, MANAGER, REPLICAS):
-            return Applied(live or {}, created=False, warnings=())
-        current = hand_over_replicas(gateway, live)
-        base = with_sequence(without_replicas(manifest), sequence)
-        return gateway.apply(base, manager=MANAGER, force=True, guard=guard_of(current))
-
-    return _unless_newer(gateway, ref_of(manifest), sequence, write)
-
-
 def set_replicas(gateway: Gateway, manifest: Manifest, value: int, *, sequence: int) -> Applied:
     """Sets the replicas of an object that exists, in the hand of slipway-scale, whoever had them before."""
     body = _replicas_only(manifest, value)

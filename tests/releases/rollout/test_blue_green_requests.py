@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from releases import actions
-from releases.models import Rollout
+from releases.models import Rollout, Step
 from releases.states import Phase
 from tests.patience import SOON
 from tests.releases.rollout.live import Place, Portal, portal
@@ -57,6 +57,8 @@ def test_the_way_there_and_back_fails_no_request_and_takes_a_moment(
         live.wait(rollout, Phase.ROLLED_BACK)
         time.sleep(0.5)
     assert [answer for answer in sent.failed if answer.sent >= began] == []
+    first, *others = Step.objects.filter(rollout=rollout, track="back").order_by("index")
+    assert all(first.finished_at <= each.started_at for each in others), "requests come back before anything else"
     assert sent.first("1", pressed) < SOON
     assert sent.last("2") - pressed < SOON
     print(

@@ -1,6 +1,5 @@
 """No rollout waits behind long jobs: they have workers of their own."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -15,11 +14,10 @@ from tests.portal.orchestration.processes import orchestrator, wait
 from tests.releases.world import World
 
 PASSES = 10
-LATE = 3.0  # seconds; the jobs take ten minutes
 
 
 @pytest.mark.django_db(transaction=True)
-def test_passes_are_in_time_while_all_job_workers_are_busy_and_more_jobs_wait(world: World, tmp_path: Path) -> None:
+def test_passes_go_on_while_all_job_workers_are_busy_and_more_jobs_wait(world: World, tmp_path: Path) -> None:
     assert job_kinds.Deaf
     for number in range(5):
         submit("tests.deaf", {"folder": str(tmp_path)}, label=f"job {number}")
@@ -27,12 +25,9 @@ def test_passes_are_in_time_while_all_job_workers_are_busy_and_more_jobs_wait(wo
     rows = Rollout.objects.filter(pk=rollout.pk)
     with orchestrator(tmp_path, jobs=2) as process:
         wait(lambda: Job.objects.filter(state=Job.State.RUNNING).count() == 2, 60)
-        took = []
         for _ in range(PASSES):
-            began = time.monotonic()
             rows.update(due_at=timezone.now())
+            # A job takes ten minutes: whoever waits behind one is not done by then.
             wait(lambda: rows.filter(due_at__gt=timezone.now(), lease_owner="").exists(), 30)
-            took.append(time.monotonic() - began)
         assert Job.objects.filter(state=Job.State.RUNNING).count() == 2
         process.kill()
-    assert sorted(took)[PASSES // 2] < LATE, took
