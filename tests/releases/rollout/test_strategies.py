@@ -7,7 +7,7 @@ import pytest
 from environments.kube.objects import Ref
 from releases.engine.facts import Work
 from releases.engine.steps import read_step
-from releases.strategies import ParameterError, find, names
+from releases.strategies import ParameterError, entries, find, names
 from tests.releases.rollout.paper import API, DB, SCALER, SETTINGS, WEB, plan_of
 
 ROLLING = find("rolling")
@@ -106,3 +106,8 @@ def test_a_plans_steps_come_back_as_they_were_approved() -> None:
 
 def test_a_way_back_has_no_dry_run_to_confirm() -> None:
     assert [step.kind for step in ROLLING.back(Work.of(plan_of(WEB)))] == ["wave", "verify"]
+
+
+def test_an_entry_of_a_strategy_that_this_version_does_not_know_is_told() -> None:
+    with pytest.raises(KeyError, match="teleport"):
+        entries([{"kind": "teleport", "workload": "web"}])
