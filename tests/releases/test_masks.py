@@ -24,7 +24,7 @@ from releases.planning.sources import source_of
 from releases.revisions import between, revisions
 from releases.strategies.shared.config_hash import hash_names
 from tests.releases.fakes import FakeCluster, FakeRegistry
-from tests.releases.rollout.test_prestart import one_pass
+from tests.releases.orchestrator.test_prestart import one_pass
 from tests.releases.telling import tell
 from tests.releases.test_plan import planned, row, succeed
 from tests.releases.world import WEB, World

@@ -29,7 +29,7 @@ from releases.planning.planner import plan_now
 from releases.states import LIVE, InvalidTransition, Phase
 from tests.audit import unguarded
 from tests.releases.fakes import FakeCluster, FakeRegistry
-from tests.releases.rollout.test_claims import claim
+from tests.releases.orchestrator.test_claims import claim
 from tests.releases.telling import tell
 from tests.releases.world import World
 

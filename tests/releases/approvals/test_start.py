@@ -22,7 +22,7 @@ from releases.planning.planner import plan_now
 from releases.states import InvalidTransition, Phase
 from releases.votes_in_history import row_of
 from tests.releases.fakes import FakeCluster, FakeRegistry
-from tests.releases.rollout.test_claims import claim
+from tests.releases.orchestrator.test_claims import claim
 from tests.releases.telling import tell
 from tests.releases.world import World
 

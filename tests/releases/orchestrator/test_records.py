@@ -20,8 +20,8 @@ from releases.plan.secret_values import Masks
 from releases.states import Phase
 from releases.strategies.shared.handling import HANDLERS
 from releases.strategies.shared.records import Measured, PoliciesFound, Share
+from tests.releases.orchestrator.test_claims import claim
 from tests.releases.rollout.paper import WEB, plan_of
-from tests.releases.rollout.test_claims import claim
 from tests.releases.world import World
 
 POINT = Point("success-rate", "web", 10.0, 99.8, 99.9, 99.0, None, 120.0, "pass", "")

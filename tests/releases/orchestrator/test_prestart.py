@@ -15,7 +15,7 @@ from releases.orchestrator import prestart, reconciler
 from releases.planning.planner import plan_now
 from releases.states import Phase
 from tests.releases.fakes import FakeCluster, FakeRegistry
-from tests.releases.rollout.test_claims import claim, expire
+from tests.releases.orchestrator.test_claims import claim, expire
 from tests.releases.test_plan import DEPLOYMENT
 from tests.releases.world import World
 
