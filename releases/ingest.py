@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -28,7 +29,9 @@ def store_bundle(actor: Actor, application: Application, content: bytes, filenam
     Whoever brings the same content again is one more of those who uploaded it.
     """
     files = bundles.read_bundle(content, filename).files
-    packed = blobs.canonical({"application": application.name, "files": [list(file) for file in files]})
+    packed = blobs.canonical(
+        {"application": application.name, "files": [list(file) for file in files], **_reading(files)}
+    )
     with transaction.atomic():
         digest = blobs.store(packed)
         stored, _ = Bundle.objects.select_for_update().get_or_create(
@@ -56,9 +59,18 @@ def _uploaded(actor: Actor, bundle: Bundle) -> None:
 
 
 def open_bundle(bundle: Bundle) -> bundles.ManifestBundle:
-    """The files of a stored bundle."""
-    files = blobs.load_json(bundle.digest)["files"]
-    return bundles.ManifestBundle.of(bundles.BundleFile(path, text) for path, text in files)
+    """The files of a stored bundle, and how they are read."""
+    stored = blobs.load_json(bundle.digest)
+    found = bundles.ManifestBundle.of(bundles.BundleFile(path, text) for path, text in stored["files"])
+    return replace(found, every_escape="escapes" not in stored)
+
+
+def _reading(files: Iterable[bundles.BundleFile]) -> dict[str, str]:
+    """What bundles of before do not say: that `$${` is an escape before declared names only.
+
+    Said only where it counts, so that the same content keeps its digest.
+    """
+    return {"escapes": "declared"} if any("$${" in file.text for file in files) else {}
 
 
 def create_release(

@@ -12,7 +12,7 @@ from .kinds import CLUSTER_KINDS, kind_id
 from .merge import Merger
 from .node import RENDERED, Place, Unresolved, YamlNode, field_of, find, text_at
 from .order import names_of
-from .placeholders import Resolver, Whole
+from .placeholders import PORTAL_PREFIX, UNDECLARED, Declared, Resolver, Whole
 from .settings import SlipwayFile, read_settings
 from .target import RenderTarget
 from .yaml import Document
@@ -45,17 +45,29 @@ class Piece(NamedTuple):
 class Assembly(NamedTuple):
     pieces: list[Piece]
     settings: SlipwayFile
+    declared: Declared
 
 
 def assemble(bundle: ManifestBundle, target: RenderTarget, findings: Findings) -> Assembly:
     """The objects of an environment, overlays merged in; what is wrong goes to `findings`."""
     contents = contents_of(bundle)
-    resolver = Resolver(target.placeholders(), findings)
+    values = target.placeholders()
+    declared = _declared(read_settings(contents.settings), target, bundle)
+    resolver = Resolver(values, declared, findings)
     base, overlays = _layers(contents, target, findings)
     pieces = _once_each(_identified(base, target, resolver, findings), findings)
-    settings = _settings(contents, pieces, resolver, findings)
+    settings = _settings(contents, pieces, Resolver(values, Declared(every=True), findings), findings)
     patches = _once_each(_identified(overlays, target, resolver, findings), findings)
-    return Assembly(_overlaid(pieces, patches, findings), settings)
+    return Assembly(_overlaid(pieces, patches, findings), settings, declared)
+
+
+def _declared(settings: SlipwayFile, target: RenderTarget, bundle: ManifestBundle) -> Declared:
+    prefixes = (PORTAL_PREFIX, settings.placeholder_prefix)
+    return Declared(
+        frozenset(settings.placeholders) | target.declared | target.placeholders().keys(),
+        tuple(prefix for prefix in prefixes if prefix),
+        every_escape=bundle.every_escape,
+    )
 
 
 def _layers(
@@ -113,7 +125,9 @@ def _is_well_named(piece: Piece, findings: Findings) -> bool:
     }
     found = {place: fault for place, fault in faults.items() if fault}
     for place, fault in found.items():
-        findings.add((find(piece.node, *place) or piece.node).origin, field_of(place), fault)
+        node = find(piece.node, *place) or piece.node
+        hint = f"; {UNDECLARED}" if isinstance(node.value, str) and "${" in node.value else ""
+        findings.add(node.origin, field_of(place), f"{fault}{hint}")
     return not found
 
 

@@ -33,10 +33,14 @@ class BundleFile(NamedTuple):
 
 @dataclass(frozen=True)
 class ManifestBundle:
-    """`files` by path; `digest`, 64 hexadecimal digits, is of the files' paths and texts."""
+    """`files` by path; `digest`, 64 hexadecimal digits, is of the files' paths and texts.
+
+    `every_escape`: stored when `$${` stood for `${` whatever followed, and read so for ever.
+    """
 
     files: tuple[BundleFile, ...] = field(compare=False)
     digest: str
+    every_escape: bool = False
 
     @classmethod
     def of(cls, files: Iterable[BundleFile]) -> "ManifestBundle":

@@ -11,6 +11,7 @@ from kube_schema.quantity import is_quantity
 from .errors import Findings
 from .merge import default_of
 from .node import Place, Unquoted, Unresolved, YamlNode, field_of
+from .placeholders import UNDECLARED
 from .scalars import scalar
 
 NAMES = {dict: "a map", list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number"}
@@ -83,12 +84,13 @@ class Conformer:
 
     def _wrong(self, node: YamlNode, wanted: str, place: Place) -> YamlNode:
         found = NAMES.get(type(node.value), "text" if isinstance(node.value, str) else "nothing")
-        advice = self._advice(node.value) if _quotable(node.value, wanted) else ""
-        self._tell(node, place, f"{wanted} is needed, not {found}{advice}")
+        self._tell(node, place, f"{wanted} is needed, not {found}{self._advice(node.value, wanted)}")
         return node
 
-    def _advice(self, value: bool | int | float) -> str:
-        return "; put it in quotes" if self.secret else f'; put it in quotes: "{_as_text(value)}"'
+    def _advice(self, value: Any, wanted: str) -> str:
+        if _quotable(value, wanted):
+            return "; put it in quotes" if self.secret else f'; put it in quotes: "{_as_text(value)}"'
+        return f"; {UNDECLARED}" if isinstance(value, Unquoted) and "${" in value else ""
 
     def _tell(self, node: YamlNode, place: Place, message: str) -> None:
         self.findings.add(node.origin, field_of(place), message)

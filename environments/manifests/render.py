@@ -1,7 +1,7 @@
 """Renders a bundle for an environment: complete objects, in the order of their stages, or every error at once."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -10,7 +10,7 @@ from environments.kube.names import MANAGED, STABLE, TRACK, TRACKING, WAVE
 from environments.kube.objects import Manifest, Ref
 from kube_schema import recorded
 
-from .assemble import Piece, assemble
+from .assemble import Assembly, Piece, assemble
 from .bundle import ManifestBundle
 from .configuration import ConfiguredValue, encode_string_data, set_entry, stamp, takes
 from .conform import Conformer
@@ -19,7 +19,9 @@ from .images import ImageMap, replace_images, repository_of, uses
 from .kinds import CLUSTER_KINDS, DEFAULT_KINDS, allowed
 from .limits import LIMITS
 from .node import PORTAL, Origin, YamlNode, field_of, find, leaves, plain, put, text_at
+from .notes import ReadingNote, left_in
 from .order import STAGES, stage_of, wave_of
+from .placeholders import UNDECLARED
 from .settings import SlipwayFile
 from .target import RenderTarget
 
@@ -55,11 +57,15 @@ class Rendered:
 
 @dataclass(frozen=True)
 class Rendering:
-    """`unused` says in sentences which images and which configuration nothing in the bundle asked for."""
+    """`unused` says in sentences which images and which configuration nothing in the bundle asked for.
+
+    `notes` say what was read otherwise than it may seem.
+    """
 
     objects: tuple[Rendered, ...]
     settings: SlipwayFile
     unused: tuple[str, ...] = ()
+    notes: tuple[ReadingNote, ...] = ()
 
 
 def render(bundle: ManifestBundle, environment: RenderTarget, images: Mapping[str, str]) -> Rendering:
@@ -70,6 +76,7 @@ def render(bundle: ManifestBundle, environment: RenderTarget, images: Mapping[st
     findings = Findings()
     assembly = assemble(bundle, environment, findings)
     _check_number_of_images(assembly.pieces)
+    notes = tuple(_notes(assembly))
     works = [_finish(piece, environment, findings) for piece in assembly.pieces]
     works, used = _with_images(works, images, findings)
     objects = [_rendered(each, assembly.settings, findings) for each in _stamped(works, environment)]
@@ -77,7 +84,12 @@ def render(bundle: ManifestBundle, environment: RenderTarget, images: Mapping[st
     objects.sort(
         key=lambda each: (STAGES.index(each.stage), each.wave, each.ref.kind, each.ref.namespace, each.ref.name)
     )
-    return Rendering(tuple(objects), assembly.settings, _unused(works, environment, images, used))
+    return Rendering(tuple(objects), assembly.settings, _unused(works, environment, images, used), notes)
+
+
+def _notes(assembly: Assembly) -> Iterator[ReadingNote]:
+    for piece in assembly.pieces:
+        yield from left_in(piece.node, piece.kind_id, piece.text, assembly.declared)
 
 
 def images_needed(bundle: ManifestBundle, environment: RenderTarget, images: Mapping[str, str]) -> tuple[str, ...]:
@@ -89,9 +101,14 @@ def images_needed(bundle: ManifestBundle, environment: RenderTarget, images: Map
     pieces = assemble(bundle, environment, findings).pieces
     _check_number_of_images(pieces)
     findings.check()
-    named = {use.node.value for piece in pieces for use in uses(piece.node, piece.kind_id)}
-    covering = ImageMap(images, frozenset(map(repository_of, named)))
-    return tuple(sorted(name for name in named if "@sha256:" not in name and not covering.covers(name)))
+    used = [use for piece in pieces for use in uses(piece.node, piece.kind_id)]
+    covering = ImageMap(images, frozenset(repository_of(use.node.value) for use in used))
+    open_uses = [use for use in used if "@sha256:" not in use.node.value and not covering.covers(use.node.value)]
+    for use in open_uses:
+        if "${" in use.node.value:
+            findings.add(use.node.origin, field_of(use.place), f"{use.node.value} is no image: {UNDECLARED}")
+    findings.check()
+    return tuple(sorted({use.node.value for use in open_uses}))
 
 
 def tracking_of(application: str, ref: Ref) -> str:

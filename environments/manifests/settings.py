@@ -16,7 +16,9 @@ from .yaml import Document
 SETTINGS_FILE = "slipway.yaml"
 CHANGES = ("everyday", "major", "high-risk", "schema", "hotfix")
 ROUTERS = ("service", "nginx", "istio", "gateway")
+FIELDS = {"smokeTests": "smoke_tests", "placeholderPrefix": "placeholder_prefix"}
 PLACEHOLDER = re.compile(r"\$\{\w+\}")
+NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -59,12 +61,18 @@ class SmokeTest:
 
 @dataclass(frozen=True)
 class SlipwayFile:
-    """`change` is the kind of change, one of CHANGES, or "" where the bundle does not say."""
+    """`change` is the kind of change, one of CHANGES, or "" where the bundle does not say.
+
+    `placeholders` are names that are replaced in the bundle, beside those of configuration; `placeholder_prefix` makes
+    a placeholder of every name that begins with it, "" of none.
+    """
 
     change: str = ""
     waves: tuple[Wave, ...] = ()
     routes: tuple[RouteSetting, ...] = ()
     smoke_tests: tuple[SmokeTest, ...] = ()
+    placeholders: tuple[str, ...] = ()
+    placeholder_prefix: str = ""
 
     @cached_property
     def wave_of(self) -> Mapping[str, int]:
@@ -87,9 +95,11 @@ def read_settings(documents: Sequence[Document]) -> SlipwayFile:
         waves=_many(_wave),
         routes=_many(_route),
         smokeTests=_many(_smoke_test),
+        placeholders=_many(_name),
+        placeholderPrefix=_name,
     )
     findings.check()
-    return SlipwayFile(top.get("change", ""), top.get("waves", ()), top.get("routes", ()), top.get("smokeTests", ()))
+    return SlipwayFile(**{FIELDS.get(key, key): value for key, value in top.items()})
 
 
 class _SettingsReader:
@@ -124,6 +134,14 @@ def _text(reader: _SettingsReader, node: YamlNode, place: Place) -> str | None:
     if isinstance(node.value, str) and node.value:
         return str(node.value)
     reader.tell(node, place, "text is needed")
+    return None
+
+
+def _name(reader: _SettingsReader, node: YamlNode, place: Place) -> str | None:
+    """Of a placeholder, or how such names begin: without the ${ and } around it."""
+    if isinstance(node.value, str) and NAME.fullmatch(node.value):
+        return str(node.value)
+    reader.tell(node, place, "a name such as APP_HOST is needed, without ${}")
     return None
 
 

@@ -19,7 +19,8 @@ class RenderTarget:
     `namespace` is where objects go that name none. `allowed_namespaces` are others that a bundle may name (* stands
     for any characters). `allowed_kinds` has kinds as "Deployment" or "Deployment.apps"; None means the usual
     namespaced ones (kinds.DEFAULT_KINDS). `configuration` is the environment's own layer, `labels` go on every
-    object, and `digest_key` keeps the digests of configuration from telling what was digested.
+    object, and `digest_key` keeps the digests of configuration from telling what was digested. `declared` are names of
+    placeholders that some environment has a value for: one of them that has none here is missing.
     """
 
     name: str
@@ -31,6 +32,7 @@ class RenderTarget:
     configuration: tuple[ConfiguredValue, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     digest_key: bytes = field(default=b"", repr=False)
+    declared: frozenset[str] = frozenset()
 
     def allows_namespace(self, namespace: str) -> bool:
         return any(fnmatchcase(namespace, pattern) for pattern in (self.namespace, *self.allowed_namespaces))

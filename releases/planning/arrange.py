@@ -42,7 +42,7 @@ def arrange(rollout: Rollout, source: Source, gateway: Gateway) -> Source:
             taken=lambda host: moved_hosts().get(host, ""),
         )
     )
-    notes = (*arranged.notes, *neighbours.notes(strategy, [each.ref for each in arranged.objects]))
+    notes = (*source.notes, *arranged.notes, *neighbours.notes(strategy, [each.ref for each in arranged.objects]))
     objects = neighbours.sized(arranged.objects, (before or {}).get("traffic", ()), live)
     return replace(source, objects=objects, traffic=arranged.traffic, notes=notes)
 

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from environments.manifests.configuration import ConfiguredValue
+from environments.manifests.notes import by_title
 from environments.manifests.render import Rendering, images_needed, render
 from environments.manifests.settings import RouteSetting
 from environments.manifests.target import RenderTarget
@@ -25,7 +26,8 @@ from releases.plan.secret_values import Masks, load_sealed, masks_of, sealed_dig
 class Source:
     """The objects that are wanted, and what names them. `unused` says what nothing asked for.
 
-    `routes` and `change` are the bundle's, see slipway.yaml; `traffic` and `notes` come of the strategy's arranging.
+    `routes` and `change` are the bundle's, see slipway.yaml; `traffic` comes of the strategy's arranging, `notes` of
+    that and of reading the bundle.
     """
 
     objects: tuple[Wanted, ...]
@@ -55,7 +57,14 @@ def target_of(environment: Environment, application: str, version: str) -> Rende
         allowed_kinds=environment.kinds(),
         configuration=_entries(environment, application),
         digest_key=keyed_hash(b"", "configuration", environment.pk, application).encode(),
+        declared=_declared(application),
     )
+
+
+def _declared(application: str) -> frozenset[str]:
+    """The placeholders that any environment has a value for, whatever its value is there."""
+    rows = ConfigurationEntry.objects.filter(application__in=("", application), config_map="")
+    return frozenset(rows.values_list("key", flat=True).distinct().order_by())
 
 
 def _entries(environment: Environment, application: str) -> tuple[ConfiguredValue, ...]:
@@ -83,6 +92,7 @@ def _from_release(rollout: Rollout) -> Source:
         unused=rendering.unused,
         routes=rendering.settings.routes,
         change=rendering.settings.change,
+        notes=by_title(rendering.notes),
     )
 
 

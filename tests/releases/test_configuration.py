@@ -73,6 +73,11 @@ def test_an_entry_that_nothing_asks_for_is_told(world: World) -> None:
     assert "has X for gone" in configured(world).unused[-1]
 
 
-def test_a_placeholder_without_a_value_names_file_line_and_field(world: World) -> None:
+def test_a_placeholder_of_another_environment_is_missing_here(world: World) -> None:
+    ConfigurationEntry.objects.create(environment=world.environments["staging"], key="FLAGS", value="on")
     with pytest.raises(BundleError, match=r"overlays/dev/web\.yaml line 4, data\.FLAGS: .*no value"):
         configured(world)
+
+
+def test_a_placeholder_that_no_environment_knows_stays_as_it_is(world: World) -> None:
+    assert {row.key: row.value for row in configured(world).rows}["FLAGS"] == "${FLAGS}"

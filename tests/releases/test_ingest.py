@@ -4,6 +4,7 @@ import pytest
 from django.core.exceptions import PermissionDenied
 
 from environments.manifests.errors import BundleError
+from portal import blobs
 from portal.actors import SYSTEM, Actor
 from portal.models import AuditEntry, Blob
 from releases import ingest
@@ -13,6 +14,17 @@ from releases.models import Application, Bundle, Release
 from tests.releases.world import WEB, World, archive
 
 IMAGES = {"web": "registry.example/shop/web:1.0.0"}
+
+
+def test_a_bundle_says_how_its_escapes_are_read_and_those_of_before_say_nothing(world: World) -> None:
+    text = WEB.replace("LOG_LEVEL: info", "LOG_LEVEL: '$${LEVEL}'")
+    assert text != WEB
+    stored = ingest.store_bundle(world.people["developer"], world.application, text.encode(), "web.yaml")
+    assert not ingest.open_bundle(stored).every_escape
+    before = blobs.store_json({key: value for key, value in blobs.load_json(stored.digest).items() if key != "escapes"})
+    old = Bundle(digest=before, application=world.application)
+    assert ingest.open_bundle(old).every_escape
+    assert ingest.open_bundle(old).files == ingest.open_bundle(stored).files
 
 
 def test_a_bundle_is_stored_once_and_opens_as_it_was(world: World) -> None:

@@ -186,7 +186,8 @@ def test_only_the_first_errors_are_worth_a_look_for_what_was_meant(
     files: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     counts = compared(monkeypatch)
-    target = dev(*(ConfiguredValue("", f"VALUE{n}", "x") for n in range(MANY)))
+    names = frozenset(f"X{n}" for n in range(MANY))
+    target = dev(*(ConfiguredValue("", f"VALUE{n}", "x") for n in range(MANY)), declared=names)
     with pytest.raises(BundleErrors) as caught:
         render(read_bundle(zipped(files), "shop.zip"), target, IMAGES)
     assert len(caught.value.errors) >= MANY

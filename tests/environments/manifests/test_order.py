@@ -113,7 +113,6 @@ def test_all_of_slipway_yaml_is_read() -> None:
 
 
 ERRORS = [
-    ("[]", "slipway.yaml line 1: a map with change, waves, routes, smokeTests is needed"),
     ("smoketests: []", "slipway.yaml line 1, smoketests: unknown, did you mean smokeTests?"),
     ("change: big", "slipway.yaml line 1, change: is one of everyday, major, high-risk, schema, hotfix"),
     ("waves: web", "slipway.yaml line 1, waves: a list is needed"),
@@ -157,6 +156,14 @@ ERRORS = [
         "slipway.yaml line 3, waves[0].workloads[0]: the bundle has nothing called wbe, did you mean web?",
     ),
     ("routes: [{workload: x, service: x}]", "slipway.yaml line 1, routes[0].workload: the bundle has nothing called x"),
+    (
+        "placeholders: ['${A}']",
+        "slipway.yaml line 1, placeholders[0]: a name such as APP_HOST is needed, without ${}",
+    ),
+    (
+        "placeholderPrefix: A-",
+        "slipway.yaml line 1, placeholderPrefix: a name such as APP_HOST is needed, without ${}",
+    ),
     ("change: major\n---\nchange: major\n", "slipway.yaml line 3: slipway.yaml takes one document"),
 ]
 
@@ -166,3 +173,8 @@ def test_errors_of_slipway_yaml(text: str, words: str) -> None:
     with pytest.raises(BundleErrors) as caught:
         render(bundle(base=DEPLOYMENT, slipway=text), DEV, IMAGES)
     assert caught.value.words == words
+
+
+def test_slipway_yaml_is_a_map() -> None:
+    with pytest.raises(BundleErrors, match=r"slipway\.yaml line 1: a map with change, waves, "):
+        render(bundle(base=DEPLOYMENT, slipway="[]"), DEV, IMAGES)
