@@ -1,7 +1,9 @@
 """How large a bundle may be: one table, and the count of what its files use up together.
 
-What a bundle costs grows with its values, not with its bytes: definitions of custom resources have some 25,000 values a
-MiB, a hostile list has 500,000. 100,000 values take about half a second and 30 MB.
+What a bundle costs grows with its values, not with its bytes: definitions of custom resources have 10,000 to 25,000
+values a MiB, dashboards a handful, a hostile list 350,000. 100,000 values take about half a second and 30 MB: the most
+that a bundle may have takes 3 seconds and 200 MB. 20 MiB of Prometheus' definitions take 4 seconds and 60 MB, and as
+much again when they are rendered.
 """
 
 from dataclasses import dataclass
@@ -15,20 +17,20 @@ class BundleLimits:
     characters) count what aliases and merge keys bring in each time.
     """
 
-    archive: int = 4 * 1024**2
-    member: int = 2 * 1024**2  # one file
-    total: int = 6 * 1024**2
-    count: int = 1000  # files
+    archive: int = 20 * 1024**2
+    member: int = 5 * 1024**2  # one file
+    total: int = 20 * 1024**2
+    count: int = 2000  # files
     ratio: int = 100
     free: int = 1024**2
     path: int = 255  # characters
     depth: int = 12  # folders
-    documents: int = 5000
-    values: int = 200_000
-    text: int = 12 * 1024**2
+    documents: int = 10_000
+    values: int = 500_000
+    text: int = 40 * 1024**2
     nesting: int = 60  # levels of one document
     images: int = 2000
-    kept: int = 96 * 1024**2  # of all opened bundles that a process keeps
+    kept: int = 200 * 1024**2  # of all opened bundles that a process keeps
 
 
 LIMITS = BundleLimits()

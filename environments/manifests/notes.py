@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
+from itertools import islice
 from typing import NamedTuple
 
 from .images import uses
@@ -14,7 +15,9 @@ OBJECTS_SHOWN = 12
 TEXTS_SHOWN = 8
 OWN = re.compile(r"\$\{[^}\n]{0,40}\}?")
 NAME = re.compile(r"\$\{([A-Za-z_]\w*)\}")
+HINT = "did you mean"
 CLOSE = 0.8
+HINTED = 50  # of an object: looking for what was meant is slow
 
 
 class ReadingNote(NamedTuple):
@@ -45,7 +48,7 @@ def _joined(words: list[str]) -> str:
 
 
 def left_in(node: YamlNode, kind: str, about: str, declared: Declared) -> Iterator[ReadingNote]:
-    """What stands in `${…}` in an object and is no placeholder; of a Secret only where."""
+    """What stands in `${…}` in an object and is no placeholder, probable typos first; of a Secret only where."""
     images = {use.place for use in uses(node, kind)}
     texts = [(place, leaf.value) for place, leaf in leaves(node) if isinstance(leaf.value, str) and "${" in leaf.value]
     found = dict.fromkeys(
@@ -55,7 +58,9 @@ def left_in(node: YamlNode, kind: str, about: str, declared: Declared) -> Iterat
         for shown in _undeclared(text, declared)
     )
     if found:
-        yield ReadingNote(LEFT, about, tuple(_with_hint(shown, declared) for shown in found))
+        hinted = [_with_hint(shown, declared) for shown in islice(found, HINTED)]
+        hinted.sort(key=lambda text: HINT not in text)
+        yield ReadingNote(LEFT, about, (*hinted, *islice(found, HINTED, None)))
 
 
 def _undeclared(text: str, declared: Declared) -> list[str]:
@@ -65,4 +70,4 @@ def _undeclared(text: str, declared: Declared) -> list[str]:
 def _with_hint(shown: str, declared: Declared) -> str:
     name = NAME.fullmatch(shown)
     close = get_close_matches(name[1], declared.names, 1, CLOSE) if name else ()
-    return f"{shown} (did you mean ${{{close[0]}}}?)" if close else shown
+    return f"{shown} ({HINT} ${{{close[0]}}}?)" if close else shown

@@ -9,6 +9,7 @@ from ninja.errors import HttpError
 from ninja.errors import ValidationError as NotFitting
 from pydantic import ValidationError
 
+from environments.manifests.limits import LIMITS
 from portal import strict_json
 from portal.actors import Actor
 from releases import actions
@@ -22,7 +23,6 @@ from releases.models import Application, Bundle, Release
 from releases.visibility import require_inside, visible_releases
 
 router = Router(tags=["releases"])
-MOST_BYTES = 16 * 1024 * 1024
 ID = re.compile(r"[0-9]{1,18}")
 TEXTS = ("application", "version", "changelog", "commit", "commit_author")
 MULTIPART = {
@@ -196,8 +196,8 @@ def _uploaded(request: HttpRequest) -> tuple[bytes, str] | None:
     file = once_each(request.FILES).get("bundle")
     if file is None:
         return None
-    if (file.size or 0) > MOST_BYTES:
-        raise HttpError(413, f"The bundle has {file.size} bytes; {MOST_BYTES} are the most.")
+    if (file.size or 0) > LIMITS.archive:
+        raise HttpError(413, f"The bundle has {file.size} bytes; {LIMITS.archive} are the most.")
     return file.read(), file.name or "bundle"
 
 

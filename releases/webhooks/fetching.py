@@ -31,8 +31,8 @@ class Fetch(Lease[Delivery]):
 
     @classmethod
     def seconds(cls) -> float:
-        """Longer than a fetch."""
-        return 60.0
+        """Longer than a fetch, and the reading of what came."""
+        return 90.0
 
 
 FETCHES = Leases(Delivery, Q(outcome=Delivery.Outcome.FETCHING), Fetch)

@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from environments.manifests.limits import LIMITS
 from portal import outbound
 from portal.models import OutgoingCall
 from releases.makers import Maker
 from releases.models import Delivery, Rollout
 
-MOST_BUNDLE = 16 * 1024 * 1024
-FETCH_SECONDS = (2.0, 20.0)
+FETCH_SECONDS = (2.0, 40.0)
 TRY_AGAIN = frozenset({429, 500, 502, 503, 504})
 OK = 200
 FULL_HASH = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
@@ -89,7 +89,7 @@ class NotYet(Exception):
 
 def fetch(_delivery: Delivery, url: str) -> bytes:
     """What an address has, without any credential: it let in whoever knows it. NotYet, Unusable, and outbound's."""
-    answer = outbound.call("GET", url, timeout=FETCH_SECONDS, limit=MOST_BUNDLE)
+    answer = outbound.call("GET", url, timeout=FETCH_SECONDS, limit=LIMITS.archive)
     if answer.status in TRY_AGAIN:
         raise NotYet(f"{outbound.shown(url)} answered {answer.status}.")
     if answer.status != OK:

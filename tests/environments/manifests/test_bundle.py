@@ -79,5 +79,5 @@ def test_one_yaml_file_is_a_bundle_by_its_own_name() -> None:
 
 
 def test_a_yaml_file_may_not_be_too_large() -> None:
-    with pytest.raises(BundleErrors, match="larger than 2 MiB"):
-        read_bundle(b"a" * (2 * 1024**2 + 1), "app.yaml")
+    with pytest.raises(BundleErrors, match="larger than 5 MiB"):
+        read_bundle(b"a" * (5 * 1024**2 + 1), "app.yaml")
