@@ -54,6 +54,8 @@ class Work:
     """What the strategy noted of each workload whose requests it moves, as its `arrange` wrote it."""
     version: str = ""
     """Of the release that the plan brings; "" where it only takes away."""
+    changes_nothing: bool = False
+    """Whether everything was as the plan has it when it was planned, and still was at the start."""
 
     @classmethod
     def of(cls, plan: Mapping[str, Any]) -> "Work":
@@ -79,11 +81,19 @@ class Work:
             created=frozenset(Ref(*row["ref"]).key for row in plan.get("changes", ()) if row["action"] == "create"),
             traffic=tuple(plan.get("traffic", ())),
             version=plan.get("version", ""),
+            changes_nothing=_changes_nothing(plan),
         )
 
     def target(self, key: str) -> Target | None:
         """The plan's object of that Ref.key."""
         return next((target for target in self.targets if target.key == key), None)
+
+
+def _changes_nothing(plan: Mapping[str, Any]) -> bool:
+    """A way back has no rows of changes: what it writes is not known."""
+    rows = plan.get("changes", ())
+    same = bool(rows) and all(row["action"] == "unchanged" for row in rows)
+    return same and not plan.get("prune") and not plan.get("adopt")
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ class VerifyStep(RolloutStep):
     """Workloads up for a while, and what stands beside them in order, or noted.
 
     The while is `stableSeconds`; without it none where every container has a readiness probe, else ten seconds, in
-    which no container may be restarted.
+    which no container may be restarted. A plan that changes nothing waits for health alone.
     """
 
     kind: ClassVar[str] = "verify"
@@ -89,6 +89,8 @@ class VerifyStep(RolloutStep):
         return Done("; ".join([ready, *(f"to be looked at: {note}" for note in notes)]))
 
     def _steady(self, view: View) -> float:
+        if view.work.changes_nothing:
+            return 0.0
         return parameter(view, "stableSeconds", UNPROBED_SECONDS if self._unprobed(view) else 0.0)
 
     def _left(self, view: View) -> float:

@@ -453,3 +453,21 @@ def test_a_statefulset_that_stands_on_a_broken_pod_is_looked_at_after_a_second()
     assert decision.due_in <= 1
     paper.later(1)
     assert isinstance(paper.done[-1], Diagnose)
+
+
+@pytest.mark.parametrize(
+    ("action", "prune", "phase"),
+    [
+        ("unchanged", (), Phase.SUCCEEDED),
+        ("update", (), Phase.VERIFYING),
+        ("unchanged", (SETTINGS,), Phase.VERIFYING),
+    ],
+)
+def test_a_plan_that_changes_nothing_ends_as_soon_as_everything_is_healthy(action, prune, phase) -> None:
+    plan = containers_of(plan_of(WEB, prune=prune, stableSeconds=10), {})
+    plan["changes"] = [{"ref": list(WEB), "action": action}]
+    paper = Paper(plan)
+    paper.tell(WEB, workload(WEB, 2))
+    assert paper.go().phase is Phase.PROGRESSING, "what is not healthy is waited for"
+    paper.tell(WEB, workload(WEB, 3))
+    assert paper.later(1).phase is phase
