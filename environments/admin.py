@@ -11,7 +11,7 @@ from environments import clusters
 from environments.admission import checks
 from environments.admission.levels import parse
 from environments.clusters import ConnectError, Examined
-from environments.models import Cluster, ConfigurationEntry, Environment, Grant, RegistryAccount
+from environments.models import Cluster, ConfigurationEntry, Environment, Grant, RegistryAccount, RegistrySetting
 from environments.policy import weakening
 from environments.policy.admin import HoldingAdmin, keep_back_grants
 from environments.policy.forms import GrantForm, PolicyForm
@@ -128,6 +128,38 @@ class RegistryAccountAdmin(AuditedAdmin):
 
     form = RegistryAccountForm
     list_display = ["registry", "username"]
+
+
+class RegistrySettingForm(SecretsForm):
+    """How a registry is asked; the login goes to its proxy and nowhere else."""
+
+    secrets = (Secret("secret", "proxy_login", goes_to=field_value("proxy"), forget="forget"),)
+    secret = secret_input(
+        "Login at the proxy", "USER:PASSWORD. Kept encrypted, and never shown again. Empty: stays as it is."
+    )
+    forget = forms.BooleanField(label="Forget the login", required=False)
+
+    class Meta:
+        model = RegistrySetting
+        fields = ["registry", "digests", "mirror", "trusted_hosts", "proxy", "authorities"]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean()
+        login = cleaned.get("secret")
+        if login and not cleaned.get("proxy"):
+            self.add_error("secret", "There is no proxy to sign in at.")
+        elif login and ":" not in login:
+            self.add_error("secret", "It has to be USER:PASSWORD.")
+        return cleaned
+
+
+@admin.register(RegistrySetting)
+class RegistrySettingAdmin(AuditedAdmin):
+    """Registries that are asked by a mirror or a proxy, or not at all."""
+
+    form = RegistrySettingForm
+    list_display = ["registry", "digests", "mirror", "proxy"]
+    fields = ["registry", "digests", "mirror", "trusted_hosts", "proxy", "secret", "forget", "authorities"]
 
 
 class GrantInline(admin.TabularInline):

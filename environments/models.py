@@ -6,6 +6,13 @@ from django.core.validators import RegexValidator
 from django.db import models
 
 from environments.admission.levels import Level
+from environments.registry_fields import (
+    PROXY_PATTERN,
+    check_authorities,
+    check_hosts,
+    check_mirror,
+    check_registry,
+)
 from portal.encryption import EncryptedTextField
 from portal.orchestration.leases import Held
 from portal.roles import Role
@@ -294,6 +301,64 @@ class RegistryAccount(RowBound):
 
     def __str__(self) -> str:
         return f"{self.username} at {self.registry}"
+
+
+class RegistrySetting(RowBound):
+    """How one container registry is asked for digests, where that is not as usual."""
+
+    class Digests(models.TextChoices):
+        REGISTRY = "registry", "Ask the registry"
+        CLUSTER = "cluster", "Take what the cluster's nodes and pods tell"
+        TAG = "tag", "Take the tag as it is"
+
+    registry = models.CharField(
+        max_length=253,
+        unique=True,
+        validators=[check_registry],
+        help_text="As references name it: docker.io, registry.example:5000.",
+    )
+    digests = models.CharField(
+        max_length=10,
+        choices=Digests,
+        default=Digests.REGISTRY,
+        help_text="Where digests come from. The cluster tells them of images that one of its nodes has pulled; of "
+        "others, and of all with the tag as it is, the tag is applied, and each plan says so.",
+    )
+    mirror = models.CharField(
+        max_length=253,
+        blank=True,
+        validators=[check_mirror],
+        help_text="Who is asked instead, as HOST or HOST/PATH; an account for it is one of its host. "
+        "Nodes pull as ever.",
+    )
+    trusted_hosts = models.TextField(
+        blank=True,
+        validators=[check_hosts],
+        help_text="Other hosts that it may send Slipway to, for its content or for a token, one a line; "
+        "* stands for any characters. Its credentials go to one that gives tokens alone.",
+    )
+    proxy = models.CharField(
+        max_length=300,
+        blank=True,
+        validators=[PROXY_PATTERN],
+        help_text="A proxy that it is reached by: http://proxy.example:3128.",
+    )
+    proxy_login = EncryptedTextField(
+        editable=False,
+        null=True,
+        help_text="USER:PASSWORD at the proxy, where it asks for one; encrypted, never shown.",
+    )
+    authorities = models.TextField(
+        blank=True,
+        validators=[check_authorities],
+        help_text="Certificates in PEM of authorities that are trusted for it, beside the system's.",
+    )
+
+    class Meta:
+        ordering = ["registry"]
+
+    def __str__(self) -> str:
+        return self.registry
 
 
 class Workload(models.Model):

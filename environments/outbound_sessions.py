@@ -33,11 +33,17 @@ def prometheus_session() -> OutboundSession:
 
 
 @contextmanager
-def registry_sessions() -> Iterator[RegistrySessions]:
-    """For registries: those that an operator set up may be inside, all others are outside."""
-    with _reads(Reach.OPERATOR) as operator, _reads(Reach.OUTSIDE) as outside:
+def registry_sessions(proxy: str = "", authorities: str = "") -> Iterator[RegistrySessions]:
+    """For registries: those that an operator set up may be inside, all others are outside.
+
+    By a proxy, which an operator named, all goes to that one: whom it calls is held by the registry's trust alone.
+    """
+    with (
+        _reads(Reach.OPERATOR, proxy, authorities) as operator,
+        _reads(Reach.OPERATOR if proxy else Reach.OUTSIDE, proxy, authorities) as outside,
+    ):
         yield RegistrySessions(OutboundSession(operator), OutboundSession(outside))
 
 
-def _reads(reach: Reach) -> Session:
-    return Session(reach, retries=Reads(), parallel=PARALLEL)
+def _reads(reach: Reach, proxy: str, authorities: str) -> Session:
+    return Session(reach, retries=Reads(), parallel=PARALLEL, proxy=proxy, authorities=authorities)

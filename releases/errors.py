@@ -10,8 +10,13 @@ class PlanRefused(Exception):
 
 
 class PlanPostponed(Exception):
-    """The plan cannot be made now but may later. `retry_after` is in seconds."""
+    """The plan cannot be made now but may later. `retry_after` is in seconds.
 
-    def __init__(self, words: str, retry_after: float | None = None) -> None:
+    `tries`: after how many it ends, 0 for as many as any plan has; `advice` is said then.
+    """
+
+    def __init__(self, words: str, retry_after: float | None = None, *, tries: int = 0, advice: str = "") -> None:
         super().__init__(words)
         self.retry_after = retry_after
+        self.tries = tries
+        self.advice = advice

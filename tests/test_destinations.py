@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.db.models import Model
 from django.test import Client
 
-from environments.models import Cluster, Environment, RegistryAccount
+from environments.models import Cluster, Environment, RegistryAccount, RegistrySetting
 from portal.admin_secrets import SecretsForm
 from portal.encryption import EncryptedTextField
 from portal.models import AuditEntry
@@ -23,6 +23,7 @@ pytestmark = pytest.mark.django_db
 DESTINATIONS = {
     "environments.Environment.prometheus_token": ["prometheus"],
     "environments.RegistryAccount.password": ["registry"],
+    "environments.RegistrySetting.proxy_login": ["proxy"],
     "releases.WebhookSource.secret": ["callback_url"],
     "releases.WebhookSource.callback_query": ["callback_url"],
     "releases.WebhookSource.callback_token": ["mapping", "provider"],
@@ -85,6 +86,13 @@ def account() -> tuple[Model, dict[str, object]]:
     return row, {"registry": row.registry, "username": row.username}
 
 
+def proxied() -> tuple[Model, dict[str, object]]:
+    row = RegistrySetting.objects.create(
+        registry="registry.example", proxy="http://proxy.example:3128", proxy_login="hush"
+    )
+    return row, {"registry": row.registry, "digests": row.digests, "proxy": row.proxy}
+
+
 def source(provider: str = "github") -> tuple[Model, dict[str, object]]:
     row = WebhookSource.objects.create(
         name="main",
@@ -107,6 +115,10 @@ CASES = {
     ),
     "a registry's password": Case(
         account, "password", {"registry": "evil.example"}, {"secret": "again"}, "again", None
+    ),
+    "a login at a proxy": Case(
+        proxied, "proxy_login", {"proxy": "http://evil.example:3128"}, {"secret": "u:again"}, "u:again",
+        {"forget": "on"}, {"proxy": ""},
     ),
     "a callback's query": Case(
         source, "callback_query", {"callback_url": ELSEWHERE, "signing": "whsec_hush"}, {"query": "again"}, "again",

@@ -1,7 +1,7 @@
 """Image registries: what a reference names, and which digest that is now."""
 
-from environments.registry.client import RegistrySessions, Resolved, resolve, resolve_all
-from environments.registry.credentials import Credentials
+from environments.registry.client import RegistrySessions, RegistryTerms, Resolved, resolve, resolve_all
+from environments.registry.credentials import Credentials, Trust
 from environments.registry.errors import (
     BadReference,
     ImageAbsent,
@@ -20,9 +20,11 @@ __all__ = [
     "RegistryError",
     "RegistryRefused",
     "RegistrySessions",
+    "RegistryTerms",
     "RegistryThrottled",
     "RegistryUnreachable",
     "Resolved",
+    "Trust",
     "parse",
     "resolve",
     "resolve_all",

@@ -58,6 +58,15 @@ class _RegistryAnswer(NamedTuple):
     url: str
 
 
+class RegistryTerms(NamedTuple):
+    """How one registry is asked. `mirror`: who is asked instead, as host[:port] and at will /PREFIX."""
+
+    sessions: RegistrySessions
+    credentials: Credentials | None = None
+    trust: Trust = Trust()
+    mirror: str = ""
+
+
 def resolve(
     reference: str,
     *,
@@ -65,12 +74,13 @@ def resolve(
     credentials: Credentials | None = None,
     plain_http: frozenset[str] = frozenset(),
     trusted_hosts: frozenset[str] = frozenset(),
+    mirror: str = "",
 ) -> Resolved:
     """The digest that the reference is at this moment; of one with a digest, that the registry has it.
 
     Raises BadReference, ImageAbsent, RegistryRefused, RegistryUnreachable, RegistryThrottled.
     """
-    return _resolve(reference, credentials, Trust(plain_http, trusted_hosts), sessions)
+    return _resolve(reference, RegistryTerms(sessions, credentials, Trust(plain_http, trusted_hosts), mirror))
 
 
 def resolve_all(
@@ -80,9 +90,10 @@ def resolve_all(
     credentials: Mapping[str, Credentials] | None = None,
     plain_http: frozenset[str] = frozenset(),
     trusted_hosts: frozenset[str] = frozenset(),
+    terms: Mapping[str, RegistryTerms] | None = None,
 ) -> dict[str, Resolved | RegistryError]:
-    """For each reference what resolve() gives or raises, asked side by side. `credentials` by registry, as the
-    references name it ("docker.io", "registry.example:5000").
+    """For each reference what resolve() gives or raises, asked side by side. `credentials` and `terms` by registry, as
+    the references name it ("docker.io", "registry.example:5000"); a registry that has terms is asked by those alone.
     """
     known, trust = credentials or {}, Trust(plain_http, trusted_hosts)
     wanted = list(dict.fromkeys(references))
@@ -90,55 +101,67 @@ def resolve_all(
 
         def one(reference: str) -> Resolved | RegistryError:
             try:
-                return _resolve(reference, known.get(parse(reference).registry), trust, sessions)
+                name = parse(reference).registry
+                usual = RegistryTerms(sessions, known.get(name), trust)
+                return _resolve(reference, (terms or {}).get(name, usual))
             except RegistryError as error:
                 return error
 
         return dict(zip(wanted, threads.map(one, wanted), strict=True))
 
 
-def _resolve(reference: str, credentials: Credentials | None, trust: Trust, sessions: RegistrySessions) -> Resolved:
+def _resolve(reference: str, terms: RegistryTerms) -> Resolved:
     image = parse(reference)
-    digest = _Question(image, credentials, trust, sessions).digest()
+    digest = _Question(image, terms).digest()
     return Resolved(reference, digest, f"{image.name}@{digest}")
 
 
 class _Question:
     """One image at its registry, within one time limit."""
 
-    def __init__(
-        self, image: Reference, credentials: Credentials | None, trust: Trust, sessions: RegistrySessions
-    ) -> None:
+    def __init__(self, image: Reference, terms: RegistryTerms) -> None:
         self._image = image
-        self._credentials = credentials
-        self._trust = trust
-        self._sessions = sessions
+        self._sessions, self._credentials, self._trust, _ = terms
         self._until = time.monotonic() + LONGEST
-        path = f"/v2/{quote(image.repository)}/manifests/{quote(image.target, safe=':')}"
-        self._url = f"{trust.scheme(image.address)}://{image.address}{path}"
+        self._address, _, prefix = (terms.mirror or image.address).partition("/")
+        self._repository = f"{prefix}/{image.repository}" if prefix else image.repository
+        path = f"/v2/{quote(self._repository)}/manifests/{quote(image.target, safe=':')}"
+        self._url = f"{self._trust.scheme(self._address)}://{self._address}{path}"
         self._authorization = ""
 
     def digest(self) -> str:
         """The image's digest, by HEAD or, where a registry does not like that, from the manifest itself."""
         answer = self._manifest("HEAD")
         found = answer.headers.get("docker-content-digest", "") if answer.status == 200 else ""
-        if answer.status in (400, 405, 501) or (answer.status == 200 and not DIGEST.fullmatch(found)):
+        is_told = DIGEST.fullmatch(found) and not self._is_from_elsewhere(answer)
+        if answer.status in (400, 405, 501) or (answer.status == 200 and not is_told):
             answer = self._manifest("GET")
-            found = f"sha256:{hashlib.sha256(answer.body).hexdigest()}"
+            found = self._computed(answer, found)
         self._judge(answer)
         return self._expected(found)
+
+    def _is_from_elsewhere(self, answer: _RegistryAnswer) -> bool:
+        """Whether another host answered: what its header tells is not the registry's word."""
+        return urlsplit(answer.url).netloc != urlsplit(self._url).netloc
+
+    def _computed(self, answer: _RegistryAnswer, told: str) -> str:
+        """The digest of the manifest, which has to be what a header told, where one did."""
+        found = f"sha256:{hashlib.sha256(answer.body).hexdigest()}"
+        if answer.status == 200 and told.startswith("sha256:") and found != told:
+            raise RegistryError(f"{place(answer.url)} sends another manifest, {found}, than it says, {told}.")
+        return found
 
     def _expected(self, found: str) -> str:
         asked = self._image.digest
         if asked and found != asked and asked.partition(":")[0] == found.partition(":")[0]:
-            words = f"{self._image.address} answers for {asked} with another manifest, {found}."
+            words = f"{self._address} answers for {asked} with another manifest, {found}."
             raise RegistryError(words)
         return asked or found
 
     def _judge(self, answer: _RegistryAnswer) -> None:
         if answer.status == 404:
             words = f"has no image {self._image.repository} {self._image.target}. Was it pushed?"
-            raise ImageAbsent(f"{self._image.address} {words}")
+            raise ImageAbsent(f"{self._address} {words}")
         self._judge_access(answer)
 
     def _judge_access(self, answer: _RegistryAnswer) -> None:
@@ -171,14 +194,14 @@ class _Question:
             if answer.status not in (301, 302, 303, 307, 308):
                 return answer
             url = self._next(url, answer.headers.get("location", ""))
-            self._check(url, "content")
-        raise RegistryUnreachable(f"{self._image.address} sends us from one place to the next.")
+            self._check(url, "content", content=True)
+        raise RegistryUnreachable(f"{self._address} sends us from one place to the next.")
 
     def _next(self, url: str, location: str) -> str:
         try:
             return urljoin(url, location)
         except ValueError:
-            raise RegistryRefused(f"{self._image.address} sends us to what is no address.") from None
+            raise RegistryRefused(f"{self._address} sends us to what is no address.") from None
 
     def _prove(self, challenge: Challenge) -> str:
         """The Authorization header that the registry asks for; "" where we have nothing to show."""
@@ -189,16 +212,16 @@ class _Question:
         self._check(challenge.realm, "a token")
         return f"Bearer {self._token(challenge)}"
 
-    def _check(self, url: str, what: str) -> None:
-        if self._trust.allows(url, self._image.address):
+    def _check(self, url: str, what: str, *, content: bool = False) -> None:
+        if self._trust.allows(url, self._address, content=content):
             return
         raise RegistryRefused(
-            f"{self._image.address} sends us to {place(url)} for {what}. That host is not the registry's own, or has "
+            f"{self._address} sends us to {place(url)} for {what}. That host is not the registry's own, or has "
             "no TLS: an administrator has to name it as one of the registry's trusted hosts."
         )
 
     def _token(self, challenge: Challenge) -> str:
-        scope = f"repository:{self._image.repository}:pull"
+        scope = f"repository:{self._repository}:pull"
         query = urlencode({"service": challenge.service, "scope": scope})
         headers = {"Authorization": self._credentials.basic} if self._credentials else {}
         joint = "&" if urlsplit(challenge.realm).query else "?"
@@ -208,19 +231,19 @@ class _Question:
             given = json.loads(answer.body)
             return str(given.get("token") or given["access_token"])
         except (ValueError, KeyError, AttributeError, RecursionError):
-            raise RegistryUnreachable(f"{place(challenge.realm)} gives no token for {self._image.address}.") from None
+            raise RegistryUnreachable(f"{place(challenge.realm)} gives no token for {self._address}.") from None
 
     def _ask(self, method: str, url: str, headers: Mapping[str, str], at_most: int) -> _RegistryAnswer:
         left = self._until - time.monotonic()
         if left <= 0:
-            raise RegistryUnreachable(f"{self._image.address} takes longer than {LONGEST:.0f} s to answer.")
+            raise RegistryUnreachable(f"{self._address} takes longer than {LONGEST:.0f} s to answer.")
         timeout = (min(TIMEOUT[0], left), min(TIMEOUT[1], left))
         try:
             answer = self._session(url).call(method, url, headers=headers, timeout=timeout, limit=at_most)
         except CallRefused as error:
             raise RegistryRefused(str(error)) from None
         except CallFailed as error:
-            raise RegistryUnreachable(f"{error.host} cannot be reached: {error.why}.") from None
+            raise RegistryUnreachable(f"{error.host} cannot be reached: {error.why}.", lasts=error.lasts) from None
         if answer.encoded:
             raise RegistryUnreachable(f"{place(url)} answers in an encoding that nobody asked for.")
         return _RegistryAnswer(answer.status, answer.headers, answer.body, url)

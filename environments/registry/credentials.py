@@ -4,8 +4,11 @@ import base64
 import ipaddress
 import re
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
+
+from environments.registry.known import may_send_to
 
 CHALLENGE = re.compile(r"\s*(Bearer|Basic)\s+", re.IGNORECASE)
 PARAMETER = re.compile(r"([A-Za-z_]+)=(?:\"([^\"]*)\"|([^\s,\"]+))")
@@ -48,7 +51,7 @@ class Trust(NamedTuple):
     """Where requests may go beside the registry itself.
 
     `plain_http`: hosts (or host:port) that may be spoken to without TLS, beside loopback. `hosts`: further hosts
-    that a registry may send us to, for a token or for its content.
+    that a registry may send us to, for a token or for its content; * stands for any characters.
     """
 
     plain_http: frozenset[str] = frozenset()
@@ -63,18 +66,22 @@ class Trust(NamedTuple):
     def names(self, url: str) -> bool:
         """Whether an operator has named the URL's host, or its host and port."""
         address = _address(urlsplit(url))
-        return not {host_of(address), address}.isdisjoint(self.plain_http | self.hosts)
+        return not {host_of(address), address}.isdisjoint(self.plain_http) or self._lists(address)
 
-    def allows(self, url: str, registry: str) -> bool:
-        """Whether the registry at that address may send us to the URL."""
+    def allows(self, url: str, registry: str, *, content: bool = False) -> bool:
+        """Whether the registry at that address may send us to the URL, for a token or for its content."""
         try:
             parts = urlsplit(url)
             host = parts.hostname or ""
         except ValueError:
             return False
         secure = parts.scheme == "https" or (parts.scheme == "http" and self.scheme(_address(parts)) == "http")
-        known = host in self.hosts or _address(parts) in self.hosts or _related(host, host_of(registry))
-        return secure and known and parts.username is None
+        owner = host_of(registry)
+        known = self._lists(_address(parts)) or _related(host, owner)
+        return secure and (known or (content and may_send_to(owner, host))) and parts.username is None
+
+    def _lists(self, address: str) -> bool:
+        return any(fnmatchcase(name, pattern) for name in (host_of(address), address) for pattern in self.hosts)
 
 
 def _address(parts: SplitResult) -> str:

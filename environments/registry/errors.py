@@ -24,9 +24,11 @@ class RegistryRefused(RegistryError):
 
 
 class RegistryUnreachable(RegistryError):
-    """No answer, or none that says whether the image is there."""
+    """No answer, or none that says whether the image is there. `lasts`: somebody has to act before there is one."""
 
-    transient = True
+    def __init__(self, words: str, *, lasts: bool = False) -> None:
+        super().__init__(words)
+        self.transient = not lasts
 
 
 class RegistryThrottled(RegistryUnreachable):

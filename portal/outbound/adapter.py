@@ -7,10 +7,11 @@ from typing import Any
 
 from requests import PreparedRequest
 from requests.adapters import HTTPAdapter
+from urllib3 import ProxyManager
 from urllib3.response import BaseHTTPResponse
 from urllib3.util import Retry
 
-from portal.outbound.connections import PinnedPools
+from portal.outbound.connections import PinnedPools, PinnedProxies
 from portal.outbound.reach import Reach
 
 ONCE = Retry(0, read=False)
@@ -42,14 +43,25 @@ class Reads(Retry):
 
 
 class Adapter(HTTPAdapter):
-    """Connects as far as the reach goes, trusts whom the system trusts, and knows no proxy."""
+    """Connects as far as the reach goes, and trusts whom the system trusts and, beside those, `authorities` (PEM)."""
 
-    def __init__(self, reach: Reach, retries: Retry, parallel: int) -> None:
-        self._reach = reach
+    def __init__(self, reach: Reach, retries: Retry, parallel: int, authorities: str = "") -> None:
+        self._reach, self._authorities = reach, authorities
         super().__init__(pool_maxsize=parallel, max_retries=retries)
 
     def init_poolmanager(self, connections: int, maxsize: int, *_more: Any, **_named: Any) -> None:
-        self.poolmanager = PinnedPools(self._reach, num_pools=connections, maxsize=maxsize, ssl_context=trusted())
+        trusts = trusted(self._authorities)
+        self.poolmanager = PinnedPools(self._reach, num_pools=connections, maxsize=maxsize, ssl_context=trusts)
+
+    def proxy_manager_for(self, proxy: str, **_named: Any) -> ProxyManager:
+        """Pools whose connections go to the proxy alone, as far as the reach goes; names are its to resolve."""
+        if proxy not in self.proxy_manager:
+            trusts, headers = trusted(self._authorities), self.proxy_headers(proxy)
+            self.proxy_manager[proxy] = PinnedProxies(
+                self._reach, proxy, proxy_headers=headers, ssl_context=trusts, proxy_ssl_context=trusts
+            )
+        found: ProxyManager = self.proxy_manager[proxy]
+        return found
 
     def build_connection_pool_key_attributes(
         self, request: PreparedRequest, verify: Any, cert: Any = None
@@ -62,11 +74,14 @@ class Adapter(HTTPAdapter):
         """Nothing: requests would put a list of authorities of its own in place of the system's."""
 
 
-def trusted() -> ssl.SSLContext:
-    """The system's authorities, and those of SSL_CERT_FILE and SSL_CERT_DIR."""
-    return _context(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+def trusted(authorities: str = "") -> ssl.SSLContext:
+    """The system's authorities, those of SSL_CERT_FILE and SSL_CERT_DIR, and these (PEM). ssl.SSLError for no PEM."""
+    return _context(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"), authorities)
 
 
-@lru_cache(maxsize=4)
-def _context(_file: str | None, _folder: str | None) -> ssl.SSLContext:
-    return ssl.create_default_context()
+@lru_cache(maxsize=16)
+def _context(_file: str | None, _folder: str | None, authorities: str) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if authorities:
+        context.load_verify_locations(cadata=authorities)
+    return context

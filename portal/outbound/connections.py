@@ -6,7 +6,7 @@ Only the connecting differs: names stay names, so that SNI, the certificate's ch
 import socket
 from typing import Any, ClassVar
 
-from urllib3 import PoolManager
+from urllib3 import PoolManager, ProxyManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
@@ -59,11 +59,11 @@ class _HTTPSPool(_Watched, HTTPSConnectionPool):
     ConnectionCls = _PinnedHTTPS
 
 
-class PinnedPools(PoolManager):
-    """A pool for each host, all within one reach."""
+class _PinnedManager(PoolManager):
+    """Pools that are all within one reach."""
 
-    def __init__(self, reach: Reach, **named: Any) -> None:
-        super().__init__(**named)
+    def __init__(self, reach: Reach, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
         self._reach = reach
         self.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
 
@@ -71,3 +71,11 @@ class PinnedPools(PoolManager):
         pool = super()._new_pool(*args, **named)
         pool.conn_kw["reach"] = self._reach
         return pool
+
+
+class PinnedPools(_PinnedManager):
+    """A pool for each host."""
+
+
+class PinnedProxies(_PinnedManager, ProxyManager):
+    """The same by a proxy: what is connected to is the proxy."""

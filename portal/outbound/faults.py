@@ -7,7 +7,7 @@ from enum import Enum
 from http.client import HTTPException
 
 from requests.exceptions import InvalidHeader, InvalidURL
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ReadTimeoutError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProxyError, ReadTimeoutError
 
 
 class OutboundRefused(Exception):
@@ -25,6 +25,7 @@ class OutboundFault(Enum):
     LONG = "its answer is longer than {limit} bytes"
     UNTRUSTED = "its certificate is not trusted ({said})"
     TLS = "it does not speak TLS as it should ({said})"
+    PROXY = "its proxy does not let the call through ({said})"
     UNRESOLVED = "its name does not resolve"
     REFUSED = "the connection is refused; nothing listens there"
     UNCONNECTED = "no connection in time"
@@ -60,6 +61,7 @@ KINDS: tuple[tuple[type[BaseException], OutboundFault], ...] = (
     (InvalidURL, OutboundFault.UNSAYABLE),
     (ssl.SSLCertVerificationError, OutboundFault.UNTRUSTED),
     (ssl.SSLError, OutboundFault.TLS),
+    (ProxyError, OutboundFault.PROXY),
     (socket.gaierror, OutboundFault.UNRESOLVED),
     (ConnectionRefusedError, OutboundFault.REFUSED),
     (NewConnectionError, OutboundFault.NO_WAY),
@@ -105,5 +107,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _said(error: BaseException) -> str:
+    if isinstance(error, ProxyError):
+        error = list(_chain(error.original_error))[-1]
     said = getattr(error, "verify_message", "") or getattr(error, "reason", "") or str(error)
     return str(said).rstrip(".")[:200] or type(error).__name__

@@ -43,16 +43,23 @@ class OutboundAnswer:
 
 
 class Session(requests.Session):
-    """Calls within one reach; connections are kept for the next one. May be used from several threads."""
+    """Calls within one reach; connections are kept for the next one. May be used from several threads.
 
-    def __init__(self, reach: Reach, *, retries: Retry = ONCE, parallel: int = 8) -> None:
+    `proxy`: the address of a proxy that all calls go by, which then resolves names and connects: who gives one has to
+    say itself which hosts may be called. `authorities`: PEM of those that are trusted beside the system's.
+    """
+
+    def __init__(
+        self, reach: Reach, *, retries: Retry = ONCE, parallel: int = 8, proxy: str = "", authorities: str = ""
+    ) -> None:
         super().__init__()
+        self._by = {"http": proxy, "https": proxy} if proxy else {}
         self.trust_env = False
         self.headers = requests.structures.CaseInsensitiveDict(OWN_HEADERS)
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self.adapters.clear()
         for scheme in urls.PORTS:
-            self.mount(f"{scheme}://", Adapter(reach, retries, parallel))
+            self.mount(f"{scheme}://", Adapter(reach, retries, parallel, authorities))
 
     def get_redirect_target(self, _response: requests.Response) -> None:
         """None: requests would read the answer whole, and get the next request ready."""
@@ -88,7 +95,7 @@ class Session(requests.Session):
     ) -> OutboundAnswer:
         request = self.prepare_request(requests.Request(method, url, headers=headers, data=body or None))
         limits = (timeout[0], timeout[1] + GRACE)
-        response = self.send(request, stream=True, allow_redirects=False, timeout=limits, proxies={})
+        response = self.send(request, stream=True, allow_redirects=False, timeout=limits, proxies=self._by)
         try:
             names = {name.lower(): value for name, value in response.headers.items()}
             return OutboundAnswer(response.status_code, names, _read(response.raw, limit))

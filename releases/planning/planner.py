@@ -63,7 +63,10 @@ def plan_rollout(rollout_id: int, *, now: datetime | None = None) -> None:
     try:
         planned = make_plan(rollout, gateway_for(rollout.environment.cluster))
     except PlanPostponed as fault:
-        _postpone(rollout, str(fault), fault.retry_after, moment)
+        if fault.tries and rollout.attempts + 1 >= fault.tries:
+            _refuse(rollout, f"{fault}\nTried {fault.tries} times. {fault.advice}".strip(), moment)
+        else:
+            _postpone(rollout, str(fault), fault.retry_after, moment)
     except (ConnectError, SecretUnreadable, BlobError) as error:
         _postpone(rollout, str(error), None, moment)
     except (PlanRefused, BundleError) as refusal:
@@ -90,7 +93,7 @@ def make_plan(rollout: Rollout, gateway: Gateway) -> Planned:
 
     Raises BundleError and PlanRefused where it cannot go as asked, PlanPostponed where it may later.
     """
-    source = source_of(rollout)
+    source = source_of(rollout, gateway)
     try:
         return _plan_of(rollout, arrange(rollout, source, gateway), gateway)
     except KubeError as error:

@@ -2,8 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
+from environments.kube.api.client import Gateway
+from environments.kube.status.images import image_names
 from environments.manifests.configuration import ConfiguredValue
 from environments.manifests.notes import by_title
 from environments.manifests.render import Rendering, images_needed, render
@@ -27,7 +30,7 @@ class Source:
     """The objects that are wanted, and what names them. `unused` says what nothing asked for.
 
     `routes` and `change` are the bundle's, see slipway.yaml; `traffic` comes of the strategy's arranging, `notes` of
-    that and of reading the bundle.
+    that, of reading the bundle, and of looking its images up.
     """
 
     objects: tuple[Wanted, ...]
@@ -41,9 +44,9 @@ class Source:
     notes: tuple[tuple[str, str], ...] = ()
 
 
-def source_of(rollout: Rollout) -> Source:
-    """Raises BundleError, PlanRefused and PlanPostponed; asks registries, so call it outside any transaction."""
-    return _from_plan(rollout) if rollout.source_plan else _from_release(rollout)
+def source_of(rollout: Rollout, gateway: Gateway) -> Source:
+    """Raises BundleError, PlanRefused, PlanPostponed and KubeError; asks registries: call it outside transactions."""
+    return _from_plan(rollout) if rollout.source_plan else _from_release(rollout, gateway)
 
 
 def target_of(environment: Environment, application: str, version: str) -> RenderTarget:
@@ -76,24 +79,30 @@ def _entries(environment: Environment, application: str) -> tuple[ConfiguredValu
     return tuple(found.values())
 
 
-def _from_release(rollout: Rollout) -> Source:
+def _from_release(rollout: Rollout, gateway: Gateway) -> Source:
     release = rollout.release
     target = target_of(rollout.environment, rollout.application.name, release.version)
     bundle = open_bundle(release.bundle)
     further = images_needed(bundle, target, release.images)
     references = {**release.images, **{reference: reference for reference in further}}
-    pinned = pin(references)
-    rendering = render(bundle, target, pinned)
+    pinned = pin(references, partial(_pulled, rollout, gateway))
+    rendering = render(bundle, target, pinned.images)
     return Source(
         objects=_wanted(rendering, rollout),
-        images=pinned,
+        images=pinned.images,
         references=references,
         smoke_tests=tuple(asdict(test) for test in rendering.settings.smoke_tests),
         unused=rendering.unused,
         routes=rendering.settings.routes,
         change=rendering.settings.change,
-        notes=by_title(rendering.notes),
+        notes=(*pinned.notes, *by_title(rendering.notes)),
     )
+
+
+def _pulled(rollout: Rollout, gateway: Gateway) -> list[tuple[str, ...]]:
+    """What the cluster has pulled, for the application in any of its environments there."""
+    there = Environment.objects.filter(cluster=rollout.environment.cluster_id)
+    return image_names(gateway, sorted({place.namespace_for(rollout.application.name) for place in there}))
 
 
 def _wanted(rendering: Rendering, rollout: Rollout) -> tuple[Wanted, ...]:

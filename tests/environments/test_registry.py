@@ -28,6 +28,8 @@ from tests.environments.registries import resolve, resolve_all
 
 HEX = "a" * 64
 DIGEST = f"sha256:{HEX}"
+MANIFEST = b'{"schemaVersion": 2}'
+MANIFEST_DIGEST = f"sha256:{hashlib.sha256(MANIFEST).hexdigest()}"
 OTHER = f"sha256:{'b' * 64}"
 ACCOUNT = Credentials("robot", "s3cret")
 NOTHING = Trust()
@@ -342,14 +344,46 @@ def test_a_redirect_to_a_trusted_host_goes_without_what_we_proved():
 
     def content(exchange):
         seen.append(exchange.headers["Authorization"])
-        found(exchange)
+        exchange.answer(200, MANIFEST, {"Docker-Content-Digest": MANIFEST_DIGEST})
 
     challenge = status(401, {"WWW-Authenticate": 'Basic realm="x"'})
     with scripted(content) as friend:
         target = friend.url.replace("127.0.0.1", "localhost")
         with scripted(challenge, moved(f"{target}/x")) as server:
-            resolve(at(server), credentials=ACCOUNT, trusted_hosts=frozenset({"localhost"}))
-    assert seen == [None]
+            resolved = resolve(at(server), credentials=ACCOUNT, trusted_hosts=frozenset({"localhost"}))
+    assert (seen, resolved.digest) == ([None, None], MANIFEST_DIGEST)
+
+
+def test_what_another_host_says_of_a_digest_is_held_against_the_manifest():
+    with scripted(lambda e: e.answer(200, MANIFEST, {"Docker-Content-Digest": DIGEST})) as friend:
+        target = friend.url.replace("127.0.0.1", "localhost")
+        with scripted(moved(f"{target}/x")) as server, pytest.raises(RegistryError, match="another manifest"):
+            resolve(at(server), trusted_hosts=frozenset({"local*"}))
+
+
+@pytest.mark.parametrize(
+    ("registry", "host", "known"),
+    [
+        ("registry.k8s.io", "us-west2-docker.pkg.dev", True),
+        ("registry.k8s.io", "pkg.dev.evil.example", False),
+        ("registry-1.docker.io", "production.cloudflare.docker.com", True),
+        ("ghcr.io", "pkg-containers.githubusercontent.com", True),
+        ("quay.io", "cdn01.quay.io", True),
+        ("mcr.microsoft.com", "westeurope.data.mcr.microsoft.com", True),
+        ("registry.example", "us-west2-docker.pkg.dev", False),
+    ],
+)
+def test_well_known_registries_may_send_us_where_they_are_known_to(registry, host, known):
+    assert NOTHING.allows(f"https://{host}/v2/x", registry, content=True) is known
+    assert not NOTHING.allows(f"http://{host}/v2/x", registry, content=True)
+
+
+def test_a_mirror_is_asked_instead_of_the_registry_and_below_its_path():
+    with scripted(found) as server:
+        mirror = at(server, "hub")
+        resolved = resolve("nginx:1.27", mirror=mirror, trusted_hosts=frozenset({"127.0.0.1"}))
+    assert resolved == ("nginx:1.27", DIGEST, f"nginx@{DIGEST}")
+    assert server.asked[0][1] == "/v2/hub/library/nginx/manifests/1.27"
 
 
 def test_redirects_have_an_end():

@@ -16,7 +16,15 @@ from django.test import Client, RequestFactory
 from django.utils import timezone
 from pytest_django import Settings
 
-from environments.models import Cluster, ConfigurationEntry, Environment, Grant, PolicyChange, RegistryAccount
+from environments.models import (
+    Cluster,
+    ConfigurationEntry,
+    Environment,
+    Grant,
+    PolicyChange,
+    RegistryAccount,
+    RegistrySetting,
+)
 from portal import audit, tokens
 from portal.models import ApiToken, AuditEntry, OutgoingCall, PasswordLink, ServiceAccount
 from portal.outbound import calls
@@ -51,6 +59,7 @@ def world(root: User) -> None:
     ConfigurationEntry.objects.create(environment=dev, key="COLOUR", value="blue")
     Group.objects.create(name="leads")
     RegistryAccount.objects.create(registry="docker.io", username="bot", password="x")
+    RegistrySetting.objects.create(registry="docker.io", mirror="mirror.example")
     source = WebhookSource(application=Application.objects.create(name="shop"), name="main", provider="github")
     source.secret = "whsec_AAAA"
     source.save()
@@ -163,6 +172,10 @@ WRITES: dict[Way, dict[str, Callable[[Client], Any]]] = {
     ("environments.registryaccount", "change"): {"": change(RegistryAccount, {}, secret="hush", username="other")},
     ("environments.registryaccount", "delete"): {"": delete(RegistryAccount)},
     ("environments.registryaccount", "action delete_selected"): {"": act(RegistryAccount, "delete_selected")},
+    ("environments.registrysetting", "add"): {"": add(RegistrySetting, registry="quay.io", digests="tag")},
+    ("environments.registrysetting", "change"): {"": change(RegistrySetting, {}, mirror="other.example")},
+    ("environments.registrysetting", "delete"): {"": delete(RegistrySetting)},
+    ("environments.registrysetting", "action delete_selected"): {"": act(RegistrySetting, "delete_selected")},
     ("releases.application", "add"): {"": add(Application, name="new", strategy="rolling")},
     ("releases.application", "change"): {"": change(Application, {}, title="The shop")},
     ("releases.application", "delete"): {"": delete(Application)},

@@ -5,7 +5,7 @@ from cryptography.fernet import Fernet
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
-from environments.models import Cluster, ConfigurationEntry, Environment, RegistryAccount
+from environments.models import Cluster, ConfigurationEntry, Environment, RegistryAccount, RegistrySetting
 from portal import blobs, rotation
 from portal.encryption import EncryptedField, SecretUnreadable
 from portal.models import Blob, OutgoingCall
@@ -27,6 +27,7 @@ def digest(settings) -> str:
     Cluster.objects.create(name="in", in_cluster=True)
     environment = Environment.objects.create(name="dev", cluster=cluster, prometheus_token="p")
     RegistryAccount.objects.create(registry="r", username="u", password="p")
+    RegistrySetting.objects.create(registry="r", proxy="http://p", proxy_login="u:p")
     ConfigurationEntry.objects.create(environment=environment, key="K", value="v")
     application = Application.objects.create(name="a")
     source = WebhookSource.objects.create(

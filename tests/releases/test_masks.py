@@ -137,7 +137,7 @@ class TestAcrossEnvironments:
                 world.people["developer"], world.release("1.0.0", files=FILES), world.environments[name]
             )
             rollout.refresh_from_db()
-            objects = source_of(rollout).objects
+            objects = source_of(rollout, FakeCluster()).objects
             workload = next(each for each in objects if each.ref.kind == "Deployment")
             digest = workload.manifest["spec"]["template"]["metadata"]["annotations"][CONFIG_DIGEST]
             names = {each.ref.name for each in hash_names(objects, [workload.ref], rollout.environment_id)}
