@@ -1,13 +1,13 @@
 """What may stand in the settings of a registry, checked where they are typed."""
 
 import re
-import ssl
 
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 
 from environments.registry.errors import BadReference
 from environments.registry.reference import HOST, parse
+from portal.outbound import authorities_fault
 
 HOST_PATTERN = re.compile(r"[A-Za-z0-9*]([A-Za-z0-9*.-]*[A-Za-z0-9*])?(:[0-9]{1,5})?")
 PROXY_PATTERN = RegexValidator(
@@ -49,7 +49,5 @@ def check_hosts(text: str) -> None:
 
 def check_authorities(text: str) -> None:
     """Certificates in PEM."""
-    try:
-        ssl.create_default_context().load_verify_locations(cadata=text)
-    except (ssl.SSLError, ValueError) as error:
-        raise ValidationError(f"This is no certificate in PEM (-----BEGIN CERTIFICATE-----): {error}.") from None
+    if why := authorities_fault(text):
+        raise ValidationError(f"This is no certificate in PEM (-----BEGIN CERTIFICATE-----): {why}.")

@@ -4,7 +4,7 @@
 """
 
 from common.urls import shown
-from portal.outbound.adapter import Reads
+from portal.outbound.adapter import Reads, authorities_fault
 from portal.outbound.faults import OutboundFailed, OutboundFault, OutboundRefused
 from portal.outbound.reach import Reach
 from portal.outbound.session import OutboundAnswer, Session, call
@@ -17,6 +17,7 @@ __all__ = [
     "Reach",
     "Reads",
     "Session",
+    "authorities_fault",
     "call",
     "shown",
 ]

@@ -79,6 +79,15 @@ def trusted(authorities: str = "") -> ssl.SSLContext:
     return _context(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"), authorities)
 
 
+def authorities_fault(pem: str) -> str:
+    """What is wrong with certificates that are to be trusted; "" for nothing."""
+    try:
+        ssl.create_default_context().load_verify_locations(cadata=pem)
+    except (ssl.SSLError, ValueError) as error:
+        return str(error)
+    return ""
+
+
 @lru_cache(maxsize=16)
 def _context(_file: str | None, _folder: str | None, authorities: str) -> ssl.SSLContext:
     context = ssl.create_default_context()
