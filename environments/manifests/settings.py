@@ -15,8 +15,9 @@ from .yaml import Document
 
 SETTINGS_FILE = "slipway.yaml"
 CHANGES = ("everyday", "major", "high-risk", "schema", "hotfix")
+TAKE_OVER = ("keep", "take")
 ROUTERS = ("service", "nginx", "istio", "gateway")
-FIELDS = {"smokeTests": "smoke_tests", "placeholderPrefix": "placeholder_prefix"}
+FIELDS = {"smokeTests": "smoke_tests", "placeholderPrefix": "placeholder_prefix", "takeOver": "take_over"}
 PLACEHOLDER = re.compile(r"\$\{\w+\}")
 NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
@@ -65,6 +66,8 @@ class SlipwayFile:
 
     `placeholders` are names that are replaced in the bundle, beside those of configuration; `placeholder_prefix` makes
     a placeholder of every name that begins with it, "" of none.
+    `take_over` says what becomes of the labels and annotations by which other tools know what they brought: one of
+    TAKE_OVER.
     """
 
     change: str = ""
@@ -73,6 +76,7 @@ class SlipwayFile:
     smoke_tests: tuple[SmokeTest, ...] = ()
     placeholders: tuple[str, ...] = ()
     placeholder_prefix: str = ""
+    take_over: str = "keep"
 
     @cached_property
     def wave_of(self) -> Mapping[str, int]:
@@ -97,6 +101,7 @@ def read_settings(documents: Sequence[Document]) -> SlipwayFile:
         smokeTests=_many(_smoke_test),
         placeholders=_many(_name),
         placeholderPrefix=_name,
+        takeOver=_one_of(TAKE_OVER),
     )
     findings.check()
     return SlipwayFile(**{FIELDS.get(key, key): value for key, value in top.items()})

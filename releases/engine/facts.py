@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from environments.kube.apply.managers import SPARED
 from environments.kube.objects import Ref
 from portal.steps import step as steps
 
@@ -46,6 +47,8 @@ class Work:
     steps: tuple[Mapping[str, Any], ...]
     prune: tuple[tuple[Ref, str], ...] = ()
     adopt: tuple[Ref, ...] = ()
+    spare: frozenset[str] = frozenset()
+    """What an adoption leaves with whoever has it, see environments.kube.apply.managers."""
     strategy: str = ""
     parameters: Mapping[str, Any] = field(default_factory=dict)
     created: frozenset[str] = frozenset()
@@ -76,6 +79,7 @@ class Work:
             steps=tuple(plan.get("steps", ())),
             prune=tuple((Ref(*entry["ref"]), entry.get("uid", "")) for entry in plan.get("prune", ())),
             adopt=tuple(Ref(*ref) for ref in plan.get("adopt", ())),
+            spare=frozenset(plan.get("spare", SPARED)),
             strategy=strategy.get("name", ""),
             parameters=strategy.get("parameters") or {},
             created=frozenset(Ref(*row["ref"]).key for row in plan.get("changes", ()) if row["action"] == "create"),

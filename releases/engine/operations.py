@@ -30,8 +30,9 @@ class Write(OnObject):
 
 @dataclass(frozen=True)
 class Adopt(OnObject):
-    """Take the fields that people and tools own. Result: {"managers": [name, …]}."""
+    """Take the fields that people and tools own, less what is to be spared. Result: {"managers": [name, …]}."""
 
+    spare: frozenset[str] = frozenset()
     slot: ClassVar[str] = "adopted"
 
 

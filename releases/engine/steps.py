@@ -71,7 +71,7 @@ class AdoptStep(RolloutStep):
     kind: ClassVar[str] = "adopt"
 
     def operations(self, view: View) -> tuple[Operation, ...]:
-        return undone(view, [Adopt(ref) for ref in view.work.adopt])
+        return undone(view, [Adopt(ref, view.work.spare) for ref in view.work.adopt])
 
     def verdict(self, view: View) -> Judgement:
         taken = {name for result in view.slot("adopted").values() for name in result["managers"]}

@@ -37,6 +37,7 @@ class ChangeRow:
     warnings: tuple[str, ...]
     conflicts: tuple[Mapping[str, str], ...]
     foreign: tuple[Mapping[str, Any], ...]
+    taken: tuple[str, ...]
     manifest: Mapping[str, Any] | None
 
     @property
@@ -76,6 +77,7 @@ def _row(change: Mapping[str, Any], manifest: Mapping[str, Any] | None) -> Chang
         warnings=tuple(change.get("warnings", ())),
         conflicts=tuple(change.get("conflicts", ())),
         foreign=tuple(change.get("foreign", ())),
+        taken=tuple(change.get("taken", ())),
         manifest=manifest,
     )
 

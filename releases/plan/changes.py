@@ -25,6 +25,7 @@ def change_row(sighting: Sighting) -> dict[str, Any]:
         "warnings": sorted({*sighting.preview.warnings, *sighting.warnings}),
         "conflicts": sorted(conflicts, key=lambda row: (row["manager"], row["field"])),
         "foreign": foreign,
+        "taken": list(sighting.preview.taken),
         "restarts": any(row["path"].startswith(POD_TEMPLATE) for row in fields),
     }
 

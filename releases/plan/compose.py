@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from environments.kube.apply.managers import SPARED
 from environments.kube.apply.server_side_apply import has_replicas
 from environments.kube.names import MANAGED, TRACKING
 from environments.kube.objects import Ref
@@ -31,6 +32,7 @@ class Header:
     references: Mapping[str, str]
     smoke_tests: Sequence[Mapping[str, Any]] = ()
     traffic: Sequence[Mapping[str, Any]] = ()
+    spare: Sequence[str] = SPARED
     masks: int = 0
     """The environment whose masks stand for values of Secrets, see releases.plan.secret_values.Masks."""
 
@@ -74,7 +76,8 @@ def compose(
         "objects": [_object_row(*pair) for pair in zip(sightings, public, strict=True)],
         "changes": rows,
         "prune": [*_temporary(sightings), *prune],
-        "adopt": [list(each.ref) for each in sightings if _to_adopt(each, header)],
+        "adopt": [list(each.ref) for each in sightings if each.preview.taken],
+        "spare": list(header.spare),
         "added": _added(sightings, header.application, back.plan),
         "namespaces": [each.ref.name for each in sightings if each.ref.kind == "Namespace" and each.action == "create"],
         "replicas": _replicas(sightings),
@@ -98,13 +101,6 @@ def _object_row(sighting: Sighting, public: Mapping[str, Any]) -> dict[str, Any]
         "scaler": sighting.scaled,
         **({"temporary": True} if wanted.temporary else {}),
     }
-
-
-def _to_adopt(sighting: Sighting, header: Header) -> bool:
-    """What is taken in for the first time, and, on a way back, everything that others have a hand in."""
-    if sighting.preview.live is None or not sighting.preview.foreign:
-        return False
-    return header.kind == "undo" or not sighting.is_ours(header.application)
 
 
 def _added(sightings: Sequence[Sighting], application: str, previous: Row | None) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from environments.kube.apply.diff import FieldChange, Preview
 from environments.kube.names import TRACKING
-from environments.kube.objects import Manifest, Ref
+from environments.kube.objects import Manifest, Ref, ref_of
 from environments.manifests.render import tracking_of
 
 Plan = dict[str, Any]
@@ -52,8 +52,13 @@ class Sighting:
 
     def is_ours(self, application: str) -> bool:
         """Whether what is there was written by Slipway for this application."""
-        annotations = (self.preview.live or {}).get("metadata", {}).get("annotations") or {}
-        return annotations.get(TRACKING) == tracking_of(application, self.ref)
+        return self.preview.live is not None and is_tracked(self.preview.live, application)
+
+
+def is_tracked(live: Manifest, application: str) -> bool:
+    """Whether an object that is there carries the application's mark, made for this very object."""
+    annotations = live["metadata"].get("annotations") or {}
+    return annotations.get(TRACKING) == tracking_of(application, ref_of(live))
 
 
 def ref_in(row: Row) -> Ref:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from environments.kube.apply.managers import SPARED
 from releases.plan.objects import Plan, Row, lasting, lasting_by_key, objects_by_key, ref_in
 from releases.plan.pruning import NEVER_PRUNED
 
@@ -31,6 +32,7 @@ def back_plan(plan: Row, previous: Row | None) -> Plan:
         "changes": [],
         "prune": _added(plan, previous),
         "adopt": [row["ref"] for row in objects],
+        "spare": plan.get("spare", list(SPARED)),
         "added": [],
         "namespaces": [],
         "replicas": previous["replicas"] if previous else {},

@@ -18,8 +18,9 @@ from environments.kube.api.errors import (
     Terminating,
     Unauthorized,
 )
-from environments.kube.apply.diff import Preview, pod_template, preview, preview_pod_template
-from environments.kube.apply.ownership import SCALED_KINDS, autoscaled
+from environments.kube.apply.diff import Preview, Taking, pod_template, preview, preview_pod_template
+from environments.kube.apply.managers import SCALED_KINDS
+from environments.kube.apply.ownership import autoscaled
 from environments.kube.objects import Manifest, Ref
 from releases.errors import PlanPostponed, PlanRefused
 from releases.plan.objects import Sighting, Wanted
@@ -70,12 +71,16 @@ def survey(gateway: Gateway, objects: Sequence[Wanted], going: Iterable[Ref]) ->
     )
 
 
-def sight(gateway: Gateway, objects: Sequence[Wanted], around: Surroundings, masks: Masks) -> list[Sighting]:
+def sight(
+    gateway: Gateway, objects: Sequence[Wanted], around: Surroundings, masks: Masks, taking: Taking
+) -> list[Sighting]:
     """Every object beside what the cluster has, by dry runs; `masks` are those of the environment.
+
+    `taking` says of what is there whether it is taken over.
 
     PlanRefused has the words of every object that the cluster refuses; PlanPostponed where it cannot be told yet.
     """
-    answers = side_by_side(lambda wanted: _try(gateway, wanted, around, masks), objects)
+    answers = side_by_side(lambda wanted: _try(gateway, wanted, around, masks, taking), objects)
     errors = [answer for answer in answers if isinstance(answer, KubeError)]
     refused = [error.words for error in errors if is_refusal(error)]
     if refused:
@@ -167,12 +172,13 @@ def _definitions(objects: Iterable[Wanted]) -> Iterable[tuple[str, str]]:
             yield spec["group"], spec["names"]["kind"]
 
 
-def _try(gateway: Gateway, wanted: Wanted, around: Surroundings, masks: Masks) -> Sighting | KubeError:
+def _try(gateway: Gateway, wanted: Wanted, around: Surroundings, masks: Masks, taking: Taking) -> Sighting | KubeError:
     scaled = autoscaled(list(around.autoscalers), wanted.ref)
     new = wanted.ref.namespace in around.missing
     scratch = SCRATCH if new else ""
     try:
-        seen = preview(gateway, wanted.manifest, scaler=scaled, mask=masks.of(wanted.ref), scratch=scratch)
+        mask = masks.of(wanted.ref)
+        seen = preview(gateway, wanted.manifest, scaler=scaled, mask=mask, scratch=scratch, taking=taking)
         sighting = Sighting(wanted, seen, scaled)
         return replace(sighting, warnings=_pods(gateway, sighting, around.brought)) if not new else sighting
     except KindMissing as error:

@@ -1,6 +1,6 @@
 """Planning: what will happen is worked out with registry and cluster, outside any transaction, and then frozen."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,8 +10,12 @@ from django.utils import timezone
 
 from environments.clusters import ConnectError, gateway_for
 from environments.kube.api.client import Gateway
-from environments.kube.api.errors import KubeError
-from environments.kube.objects import Ref
+from environments.kube.api.errors import Denied, KindMissing, KubeError
+from environments.kube.apply.diff import Taking
+from environments.kube.apply.managers import SPARED
+from environments.kube.apply.ownership import held_by_deployers
+from environments.kube.apply.reconcilers import Reconciler
+from environments.kube.objects import Manifest, Ref
 from environments.manifests.errors import BundleError
 from environments.manifests.images import repository_of
 from environments.models import Environment
@@ -24,9 +28,9 @@ from releases.engine.facts import Work
 from releases.errors import PlanPostponed, PlanRefused
 from releases.lifecycle import end, move, required_approvals, running_release, save, unfinished_since
 from releases.models import Rollout, Step
-from releases.plan import compose, pruning, store
+from releases.plan import compose, pruning, store, taking_over
 from releases.plan.drift import Drift, compare
-from releases.plan.objects import Plan, Sighting, Wanted, ref_in
+from releases.plan.objects import Plan, Sighting, Wanted, is_tracked, ref_in
 from releases.plan.risks import Circumstances
 from releases.plan.rollback_plan import label
 from releases.plan.secret_values import Masks, Sealed, load_sealed, manifests_of, seal, store_sealed
@@ -112,7 +116,12 @@ def confirm(rollout: Rollout) -> Drift | None:
         for row, manifest in zip(plan["objects"], manifests, strict=True)
     )
     source = Source(
-        objects, plan["images"], plan["references"], tuple(plan["smoke_tests"]), traffic=tuple(plan["traffic"])
+        objects,
+        plan["images"],
+        plan["references"],
+        tuple(plan["smoke_tests"]),
+        traffic=tuple(plan["traffic"]),
+        spare=tuple(plan.get("spare", SPARED)),
     )
     try:
         again = _plan_of(rollout, source, gateway_for(rollout.environment.cluster))
@@ -138,7 +147,7 @@ def _ask(rollout: Rollout, source: Source, gateway: Gateway) -> Planned:
     around = dry_run.survey(gateway, source.objects, going)
     objects = (*_namespaces(rollout, around.missing, refs), *source.objects)
     masks = Masks(rollout.environment_id)
-    sightings = dry_run.sight(gateway, objects, around, masks)
+    sightings = dry_run.sight(gateway, objects, around, masks, _taking(rollout, source))
     prune = pruning.prune_rows(rollout.application.name, going, dry_run.read_all(gateway, going))
     admitted = admission.notes(rollout, [each.manifest for each in objects])
     public, sealed = seal([each.manifest for each in objects], masks)
@@ -147,7 +156,7 @@ def _ask(rollout: Rollout, source: Source, gateway: Gateway) -> Planned:
         back = compose.WayBack(previous.pk, previous.release.version, previous.plan_digest, before)
     known = Circumstances(
         _versions(before, source),
-        (*admitted, *_notes(rollout, source, sightings, previous, pruning.kept(refs, earlier))),
+        (*admitted, *_notes(rollout, source, gateway, sightings, previous, pruning.kept(refs, earlier))),
     )
     document = compose.compose(_header(rollout, source), sightings, public, prune, back, known)
     return Planned(_with_steps(document), sealed, previous)
@@ -190,8 +199,21 @@ def _header(rollout: Rollout, source: Source) -> compose.Header:
         references=source.references,
         smoke_tests=source.smoke_tests,
         traffic=source.traffic,
+        spare=source.spare,
         masks=rollout.environment_id,
     )
+
+
+def _taking(rollout: Rollout, source: Source) -> Taking:
+    """What is taken in for the first time or again from a tool, and on a way back whatever others have a hand in."""
+    spare, application = frozenset(source.spare), rollout.application.name
+    back = rollout.kind == Rollout.Kind.UNDO
+
+    def taking(live: Manifest) -> frozenset[str] | None:
+        ours = is_tracked(live, application)
+        return spare if back or not ours or held_by_deployers(live, spare) else None
+
+    return taking
 
 
 def _versions(before: Plan | None, source: Source) -> dict[str, tuple[str, str]]:
@@ -203,17 +225,30 @@ def _tag(reference: str) -> str:
     return reference.partition("@")[0].removeprefix(repository_of(reference)).lstrip(":")
 
 
+def _is_alive(gateway: Gateway, reconciler: Reconciler) -> bool:
+    """Whether what a tool goes by is still there, as far as it may be looked at."""
+    try:
+        return reconciler.source is None or gateway.get(reconciler.source) is not None
+    except KindMissing:
+        return False
+    except Denied:
+        return True
+
+
 def _notes(
     rollout: Rollout,
     source: Source,
-    sightings: Iterable[Sighting],
+    gateway: Gateway,
+    sightings: Sequence[Sighting],
     previous: Rollout | None,
     kept: Iterable[Ref],
 ) -> tuple[tuple[str, str], ...]:
     application = rollout.application.name
-    taken = [each.ref.text for each in sightings if each.preview.live and not each.is_ours(application)]
+    strangers = [each for each in sightings if each.preview.live and not each.is_ours(application)]
+    unowned = [each.ref.text for each in strangers if not each.preview.taken]
     return (
-        ("Taken over from others", ", ".join(taken[:5]) + (f" and {len(taken) - 5} more" if len(taken) > 5 else "")),
+        *taking_over.notes(sightings, source.spare, lambda each: _is_alive(gateway, each)),
+        ("Taken in as it is", ", ".join(unowned[:5]) + (f" and {len(unowned) - 5} more" if len(unowned) > 5 else "")),
         ("Not proven before", _unproven(rollout)),
         ("An image has changed under its tag", _moved_images(rollout, source)),
         ("Stays, since data would go with it", ", ".join(ref.text for ref in kept if ref.kind != "Namespace")),

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from environments.kube.api.client import Gateway
+from environments.kube.apply.managers import RESTARTS, SPARED
 from environments.kube.status.images import image_names
 from environments.manifests.configuration import ConfiguredValue
 from environments.manifests.notes import by_title
@@ -29,8 +30,8 @@ from releases.plan.secret_values import Masks, load_sealed, masks_of, sealed_dig
 class Source:
     """The objects that are wanted, and what names them. `unused` says what nothing asked for.
 
-    `routes` and `change` are the bundle's, see slipway.yaml; `traffic` comes of the strategy's arranging, `notes` of
-    that, of reading the bundle, and of looking its images up.
+    `routes`, `change` and `spare` are the bundle's, see slipway.yaml; `traffic` comes of the strategy's arranging,
+    `notes` of that, of reading the bundle, and of looking its images up.
     """
 
     objects: tuple[Wanted, ...]
@@ -40,6 +41,7 @@ class Source:
     unused: tuple[str, ...] = ()
     routes: tuple[RouteSetting, ...] = ()
     change: str = ""
+    spare: tuple[str, ...] = SPARED
     traffic: tuple[Mapping[str, Any], ...] = ()
     notes: tuple[tuple[str, str], ...] = ()
 
@@ -96,6 +98,7 @@ def _from_release(rollout: Rollout, gateway: Gateway) -> Source:
         routes=rendering.settings.routes,
         change=rendering.settings.change,
         notes=(*pinned.notes, *by_title(rendering.notes)),
+        spare=(RESTARTS,) if rendering.settings.take_over == "take" else SPARED,
     )
 
 
@@ -134,6 +137,7 @@ def _from_plan(rollout: Rollout) -> Source:
         references=plan["references"],
         smoke_tests=tuple(plan["smoke_tests"]),
         traffic=tuple(plan.get("traffic", ())),
+        spare=tuple(plan.get("spare", SPARED)),
     )
 
 

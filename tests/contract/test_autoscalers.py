@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from environments.kube.apply.ownership import REPLICAS, autoscaled, owns
+from environments.kube.apply.managers import REPLICAS
+from environments.kube.apply.ownership import autoscaled, owns
 from environments.kube.apply.server_side_apply import apply_object
 from environments.kube.autoscaling import autoscalers, slim, target_of
 from environments.kube.autoscaling.reading import AutoscalerReader

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from environments.kube.api.errors import FieldConflict
-from environments.kube.apply.ownership import REPLICAS, owns
+from environments.kube.apply.managers import REPLICAS
+from environments.kube.apply.ownership import owns
 from environments.kube.apply.server_side_apply import apply_object
 from tests.contract.namespace import APPLY, MERGE, ContractNamespace, managers, written
 from tests.contract.objects import autoscaler, deployment, replicas_only

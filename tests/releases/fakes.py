@@ -86,10 +86,32 @@ class FakeCluster:
         theirs = self.theirs.get(key, {})
         live = merged(theirs, manifest) if force else merged(manifest, theirs)
         live["metadata"] |= {"uid": self.uids.get(key, "uid-of-a-dry-run"), "resourceVersion": "1"}
+        version = {"apiVersion": manifest["apiVersion"]}
         live["metadata"]["managedFields"] = [
-            {"manager": "kubectl-edit", "operation": "Update", "fieldsV1": _fields(theirs)}
-        ] * bool(theirs)
+            {"manager": MANAGER, "operation": "Apply", **version, "fieldsV1": _fields(_wishes(manifest))},
+            *[{"manager": "kubectl-edit", "operation": "Update", **version, "fieldsV1": _fields(theirs)}]
+            * bool(theirs),
+        ]
         return live
+
+    def json_patch(self, ref: Ref, operations: Iterable[Mapping[str, Any]], *, dry_run: bool = False) -> Manifest:
+        assert dry_run, "planning only tries"
+        live = self.get(ref)
+        assert live is not None
+        for each in operations:
+            *above, name = each["path"].strip("/").split("/")
+            at = live[above[0]] if above else live
+            at.pop(name, None)
+            at.update({name: each["value"]} if each["op"] == "add" else {})
+        return live
+
+
+def _wishes(manifest: Manifest) -> Manifest:
+    metadata = {name: manifest["metadata"][name] for name in ("labels", "annotations") if name in manifest["metadata"]}
+    return {
+        **{name: value for name, value in manifest.items() if name not in ("apiVersion", "kind")},
+        "metadata": metadata,
+    }
 
 
 def _fields(value: Any) -> dict[str, Any]:

@@ -252,9 +252,11 @@ class TestTakingIn:
         assert plan["adopt"] == [list(CONFIG_MAP)]
         assert CONFIG_MAP.key not in plan["added"], "going back must not delete what others had made"
         assert "Taken over from others" in titles(plan)
-        assert row(plan, CONFIG_MAP)["foreign"] == [
-            {"manager": "kubectl-edit", "fields": ["data.LOG_LEVEL", "data.OLD"]}
-        ]
+        assert row(plan, CONFIG_MAP)["taken"] == ["kubectl-edit"]
+        assert row(plan, CONFIG_MAP)["foreign"] == []
+        gone = [each["path"] for each in row(plan, CONFIG_MAP)["fields"] if each["after"] is None]
+        assert gone == ["data.OLD"], "what the bundle has not is shown to go"
+        assert "Goes, since the bundle does not have it" in titles(plan)
 
     def test_later_releases_leave_what_people_added(self, world: World, cluster: FakeCluster) -> None:
         succeed(planned(world), cluster)

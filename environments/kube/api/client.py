@@ -120,10 +120,10 @@ class Gateway:
         answer = self._transport.checked(ApiCall("POST", path, query, manifest, repeat=dry_run))
         return Applied(answer.json(), created=True, warnings=warnings_of(answer))
 
-    def json_patch(self, ref: Ref, operations: Operations) -> Manifest:
+    def json_patch(self, ref: Ref, operations: Operations, *, dry_run: bool = False) -> Manifest:
         """The object after a JSON Patch. Not tried again where it may have been done."""
-        query = [("fieldManager", MANAGER)]
-        return self._json(ApiCall("PATCH", self.path(ref), query, operations, JSON_PATCH))
+        query = [("fieldManager", MANAGER), *([DRY] if dry_run else [])]
+        return self._json(ApiCall("PATCH", self.path(ref), query, operations, JSON_PATCH, repeat=dry_run))
 
     def merge_patch(self, ref: Ref, patch: dict[str, Any], *, subresource: str = "") -> Manifest:
         """The object (or its subresource) after a merge patch, which may be repeated."""

@@ -4,14 +4,24 @@ Both come from the server with all defaults filled in, so an apply that changes 
 """
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from environments.kube.api.client import Applied, Gateway
 from environments.kube.api.errors import Cause, FieldConflict, NamespaceMissing
 from environments.kube.apply import masking
+from environments.kube.apply.managers import OURS
 from environments.kube.apply.masking import Mask
-from environments.kube.apply.ownership import OURS, ForeignFields, foreign_fields
+from environments.kube.apply.ownership import (
+    Adoption,
+    ForeignFields,
+    adoption,
+    entries_of,
+    foreign_fields,
+    written_since,
+)
+from environments.kube.apply.reconcilers import Reconciler, reconcilers
+from environments.kube.apply.removal import after_adoption
 from environments.kube.apply.server_side_apply import has_replicas, sequence_of, with_sequence
 from environments.kube.apply.trial_pod import trial_pod
 from environments.kube.names import MANAGER
@@ -25,6 +35,10 @@ REVISION = "deployment.kubernetes.io/revision"
 USUAL_KEYS = ("name", "containerPort", "port", "mountPath", "devicePath", "ip", "key", "type", "host", "path")
 
 
+Taking = Callable[[Manifest], frozenset[str] | None]
+"""For a live object: what an adoption is to spare, None where nothing is adopted."""
+
+
 class FieldChange(NamedTuple):
     """One field; `before` or `after` is None where the field is not there. Only the top of a branch is named."""
 
@@ -36,8 +50,9 @@ class FieldChange(NamedTuple):
 class Preview(NamedTuple):
     """What an apply would do. `live` is None for an object to come, whose `changes` are empty.
 
-    `conflicts` are the fields that others have set to other values, `foreign` all that others hold. Of Secrets only
-    what masking.py lets through is told anywhere.
+    `conflicts` are the fields that others have set to other values, `foreign` all that others hold and keep, `taken`
+    the managers whose fields become ours first, `reconcilers` who brings the object as well, `written_since` the tools
+    that wrote after us. Of Secrets only what masking.py lets through is told anywhere.
     """
 
     ref: Ref
@@ -47,28 +62,60 @@ class Preview(NamedTuple):
     conflicts: tuple[Cause, ...]
     foreign: tuple[ForeignFields, ...]
     warnings: tuple[str, ...]
+    taken: tuple[str, ...] = ()
+    reconcilers: tuple[Reconciler, ...] = ()
+    written_since: tuple[str, ...] = ()
+
+
+def _nothing(_live: Manifest) -> None:
+    return None
 
 
 def preview(
-    gateway: Gateway, manifest: Manifest, *, scaler: bool = False, mask: Mask = masking.hidden, scratch: str = ""
+    gateway: Gateway,
+    manifest: Manifest,
+    *,
+    scaler: bool = False,
+    mask: Mask = masking.hidden,
+    scratch: str = "",
+    taking: Taking = _nothing,
 ) -> Preview:
     """Dry-runs the apply. `scaler`: an autoscaler holds the replicas; `mask` gives what stands for values of a Secret.
+
+    `taking` says of what is there whether it is adopted first.
 
     With `scratch`, the name of a namespace that exists, objects of a namespace to come are tried there. Raises
     KubeError: what the cluster would refuse, it refuses now.
     """
     ref = ref_of(manifest)
     live, conflicts, applied = _side_by_side(gateway, manifest, scaler=scaler, scratch=scratch)
-    before, after = live and _public(live, mask), _public(applied.object, mask)
+    if live is None:
+        return Preview(ref, None, _public(applied.object, mask), (), conflicts, (), applied.warnings)
+    found = _adoption(live, taking)
+    after = after_adoption(gateway, ref, applied.object, found) if found.managers else applied.object
+    changes = changes_between(live, after, mask)
     return Preview(
         ref=ref,
-        live=before,
-        after=after,
-        changes=changes_between(live, applied.object, mask) if live else (),
-        conflicts=conflicts,
-        foreign=foreign_fields(live) if live else (),
+        live=_public(live, mask),
+        after=_public(after, mask),
+        changes=changes,
+        conflicts=tuple(cause for cause in conflicts if _is_changed(cause.field, changes)),
+        foreign=foreign_fields({"metadata": {"managedFields": found.kept}}),
         warnings=applied.warnings,
+        taken=found.managers,
+        reconcilers=reconcilers(live),
+        written_since=written_since(live),
     )
+
+
+def _adoption(live: Manifest, taking: Taking) -> Adoption:
+    spare = taking(live)
+    return Adoption({}, tuple(entries_of(live)), ()) if spare is None else adoption(live, spare)
+
+
+def _is_changed(field: str, changes: Collection[FieldChange]) -> bool:
+    """Whether a field in conflict gets another value: the server also tells of 2000m against 2."""
+    return any(field.startswith(change.path) or change.path.startswith(field) for change in changes)
 
 
 def _side_by_side(

@@ -5,27 +5,18 @@ a list by its keys, `v:…` an item of a set, `.` the node itself.
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from environments.kube.api.client import Gateway
+from environments.kube.apply.managers import OURS, is_controller, is_deployer, may_adopt, stays
 from environments.kube.apply.retry_on_conflict import decide_anew
-from environments.kube.names import MANAGER, SCALE, TRAFFIC
+from environments.kube.names import MANAGER
 from environments.kube.objects import Manifest, Ref, scale_target
 
 Fields = dict[str, Any]
 Entry = Mapping[str, Any]
-
-OURS = frozenset({MANAGER, SCALE, TRAFFIC})
-SCALED_KINDS = frozenset({"Deployment", "StatefulSet", "ReplicaSet"})
-CONTROLLERS = re.compile(
-    r"^(kube-.*|kubelet|controllers|cluster-autoscaler|.*controller(-manager)?|.*-operator|istiod|pilot-discovery"
-    r"|keda.*|cert-manager.*|flagger|velero.*|vpa-.*|vault-.*|linkerd.*)$"
-)
-TOOLS = re.compile(r"^(kubectl.*|helm)$", re.IGNORECASE)
-REPLICAS = ("f:spec", "f:replicas")
-NEVER_TAKEN = (("f:status",), ("f:metadata", "f:finalizers"), ("f:metadata", "f:ownerReferences"))
+Patch = list[dict[str, Any]]
 
 
 class ForeignFields(NamedTuple):
@@ -46,7 +37,7 @@ def foreign_fields(obj: Mapping[str, Any]) -> tuple[ForeignFields, ...]:
     found = []
     for entry in entries_of(obj):
         manager, subresource = entry["manager"], entry.get("subresource", "")
-        if manager in OURS or subresource == "status" or CONTROLLERS.match(manager):
+        if manager in OURS or subresource == "status" or is_controller(manager):
             continue
         fields = tuple(paths_of(entry.get("fieldsV1") or {}))
         found.append(ForeignFields(manager, entry["operation"], subresource, fields))
@@ -100,78 +91,125 @@ def union(first: Fields, second: Fields) -> Fields:
     return merged
 
 
-def take_out(fields: Fields, path: tuple[str, ...]) -> tuple[Fields, Fields]:
-    """The tree without the branch at `path`, and the tree that has this branch alone."""
-    key, *rest = path
-    if key not in fields:
-        return fields, {}
-    others = {name: below for name, below in fields.items() if name != key}
-    if not rest:
-        return others, {key: fields[key]}
-    kept, taken = take_out(fields[key], tuple(rest))
-    left = {**others, key: kept} if kept else others
-    return left, {key: taken} if taken else {}
+def difference(fields: Fields, other: Fields) -> Fields:
+    """The fields of the one tree that the other has not."""
+    found: Fields = {}
+    for key, below in fields.items():
+        if key not in other:
+            found[key] = below
+        elif inner := difference(below, other[key]):
+            found[key] = inner
+    return found
 
 
-def may_adopt(entry: Entry, api_version: str) -> bool:
-    """Whether an entry is a person's or a tool's that worked like one, not a controller's, and of our version."""
-    if entry.get("subresource") or entry.get("apiVersion") != api_version:
-        return False
-    if entry["operation"] == "Update":
-        return not CONTROLLERS.match(entry["manager"])
-    return bool(TOOLS.match(entry["manager"]))
+def divide(fields: Fields, kind: str, spare: frozenset[str], at: tuple[str, ...] = ()) -> tuple[Fields, Fields]:
+    """The fields that are taken, and those that stay with their manager; what leads to a field stays with it."""
+    taken: Fields = {}
+    kept: Fields = {}
+    for key, below in fields.items():
+        path = (*at, key)
+        if stays(path, kind, spare):
+            kept[key] = below
+            continue
+        mine, theirs = divide(below, kind, spare, path)
+        if theirs:
+            kept[key] = {**({".": below["."]} if "." in below else {}), **theirs}
+        if mine.keys() - {"."} or not theirs:
+            taken[key] = mine
+    return taken, kept
 
 
-def adoption_patch(live: Manifest) -> tuple[list[dict[str, Any]], tuple[str, ...]]:
+class Adoption(NamedTuple):
+    """What becomes ours of an object: `fields` in all, with what we had, `kept` what stays with whom.
+
+    `managers` are those that something is taken from; none where there is nothing to take.
+    """
+
+    fields: Fields
+    kept: tuple[Entry, ...]
+    managers: tuple[str, ...]
+
+
+def adoption(live: Manifest, spare: frozenset[str] = frozenset()) -> Adoption:
+    """What an adoption would take of the object, less what is spared (managers.MARKS, managers.RESTARTS). Pure.
+
+    Replicas stay where they are, since they are for slipway-scale to take.
+    """
+    taken = own_fields(live)
+    kept: list[Entry] = []
+    managers: list[str] = []
+    for entry in entries_of(live):
+        if _is_mine(entry):
+            continue
+        if not may_adopt(entry, live["apiVersion"]):
+            kept.append(entry)
+            continue
+        fields, left = divide(entry.get("fieldsV1") or {}, live.get("kind", ""), spare)
+        kept += [{**entry, "fieldsV1": left}] if left else []
+        managers += [entry["manager"]] if fields else []
+        taken = union(taken, fields)
+    return Adoption(taken, tuple(kept), tuple(dict.fromkeys(managers)))
+
+
+def own_fields(live: Manifest) -> Fields:
+    """What slipway's applies own."""
+    return next((entry.get("fieldsV1") or {} for entry in entries_of(live) if _is_mine(entry)), {})
+
+
+def adoption_patch(live: Manifest, spare: frozenset[str] = frozenset()) -> tuple[Patch, tuple[str, ...]]:
     """The JSON Patch that makes others' fields ours, and the managers they come from; both empty for none. Pure.
 
-    Values do not change: the next apply removes what the bundle does not have. Replicas stay where they are, since
-    they are for slipway-scale to take.
+    Values do not change: the next apply removes what the bundle does not have.
     """
-    entries = entries_of(live)
-    api_version = live["apiVersion"]
-    moved = [entry for entry in entries if may_adopt(entry, api_version)]
-    taken: Fields = {}
-    left: list[Entry] = []
-    for entry in moved:
-        fields, kept = _divide(entry.get("fieldsV1") or {}, live.get("kind", ""))
-        taken = union(taken, fields)
-        left += [{**entry, "fieldsV1": kept}] if kept else []
-    if not taken:
+    found = adoption(live, spare)
+    if not found.managers:
         return [], ()
+    entries = entries_of(live)
     mine = next((entry for entry in entries if _is_mine(entry)), None)
-    base = dict(mine or {**moved[0], "manager": MANAGER, "operation": "Apply"})
-    base["fieldsV1"] = union(mine["fieldsV1"], taken) if mine else taken
-    others = [entry for entry in entries if entry is not mine and entry not in moved]
+    first = next(entry for entry in entries if entry["manager"] in found.managers)
+    base = {**(mine or first), "manager": MANAGER, "operation": "Apply", "fieldsV1": found.fields}
     version = live["metadata"]["resourceVersion"]
     patch = [
-        {"op": "replace", "path": "/metadata/managedFields", "value": [base, *others, *left]},
+        {"op": "replace", "path": "/metadata/managedFields", "value": [base, *found.kept]},
         {"op": "replace", "path": "/metadata/resourceVersion", "value": version},
     ]
-    return patch, tuple(dict.fromkeys(entry["manager"] for entry in moved))
+    return patch, found.managers
 
 
-def _divide(fields: Fields, kind: str) -> tuple[Fields, Fields]:
-    kept: Fields = {}
-    for path in (*NEVER_TAKEN, *([REPLICAS] if kind in SCALED_KINDS else [])):
-        fields, branch = take_out(fields, path)
-        kept = union(kept, branch)
-    return fields, kept
+def held_by_deployers(live: Manifest, spare: frozenset[str] = frozenset()) -> bool:
+    """Whether a tool that brings whole objects holds something of it that we do not, and that may be taken."""
+    own = own_fields(live)
+    return any(
+        difference(divide(entry.get("fieldsV1") or {}, live.get("kind", ""), spare)[0], own)
+        for entry in entries_of(live)
+        if is_deployer(entry["manager"]) and may_adopt(entry, live["apiVersion"])
+    )
+
+
+def written_since(live: Manifest) -> tuple[str, ...]:
+    """The tools that have written to an object after our last apply of it; none where we never wrote."""
+    ours = max((_time(entry) for entry in entries_of(live) if _is_mine(entry)), default="")
+    later = (e["manager"] for e in entries_of(live) if is_deployer(e["manager"]) and _time(e) > ours)
+    return tuple(dict.fromkeys(later)) if ours else ()
+
+
+def _time(entry: Entry) -> str:
+    return str(entry.get("time", ""))
 
 
 def _is_mine(entry: Entry) -> bool:
     return (entry["manager"], entry["operation"], entry.get("subresource", "")) == (MANAGER, "Apply", "")
 
 
-def adopt(gateway: Gateway, ref: Ref) -> tuple[str, ...]:
-    """Makes what people and tools hold in an object ours; the managers it was taken from, () for none.
+def adopt(gateway: Gateway, ref: Ref, spare: frozenset[str] = frozenset()) -> tuple[str, ...]:
+    """Makes what people and tools hold in an object ours, less what is spared; the managers it was taken from.
 
     Raises KubeError: Stale where the object keeps changing.
     """
 
     def attempt() -> tuple[str, ...]:
         live = gateway.get(ref)
-        patch, managers = adoption_patch(live) if live else ([], ())
+        patch, managers = adoption_patch(live, spare) if live else ([], ())
         if not patch:
             return ()
         gateway.json_patch(ref, patch)

@@ -5,7 +5,8 @@ from typing import Any
 
 from environments.kube.api.client import Applied, Gateway, Guard
 from environments.kube.api.errors import BeingDeleted, Fenced, Stale
-from environments.kube.apply.ownership import REPLICAS, SCALED_KINDS, owns
+from environments.kube.apply.managers import REPLICAS, SCALED_KINDS
+from environments.kube.apply.ownership import owns
 from environments.kube.apply.retry_on_conflict import decide_anew
 from environments.kube.names import MANAGER, SCALE, SEQUENCE
 from environments.kube.objects import Manifest, Ref, ref_of

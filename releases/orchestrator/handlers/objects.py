@@ -36,7 +36,7 @@ def scale(execution: Execution, operation: Scale) -> Result:
 
 @handles(Adopt)
 def take_over(execution: Execution, operation: Adopt) -> Result:
-    return {"managers": list(adopt(execution.gateway, operation.ref))}
+    return {"managers": list(adopt(execution.gateway, operation.ref, operation.spare))}
 
 
 @handles(Prune)

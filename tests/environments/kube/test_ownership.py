@@ -1,11 +1,19 @@
 """Whose hand is on a field, without a cluster."""
 
-import copy
 from typing import Any
 
 import pytest
 
-from environments.kube.apply.ownership import adoption_patch, autoscaled, foreign_fields, paths_of, take_out, union
+from environments.kube.apply.managers import MARKS, RESTARTS
+from environments.kube.apply.ownership import (
+    adoption,
+    adoption_patch,
+    autoscaled,
+    divide,
+    foreign_fields,
+    paths_of,
+    union,
+)
 from environments.kube.objects import Ref
 
 ENV = {'k:{"name":"EXTRA"}': {".": {}, "f:name": {}, "f:value": {}}}
@@ -39,13 +47,46 @@ def test_a_tree_of_fields_is_told_as_paths() -> None:
     ]
 
 
-def test_taking_a_branch_out_and_putting_it_back_changes_nothing() -> None:
-    before = copy.deepcopy(TREE)
-    rest, branch = take_out(TREE, ("f:metadata", "f:annotations", "f:note"))
-    assert list(paths_of(branch)) == ["metadata.annotations.note"]
-    assert "metadata.annotations.note" not in list(paths_of(rest))
-    assert union(rest, branch) == TREE == before
-    assert take_out(TREE, ("f:status",)) == (TREE, {})
+RESTARTED = {"f:kubectl.kubernetes.io/restartedAt": {}}
+HELM = {"f:meta.helm.sh/release-name": {}}
+
+
+def annotated(fields: Any) -> dict[str, Any]:
+    return {"f:metadata": {"f:annotations": {".": {}, **fields}}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "spare", "kept"),
+    [
+        (annotated({**HELM, "f:note": {}}), {MARKS}, ["metadata.annotations.meta.helm.sh/release-name"]),
+        (annotated(HELM), {MARKS}, ["metadata.annotations.meta.helm.sh/release-name"]),
+        (annotated(HELM), {RESTARTS}, []),
+        ({"f:spec": {"f:template": annotated(RESTARTED)}}, {RESTARTS}, [
+            "spec.template.metadata.annotations.kubectl.kubernetes.io/restartedAt"
+        ]),
+        ({"f:metadata": {"f:labels": {"f:app.kubernetes.io/managed-by": {}}}}, {MARKS}, [
+            "metadata.labels.app.kubernetes.io/managed-by"
+        ]),
+        ({"f:webhooks": {'k:{"name":"x"}': {".": {}, "f:clientConfig": {"f:caBundle": {}, "f:url": {}}}}}, set(), [
+            'webhooks[name="x"].clientConfig.caBundle'
+        ]),
+        (annotated({"f:deployment.kubernetes.io/revision": {}}), set(), [
+            "metadata.annotations.deployment.kubernetes.io/revision"
+        ]),
+    ],
+)  # fmt: skip
+def test_what_is_spared_stays_with_all_that_leads_to_it(fields: Any, spare: set[str], kept: list[str]) -> None:
+    taken, left = divide(fields, "Deployment", frozenset(spare))
+    assert list(paths_of(left)) == kept
+    assert union(taken, left) == fields
+    assert not set(paths_of(taken)) & set(kept)
+
+
+def test_what_was_spared_is_not_taken_again() -> None:
+    helm = entry("helm", fields=annotated(HELM))
+    ours = entry("slipway", "Apply", {"f:spec": {"f:paused": {}}})
+    found = adoption(live(ours, helm), frozenset({MARKS}))
+    assert (found.managers, found.kept) == ((), (helm,))
 
 
 @pytest.mark.parametrize(
@@ -58,9 +99,19 @@ def test_taking_a_branch_out_and_putting_it_back_changes_nothing() -> None:
         (entry("slipway"), True),
         (entry("kubectl", "Apply"), True),
         (entry("Helm", "Apply"), True),
-        (entry("argocd-controller", "Apply"), False),
-        (entry("flux", "Apply"), False),
+        (entry("argocd-controller", "Apply"), True),
+        (entry("flux", "Apply"), True),
+        (entry("kustomize-controller", "Apply"), True),
+        (entry("helm-controller"), True),
+        (entry("Terraform", "Apply"), True),
+        (entry("HashiCorp"), True),
+        (entry("before-first-apply"), True),
         (entry("kube-controller-manager"), False),
+        (entry("manager"), False),
+        (entry("my-operator", "Apply"), False),
+        (entry("sidecar-injector"), False),
+        (entry("pilot-discovery"), False),
+        (entry("cluster-autoscaler"), False),
         (entry("controllers"), False),
         (entry("cert-manager-cainjector"), False),
         (entry("keda-operator"), False),

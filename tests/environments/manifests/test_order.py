@@ -100,6 +100,7 @@ routes:
 smokeTests:
   - {name: home, service: "shop-${SLIPWAY_ENVIRONMENT}/web", port: 80, path: /x, status: 204, contains: ok, timeout: 2}
   - {name: more, service: web, port: 8080}
+takeOver: take
 """
 
 
@@ -109,6 +110,7 @@ def test_all_of_slipway_yaml_is_read() -> None:
         (Wave("all", ("Deployment/web",)),),
         (RouteSetting("web", "web", "nginx", "Ingress/web", "dev.example"),),
         (SmokeTest("home", "shop-dev/web", 80, "/x", 204, "ok", 2.0), SmokeTest("more", "web", 8080)),
+        take_over="take",
     )
 
 
