@@ -10,7 +10,7 @@ from dataclasses import replace
 from portal.steps.clocks import attended
 from portal.steps.flow import Decision, Flow
 from portal.steps.intents import IntentContext, go_back, turn
-from portal.steps.operations import Outcome
+from portal.steps.operations import Outcome, Result
 from portal.steps.phases import Position
 from portal.steps.retries import Patience, with_trouble, without_trouble
 from portal.steps.state import Move, State, StepChange
@@ -39,9 +39,13 @@ def _turned(state: State, ground: IntentContext) -> Decision:
 
 
 def absorb(flow: Flow[WorkT, FactsT, ViewT], state: State, outcomes: Iterable[Outcome], now: float) -> State:
-    """The state that remembers what came of the operations."""
-    for outcome in outcomes:
-        state = _absorbed(flow.patience, state, outcome, now)
+    """The state that remembers what came of the operations of one round, which went side by side."""
+    found = tuple(outcomes)
+    written = {each.operation.key for each in found if _noted(state, each, now) is not None}
+    for outcome in found:
+        # A look that went beside the write may be from before it.
+        if outcome.operation.writes or outcome.operation.key not in written:
+            state = _absorbed(flow.patience, state, outcome, now)
     return state
 
 
@@ -59,10 +63,22 @@ def _absorbed(patience: Patience, state: State, outcome: Outcome, now: float) ->
 
 
 def _written(state: State, outcome: Outcome, now: float) -> State:
-    """With what the operation has to note of what it wrote."""
+    """With what the operation has to note of what it wrote; what was looked at before it is forgotten."""
+    key, noted = outcome.operation.key, _noted(state, outcome, now)
+    if noted is None:
+        return state
+    outdated = [name for name in outcome.operation.outdates if key in (state.memory.get(name) or {})]
+    looks = {name: _without(state.memory[name], key) for name in outdated}
+    return replace(state, written={**state.written, key: noted}, memory={**state.memory, **looks})
+
+
+def _noted(state: State, outcome: Outcome, now: float) -> Result | None:
     operation = outcome.operation
-    noted = None if outcome.trouble else operation.written(state.written.get(operation.key), outcome.result, now)
-    return state if noted is None else replace(state, written={**state.written, operation.key: noted})
+    return None if outcome.trouble else operation.written(state.written.get(operation.key), outcome.result, now)
+
+
+def _without(slot: Mapping[str, Result], key: str) -> dict[str, Result]:
+    return {name: result for name, result in slot.items() if name != key}
 
 
 def _outputs(state: State, outcome: Outcome) -> Mapping[str, Mapping[str, str]]:

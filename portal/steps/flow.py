@@ -16,6 +16,10 @@ def _nothing(_view: BaseView[Any, Any], _step: BaseStep[Any]) -> tuple[Operation
     return ()
 
 
+def _silent(_view: BaseView[Any, Any]) -> str:
+    return ""
+
+
 @dataclass(frozen=True)
 class Wording:
     """What the engine says where a kind of work says it in its own way.
@@ -33,6 +37,7 @@ class Wording:
 class Flow(Generic[WorkT, FactsT, ViewT]):
     """One kind of work.
 
+    `told`: what there is to say at the end of the track beside why it went that way; "" for nothing.
     `view` makes what its steps see, `read` a step of what the plan stores. `hold`: what keeps things under way standing
     still while the work is paused in a step. `anew`: slots whose operations are done again once it is resumed.
     """
@@ -44,6 +49,7 @@ class Flow(Generic[WorkT, FactsT, ViewT]):
     anew: frozenset[str] = frozenset()
     patience: Patience = field(default_factory=Patience)
     wording: Wording = field(default_factory=Wording)
+    told: Callable[[ViewT], str] = _silent
 
 
 @dataclass(frozen=True)

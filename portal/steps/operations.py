@@ -22,6 +22,8 @@ class Operation:
 
     slot: ClassVar[str] = ""
     writes: ClassVar[bool] = True
+    outdates: ClassVar[tuple[str, ...]] = ()
+    """Slots whose results under the same key are from before this write, once it is done."""
 
     @property
     def key(self) -> str:

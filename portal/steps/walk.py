@@ -34,7 +34,8 @@ class Walk(Generic[WorkT, FactsT, ViewT]):
             self._enter(step)
             if decision := self._stay(step):
                 return decision
-        return self._end(self.flow.phases.end(self.phase), self.state.reason)
+        why = " ".join(filter(None, (self.state.reason, self.flow.told(self._view()))))
+        return self._end(self.flow.phases.end(self.phase), why)
 
     def hold(self) -> Decision:
         """Nothing new begins, what is under way stands still where it is, and the step is looked after."""

@@ -11,7 +11,7 @@ from portal.steps.retries import Patience
 from portal.steps.state import State
 from releases.engine.facts import Facts, Target, View, Work
 from releases.engine.operations import Apply, Halt
-from releases.engine.steps import RolloutStep, read_step
+from releases.engine.steps import LEFT, RolloutStep, read_step
 from releases.states import Phase
 
 CLUSTER_GRACE = 30.0  # seconds in which an administrator's fault may still come right: a definition just made, a role
@@ -51,6 +51,14 @@ def _is_up(view: View, target: Target) -> bool:
     return workload_status(look.object, generation=view.written[target.key]["generation"]).state == "done"
 
 
+def _told(view: View) -> str:
+    """What a way back has left as it was, since it could not be undone."""
+    if not view.work.returning:
+        return ""
+    left = (*view.work.leaves, *view.kept.get(LEFT, {}).values())
+    return f"Left as it is: {'; '.join(dict.fromkeys(left))}." if left else ""
+
+
 FLOW: Flow[Work, Facts, View] = Flow(
     phases=Phases(
         running=Phase.PROGRESSING,
@@ -72,4 +80,5 @@ FLOW: Flow[Work, Facts, View] = Flow(
         as_asked="as the environment says",
         given_up="Slipway could not go on",
     ),
+    told=_told,
 )

@@ -20,6 +20,8 @@ class Look:
     seen_at: float
     uid: str = ""
     generation: int = 0
+    version: str = ""
+    """The resourceVersion of the object as it was last seen, also of one that has gone since."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,10 @@ class Work:
     """Of the release that the plan brings; "" where it only takes away."""
     changes_nothing: bool = False
     """Whether everything was as the plan has it when it was planned, and still was at the start."""
+    returning: bool = False
+    """Whether it is a way back: what cannot be undone is left, and no step is held up by it."""
+    leaves: tuple[str, ...] = ()
+    """What a way back leaves, in words, by its plan."""
 
     @classmethod
     def of(cls, plan: Mapping[str, Any]) -> "Work":
@@ -86,6 +92,8 @@ class Work:
             traffic=tuple(plan.get("traffic", ())),
             version=plan.get("version", ""),
             changes_nothing=_changes_nothing(plan),
+            returning=plan.get("kind") == "back",
+            leaves=tuple(f"{Ref(*row['ref']).text}: {row['why']}" for row in plan.get("back", {}).get("leaves", ())),
         )
 
     def target(self, key: str) -> Target | None:
@@ -111,23 +119,63 @@ class Facts(steps.BaseFacts):
 
 @dataclass(frozen=True)
 class View(steps.BaseView[Work, Facts]):
-    """What a step sees. `written` has {"uid", "generation", "at"} of every object that the rollout has applied."""
+    """What a step sees.
+
+    `written` has {"uid", "generation", "version", "at"} of every object that the rollout has applied, as its last write
+    left it.
+    """
 
     def look(self, key: str) -> Look | None:
-        """The newest look at an object: what the watch told, or what the step read itself."""
-        row, read = self.facts.looks.get(key), self.read(key)
-        if read is None or (row and row.seen_at >= read["at"]):
-            return row
-        return _of_read(read)
+        """The newest look at an object: what the watch told, or what the step read itself; none from before a write."""
+        row, read = self.told(key), self.read(key)
+        if row is None or read is None:
+            return _of_read(read) if read else row
+        return _newer(row, _of_read(read))
+
+    def told(self, key: str) -> Look | None:
+        """What the watch told of an object since it was written."""
+        row = self.facts.looks.get(key)
+        return None if row and is_before(row, self.written.get(key)) else row
 
     def read(self, key: str) -> Mapping[str, Any] | None:
-        """What the step read itself; a read from before the object was written says nothing."""
+        """What the step read itself since the object was written: a write has reads of before it forgotten."""
         read: Mapping[str, Any] | None = self.slot("read").get(key)
-        written = self.written.get(key)
-        return None if read is None or (written and read["at"] < written["at"]) else read
+        return read
+
+
+def is_before(look: Look, written: Mapping[str, Any] | None) -> bool:
+    """Whether what a watch told is from before our write. No clock is asked: hosts differ, and rows come late.
+
+    Versions of one cluster only rise, where they are numbers (all of Kubernetes from 1.35 on). Without them, one that
+    has gone is of before where it was another object than we wrote; one that has gone since was ours.
+    """
+    if not written:
+        return False
+    if look.object is None and look.uid:
+        return look.uid != written.get("uid") and not _is_later(look, written)
+    seen, wrote = _number(look.version), _number(written.get("version", ""))
+    return seen is not None and wrote is not None and seen < wrote
+
+
+def _newer(row: Look, read: Look) -> Look:
+    """Of two looks since the last write, by the object's own versions where both have them."""
+    told, found = _number(row.version), _number(read.version)
+    if row.object and read.object and told is not None and found is not None:
+        return row if told >= found else read
+    return row if row.seen_at >= read.seen_at else read
+
+
+def _is_later(look: Look, written: Mapping[str, Any]) -> bool:
+    seen, wrote = _number(look.version), _number(written.get("version", ""))
+    return seen is not None and wrote is not None and seen > wrote
+
+
+def _number(version: str) -> int | None:
+    return int(version) if version.isdecimal() else None
 
 
 def _of_read(read: Mapping[str, Any]) -> Look:
     found = read["object"]
     metadata = (found or {}).get("metadata", {})
-    return Look(found, read["at"], metadata.get("uid", ""), int(metadata.get("generation") or 0))
+    generation, version = int(metadata.get("generation") or 0), str(metadata.get("resourceVersion", ""))
+    return Look(found, read["at"], metadata.get("uid", ""), generation, version)

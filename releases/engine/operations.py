@@ -20,9 +20,10 @@ class OnObject(Operation):
 
 @dataclass(frozen=True)
 class Write(OnObject):
-    """The plan's object of that index, written as a whole. Result: {"uid", "generation"}."""
+    """The plan's object of that index, written as a whole. Result: {"uid", "generation", "version"}."""
 
     index: int
+    outdates: ClassVar[tuple[str, ...]] = ("read",)
 
     def written(self, before: Result | None, result: Result, now: float) -> Result | None:  # noqa: ARG002
         return {**result, "at": now}
@@ -38,9 +39,16 @@ class Adopt(OnObject):
 
 @dataclass(frozen=True)
 class Apply(Write):
-    """Apply it as it is."""
+    """Apply it as it is. `steps_over`: what the cluster refuses is left as it is: {"left": its words}."""
 
+    steps_over: bool = False
     slot: ClassVar[str] = "applied"
+
+    def remembered(self, before: Result, outcome: Outcome, now: float) -> Result | None:
+        refused = outcome.trouble is not None and outcome.trouble.fault == "user"
+        if self.steps_over and outcome.trouble and refused:
+            return {"left": outcome.trouble.words}
+        return super().remembered(before, outcome, now)
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,13 @@ from common.discovery import modules_of
 from environments.kube.status.health import health
 from portal.steps import step as steps
 from portal.steps.operations import Operation
-from portal.steps.step import undone
+from portal.steps.step import Notes, undone
 from portal.steps.verdicts import Done, Fail, Judgement, Wait
-from releases.engine.facts import Target, View
+from releases.engine.facts import WATCHED, Target, View
 from releases.engine.operations import Adopt, Apply, OnObject, Prune, Read
 
 KINDS_IN = "releases.strategies"
+LEFT = "left"
 READ_PAUSES = (0.2, 0.5, 1.0, 2.0)
 BEFORE_ROUTES = frozenset({"DestinationRule"})
 
@@ -80,16 +81,35 @@ class AdoptStep(RolloutStep):
 
 @dataclass(frozen=True)
 class ApplyStep(RolloutStep):
-    """Apply objects, side by side; stored is done."""
+    """Apply objects, side by side; stored is done.
+
+    On the way back an object beside the workloads that the cluster refuses is left as it is, for good.
+    """
 
     def wanted(self, view: View) -> tuple[Operation, ...]:
-        return tuple(Apply(target.ref, target.index) for target in self.targets(view))
+        return tuple(Apply(target.ref, target.index, _steps_over(view, target)) for target in self.targets(view))
+
+    def remember(self, view: View) -> Notes:
+        applied = view.slot(Apply.slot)
+        left = {key: result["left"] for key, result in applied.items() if "left" in result}
+        return Notes(view.memory, with_left(view.kept, left))
 
     def operations(self, view: View) -> tuple[Operation, ...]:
         return undone(view, self.wanted(view))
 
     def verdict(self, view: View) -> Judgement:
-        return all_done(view, self.wanted(view), f"{len(self.objects)} applied")
+        left = [result["left"] for result in view.slot(Apply.slot).values() if "left" in result]
+        done = f"{len(self.objects) - len(left)} applied"
+        return all_done(view, self.wanted(view), "; left as it is: ".join([done, *left]))
+
+
+def with_left(kept: Mapping[str, Any], left: Mapping[str, str]) -> Mapping[str, Any]:
+    """What steps keep, with what was left as it is, by Ref.key."""
+    return {**kept, LEFT: {**kept.get(LEFT, {}), **left}} if left else kept
+
+
+def _steps_over(view: View, target: Target) -> bool:
+    return view.work.returning and target.ref.kind not in WATCHED
 
 
 @dataclass(frozen=True)
@@ -135,6 +155,8 @@ class DefinitionsStep(ApplyStep):
         return Wait("; ".join(waiting), READ_PAUSES[-1])
 
     def _waits(self, view: View, target: Target) -> bool:
+        if target.key in view.kept.get(LEFT, {}):
+            return False
         look = view.look(target.key)
         return look is None or look.object is None or health(look.object).state != "done"
 

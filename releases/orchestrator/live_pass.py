@@ -95,6 +95,7 @@ class LivePass:
             scalers=loaded.scalers,
             may_write=self.claim.may_write,
             prometheus=prometheus_for(rollout.environment),
+            keeps_size=loaded.keeps_size,
         )
 
 

@@ -52,4 +52,4 @@ def _ahead(work: Work, index: int) -> tuple[Target, ...]:
 
 def _look(row: Workload) -> Look:
     found = None if row.deleted else row.object
-    return Look(found, row.seen_at.timestamp(), row.uid, row.generation)
+    return Look(found, row.seen_at.timestamp(), row.uid, row.generation, row.resource_version)

@@ -1,7 +1,7 @@
 """The plan of a rollout's track, read once a process: plans are stored by their digest and never change."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -11,8 +11,9 @@ from releases import strategies
 from releases.engine.facts import Work
 from releases.models import Rollout
 from releases.plan import store
+from releases.plan.objects import ref_in
 from releases.plan.rollback_plan import back_plan
-from releases.plan.secret_values import Masks, load_sealed, masks_of, sealed_digest_of, unseal
+from releases.plan.secret_values import Masks, load_sealed, masks_of, sealed_digest_of, unseal, unseal_found
 
 KEPT = 512
 
@@ -25,12 +26,16 @@ class Loaded:
     sealed_digest: str
     scalers: frozenset[int]
     masks: Masks
+    keeps_size: frozenset[int] = frozenset()
+    found: Mapping[int, Manifest] = field(default_factory=dict, repr=False)
+    """What the plan took over from others, as it was, with the values of Secrets."""
 
     @cached_property
     def manifests(self) -> Mapping[int, Manifest]:
         """What is applied, by index, with the values of Secrets."""
         sealed = load_sealed(self.sealed_digest)
-        return {t.index: unseal(t.ref, dict(t.manifest), sealed, self.masks) for t in self.work.targets}
+        own = [target for target in self.work.targets if target.index not in self.found]
+        return {**self.found, **{t.index: unseal(t.ref, dict(t.manifest), sealed, self.masks) for t in own}}
 
 
 def load(rollout: Rollout, track: Track) -> Loaded:
@@ -52,9 +57,19 @@ def _way_back(digest: str, strategy: str) -> Loaded:
     sealed_digest = sealed_digest_of(before) if before else ""
     loaded = _of(back_plan(plan, store.load(before) if before else None), sealed_digest or "")
     steps = tuple(step.to_json() for step in strategies.find(strategy).back(loaded.work))
-    return replace(loaded, work=replace(loaded.work, steps=steps))
+    return replace(loaded, work=replace(loaded.work, steps=steps), found=_found(plan, digest, loaded.work))
+
+
+def _found(plan: Mapping[str, Any], digest: str, work: Work) -> dict[int, Manifest]:
+    rows = {ref_in(row).key: row["manifest"] for row in plan["back"].get("found", ())}
+    sealed = load_sealed(sealed_digest_of(digest) or "") if rows else {}
+    masks = masks_of(plan)
+    found = (target for target in work.targets if target.key in rows)
+    return {t.index: unseal_found(t.ref, rows[t.key], sealed, masks) for t in found}
 
 
 def _of(plan: Mapping[str, Any], sealed_digest: str) -> Loaded:
     scalers = frozenset(index for index, row in enumerate(plan["objects"]) if row["scaler"])
-    return Loaded(Work.of(plan), sealed_digest, scalers, masks_of(plan))
+    kept = set(plan.get("keeps_size", ()))
+    keeps = frozenset(index for index, row in enumerate(plan["objects"]) if ref_in(row).key in kept)
+    return Loaded(Work.of(plan), sealed_digest, scalers, masks_of(plan), keeps)

@@ -13,6 +13,7 @@ from environments.manifests.render import tracking_of
 from releases.plan.changes import change_row
 from releases.plan.objects import Plan, Row, Sighting, Wanted, lasting_by_key
 from releases.plan.risks import Circumstances, risks
+from releases.plan.rollback_plan import outlook
 
 FORMAT = 2
 
@@ -45,6 +46,12 @@ class WayBack:
     version: str = ""
     digest: str = ""
     plan: Row | None = field(default=None, repr=False)
+    objects: tuple[Row, ...] = field(default=(), repr=False)
+    """Rows of Jobs that undo the release, run on the way back alone."""
+    found: tuple[Row, ...] = field(default=(), repr=False)
+    """Rows of what the release takes over from others, as it was."""
+    leaves: tuple[Row, ...] = ()
+    """[{"ref", "why"}] of what the cluster would refuse of the way back, by a dry run."""
 
 
 def compose(
@@ -60,7 +67,8 @@ def compose(
     `public` are the manifests as the plan may show them, in the order of `sightings`.
     """
     rows = [change_row(sighting) for sighting in sightings]
-    return {
+    objects = [_object_row(*pair) for pair in zip(sightings, public, strict=True)]
+    document: Plan = {
         "format": FORMAT,
         "masks": header.masks,
         "application": header.application,
@@ -73,7 +81,7 @@ def compose(
         "references": dict(header.references),
         "smoke_tests": list(header.smoke_tests),
         "traffic": list(header.traffic),
-        "objects": [_object_row(*pair) for pair in zip(sightings, public, strict=True)],
+        "objects": objects,
         "changes": rows,
         "prune": [*_temporary(sightings), *prune],
         "adopt": [list(each.ref) for each in sightings if each.preview.taken],
@@ -82,8 +90,22 @@ def compose(
         "namespaces": [each.ref.name for each in sightings if each.ref.kind == "Namespace" and each.action == "create"],
         "replicas": _replicas(sightings),
         "risks": risks(rows, prune, known),
-        "back": {"rollout": back.rollout, "version": back.version, "plan": back.digest},
+        "back": {
+            "rollout": back.rollout,
+            "version": back.version,
+            "plan": back.digest,
+            "objects": list(back.objects),
+            "found": list(back.found),
+        },
     }
+    return _with_outlook(document, back)
+
+
+def _with_outlook(document: Plan, back: WayBack) -> Plan:
+    known = outlook(document, back.plan)
+    told = {tuple(row["ref"]) for row in known["leaves"]}
+    refused = [dict(row) for row in back.leaves if tuple(row["ref"]) not in told]
+    return {**document, "back": {**document["back"], **known, "leaves": [*known["leaves"], *refused]}}
 
 
 def _temporary(sightings: Sequence[Sighting]) -> list[dict[str, Any]]:

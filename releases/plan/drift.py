@@ -42,7 +42,8 @@ def _effects(plan: Mapping[str, Any]) -> dict[tuple[str, ...], Any]:
 
 
 def _effect(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    fields = [(field["path"], field["before"], field["after"]) for field in row["fields"]]
+    # A stored plan has the keys of its maps in another order than one just made, and so the fields.
+    fields = {field["path"]: (field["before"], field["after"]) for field in row["fields"]}
     return row["action"], fields, row["conflicts"]
 
 

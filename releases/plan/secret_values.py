@@ -65,6 +65,16 @@ def unseal(ref: Ref, manifest: Manifest, sealed: Mapping[str, Any], masks: Masks
     return opened
 
 
+def unseal_found(ref: Ref, manifest: Manifest, sealed: Mapping[str, Any], masks: Masks) -> Manifest:
+    """The same of an object as it was before the plan took it over."""
+    return unseal(ref, manifest, {ref.key: sealed.get(found_key(ref), {})}, masks)
+
+
+def found_key(ref: Ref) -> str:
+    """Under which the values of a Secret are sealed as it was before the plan took it over."""
+    return f"found:{ref.key}"
+
+
 def store_sealed(sealed: Sealed) -> str:
     """The digest under which the values are stored. They are salted, so that it confirms no guess."""
     return blobs.store_json({"salt": secrets.token_hex(16), "values": sealed}) if sealed else ""

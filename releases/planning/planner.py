@@ -1,8 +1,9 @@
 """Planning: what will happen is worked out with registry and cluster, outside any transaction, and then frozen."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from django.db import transaction
@@ -15,7 +16,7 @@ from environments.kube.apply.diff import Taking
 from environments.kube.apply.managers import SPARED
 from environments.kube.apply.ownership import held_by_deployers
 from environments.kube.apply.reconcilers import Reconciler
-from environments.kube.objects import Manifest, Ref
+from environments.kube.objects import Manifest, Ref, ref_of
 from environments.manifests.errors import BundleError
 from environments.manifests.images import repository_of
 from environments.models import Environment
@@ -30,13 +31,14 @@ from releases.lifecycle import end, move, required_approvals, running_release, s
 from releases.models import Rollout, Step
 from releases.plan import compose, pruning, store, taking_over
 from releases.plan.drift import Drift, compare
-from releases.plan.objects import Plan, Sighting, Wanted, is_tracked, ref_in
+from releases.plan.objects import Plan, Sighting, Wanted, is_tracked, lasting_by_key, ref_in
 from releases.plan.risks import Circumstances
-from releases.plan.rollback_plan import label
+from releases.plan.rollback_plan import BEFORE_SLIPWAY, is_touched, label
 from releases.plan.secret_values import Masks, Sealed, load_sealed, manifests_of, seal, store_sealed
 from releases.planning import admission, dry_run
 from releases.planning.arrange import arrange
 from releases.planning.sources import Source, source_of
+from releases.planning.way_back import BackwardLook
 from releases.states import Phase
 from releases.wake import wake
 
@@ -124,36 +126,42 @@ def confirm(rollout: Rollout) -> Drift | None:
         spare=tuple(plan.get("spare", SPARED)),
     )
     try:
-        again = _plan_of(rollout, source, gateway_for(rollout.environment.cluster))
+        again = _plan_of(rollout, source, gateway_for(rollout.environment.cluster), tries_back=False)
     except PlanRefused as refusal:
         return Drift((), str(refusal))
     return compare(plan, again.document)
 
 
-def _plan_of(rollout: Rollout, source: Source, gateway: Gateway) -> Planned:
+def _plan_of(rollout: Rollout, source: Source, gateway: Gateway, *, tries_back: bool = True) -> Planned:
     try:
-        return _ask(rollout, source, gateway)
+        return _ask(rollout, source, gateway, tries_back=tries_back)
     except KubeError as error:
         raise dry_run.verdict(error) from error
 
 
-def _ask(rollout: Rollout, source: Source, gateway: Gateway) -> Planned:
+def _ask(rollout: Rollout, source: Source, gateway: Gateway, *, tries_back: bool) -> Planned:
     previous = running_release(rollout.application_id, rollout.environment_id)
     before = store.load_plan(previous) if previous else None
-    earlier = [before, *_leftovers(rollout, previous)]
+    leftovers = _leftovers(rollout, previous)
+    earlier = [before, *(plan for plan, _sealed in leftovers)]
     refs = [each.ref for each in source.objects]
     handed_over = [ref for entry in strategies.entries(source.traffic) for ref in entry.handed_over]
-    going = pruning.dropped([*refs, *handed_over], earlier)
+    going = pruning.dropped([*refs, *handed_over, *source.stays], earlier)
     around = dry_run.survey(gateway, source.objects, going)
     objects = (*_namespaces(rollout, around.missing, refs), *source.objects)
     masks = Masks(rollout.environment_id)
-    sightings = dry_run.sight(gateway, objects, around, masks, _taking(rollout, source))
+    public, sealed = seal([each.manifest for each in objects], masks)
+    changed = _changed(before, objects, public)
+    sightings = dry_run.sight(gateway, objects, around, masks, _taking(rollout, source, changed))
     prune = pruning.prune_rows(rollout.application.name, going, dry_run.read_all(gateway, going))
     admitted = admission.notes(rollout, [each.manifest for each in objects])
-    public, sealed = seal([each.manifest for each in objects], masks)
     back = compose.WayBack()
     if previous:
         back = compose.WayBack(previous.pk, previous.release.version, previous.plan_digest, before)
+    if tries_back:
+        look = BackwardLook(gateway, rollout.application.name, masks)
+        back, values = look.completed(back, previous, list(zip(sightings, public, strict=True)), leftovers)
+        sealed |= values
     known = Circumstances(
         _versions(before, source),
         (*admitted, *_notes(rollout, source, gateway, sightings, previous, pruning.kept(refs, earlier))),
@@ -168,11 +176,11 @@ def _with_steps(document: Plan) -> Plan:
     return {**document, "steps": [step.to_json() for step in steps]}
 
 
-def _leftovers(rollout: Rollout, previous: Rollout | None) -> list[Plan]:
-    """Plans that were begun after the running one and came to nothing."""
+def _leftovers(rollout: Rollout, previous: Rollout | None) -> list[tuple[Plan, str]]:
+    """Plans that were begun after the running one and came to nothing, each with where its Secrets are."""
     started = unfinished_since(previous, rollout.application_id, rollout.environment_id)
-    digests = dict.fromkeys(each.plan_digest for each in started if each.pk != rollout.pk and each.plan_digest)
-    return [store.load(digest) for digest in digests]
+    digests = {each.plan_digest: each.sealed_digest for each in started if each.pk != rollout.pk and each.plan_digest}
+    return [(store.load(digest), sealed) for digest, sealed in digests.items()]
 
 
 def _namespaces(rollout: Rollout, missing: Iterable[str], refs: Iterable[Ref]) -> tuple[Wanted, ...]:
@@ -204,14 +212,22 @@ def _header(rollout: Rollout, source: Source) -> compose.Header:
     )
 
 
-def _taking(rollout: Rollout, source: Source) -> Taking:
-    """What is taken in for the first time or again from a tool, and on a way back whatever others have a hand in."""
+def _changed(before: Plan | None, objects: Iterable[Wanted], public: Iterable[Mapping[str, Any]]) -> frozenset[str]:
+    """Ref.key of what is another than in the plan of what runs."""
+    had = lasting_by_key(before)
+    pairs = zip(objects, public, strict=True)
+    return frozenset(each.ref.key for each, now in pairs if is_touched(had.get(each.ref.key), {"manifest": now}))
+
+
+def _taking(rollout: Rollout, source: Source, changed: frozenset[str]) -> Taking:
+    """What is taken in for the first time or again from a tool; on a way back of what changes whatever others have."""
     spare, application = frozenset(source.spare), rollout.application.name
     back = rollout.kind == Rollout.Kind.UNDO
 
     def taking(live: Manifest) -> frozenset[str] | None:
         ours = is_tracked(live, application)
-        return spare if back or not ours or held_by_deployers(live, spare) else None
+        undone = back and ref_of(live).key in changed
+        return spare if undone or not ours or held_by_deployers(live, spare) else None
 
     return taking
 
@@ -253,9 +269,16 @@ def _notes(
         ("An image has changed under its tag", _moved_images(rollout, source)),
         ("Stays, since data would go with it", ", ".join(ref.text for ref in kept if ref.kind != "Namespace")),
         ("Not used", " ".join(source.unused)),
+        ("Cannot be brought back", "; ".join(source.left)),
         *source.notes,
-        ("First release here", "" if previous else f"Going back removes what {rollout.release.version} added."),
+        ("First release here", "" if previous else _first(rollout, sightings)),
     )
+
+
+def _first(rollout: Rollout, sightings: Iterable[Sighting]) -> str:
+    taken = any(each.preview.live and not each.is_ours(rollout.application.name) for each in sightings)
+    removed = f"Going back removes what {rollout.release.version} added"
+    return f"{removed}, and restores {BEFORE_SLIPWAY} of what it takes over." if taken else f"{removed}."
 
 
 def _unproven(rollout: Rollout) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from environments.kube.api.client import Gateway
 from environments.kube.apply.managers import RESTARTS, SPARED
+from environments.kube.objects import Ref
 from environments.kube.status.images import image_names
 from environments.manifests.configuration import ConfiguredValue
 from environments.manifests.notes import by_title
@@ -20,9 +21,12 @@ from releases import strategies
 from releases.errors import PlanRefused
 from releases.image_digests import pin
 from releases.ingest import open_bundle
+from releases.lifecycle import running_release
 from releases.models import Rollout
 from releases.plan import store
-from releases.plan.objects import Wanted, lasting, ref_in
+from releases.plan.irreversible import Left, left_of
+from releases.plan.objects import Row, Wanted, lasting, lasting_by_key, ref_in
+from releases.plan.rollback_plan import JOB
 from releases.plan.secret_values import Masks, load_sealed, masks_of, sealed_digest_of, unseal
 
 
@@ -44,6 +48,10 @@ class Source:
     spare: tuple[str, ...] = SPARED
     traffic: tuple[Mapping[str, Any], ...] = ()
     notes: tuple[tuple[str, str], ...] = ()
+    left: tuple[str, ...] = ()
+    """What an undo cannot bring back, in words."""
+    stays: tuple[Ref, ...] = ()
+    """Jobs that an undo neither runs again nor removes."""
 
 
 def source_of(rollout: Rollout, gateway: Gateway) -> Source:
@@ -131,14 +139,40 @@ def _from_plan(rollout: Rollout) -> Source:
         sealed = load_sealed(sealed_digest)
     except (BlobError, SecretUnreadable) as error:
         raise PlanRefused(f"It cannot be brought back as it was stored. {error}") from error
+    rows = lasting(plan["objects"])
+    wanted = {ref_in(row).key: _stored(row, sealed, masks_of(plan)) for row in rows if ref_in(row).kind != JOB}
+    kept, left = _kept(rollout, plan)
     return Source(
-        objects=tuple(_stored(row, sealed, masks_of(plan)) for row in lasting(plan["objects"])),
+        objects=tuple(kept.get(key, each) for key, each in wanted.items()),
+        left=left,
+        stays=tuple(ref_in(row) for row in rows if ref_in(row).kind == JOB),
         images=plan["images"],
         references=plan["references"],
         smoke_tests=tuple(plan["smoke_tests"]),
         traffic=tuple(plan.get("traffic", ())),
         spare=tuple(plan.get("spare", SPARED)),
     )
+
+
+def _kept(rollout: Rollout, plan: Mapping[str, Any]) -> tuple[dict[str, Wanted], tuple[str, ...]]:
+    """What of a stored plan stays as what runs has it, since that cannot be undone: by Ref.key, and in words."""
+    running = running_release(rollout.application_id, rollout.environment_id)
+    if running is None:
+        return {}, ()
+    now = store.load_plan(running)
+    before, after = lasting_by_key(plan), lasting_by_key(now)
+    pairs = [(before[key], after[key]) for key in before.keys() & after.keys() if ref_in(before[key]).kind != JOB]
+    found = [(was, row, left) for was, row in pairs if (left := left_of(was["manifest"], row["manifest"]))]
+    sealed = load_sealed(running.sealed_digest) if found else {}
+    kept = {ref_in(was).key: _partly(was, row, left, now, sealed) for was, row, left in found}
+    return kept, tuple(sorted(f"{ref_in(was).text}: {left.why}" for was, _row, left in found))
+
+
+def _partly(was: Row, row: Row, left: Left, now: Row, sealed: Mapping[str, Any]) -> Wanted:
+    """The object as far as it comes back; else as what runs has it."""
+    if left.manifest is None:
+        return _stored(row, sealed, masks_of(now))
+    return Wanted(left.manifest, ref_in(was), was["stage"], was["wave"])
 
 
 def _stored(row: Mapping[str, Any], sealed: Mapping[str, Any], masks: Masks) -> Wanted:

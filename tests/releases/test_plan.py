@@ -91,7 +91,15 @@ class TestFirstPlan:
             "services",
             "workloads",
         ]
-        assert plan["back"] == {"rollout": None, "version": "", "plan": ""}
+        assert plan["back"] == {
+            "rollout": None,
+            "version": "",
+            "plan": "",
+            "objects": [],
+            "found": [],
+            "leaves": [],
+            "jobs": {"run": [], "not_run": [], "done": []},
+        }
         assert plan["replicas"] == {DEPLOYMENT.key: 2}
 
     def test_its_images_are_pinned(self, world: World) -> None:
@@ -413,7 +421,11 @@ class TestWayBack:
         assert blobs.canonical(back["objects"]) == blobs.canonical(before["objects"])
         assert back["prune"] == [{"ref": ["v1", "ConfigMap", "shop-dev", "cache"], "uid": ""}]
         assert back["replicas"] == before["replicas"]
-        assert back["adopt"] == [each["ref"] for each in before["objects"]]
+        assert [ref[1:] for ref in back["adopt"]] == [
+            ["Namespace", "", "shop-dev"],
+            ["ConfigMap", "shop-dev", "web-config"],
+            ["Deployment", "shop-dev", "web"],
+        ]
         assert second.previous == first
 
     def test_of_a_first_release_it_removes_what_that_added_but_no_namespace(self, world: World) -> None:
@@ -436,9 +448,10 @@ class TestWayBack:
         assert load_sealed(undo.sealed_digest) == load_sealed(first.sealed_digest)
         assert plan["kind"] == "undo"
 
-    def test_an_undo_takes_what_people_added(self, world: World, cluster: FakeCluster) -> None:
+    def test_an_undo_takes_what_people_added_to_what_it_changes(self, world: World, cluster: FakeCluster) -> None:
         first = succeed(planned(world), cluster)
-        succeed(planned(world, "1.1.0"), cluster)
+        succeed(planned(world, "1.1.0", files={"base/web.yaml": WEB.replace("info", "debug")}), cluster)
+        cluster.edit(Ref("v1", "Service", "shop-dev", "web"), {"metadata": {"labels": {"theirs": "1"}}})
         cluster.edit(CONFIG_MAP, {"data": {"EXTRA": "1"}})
         undo = actions.undo(world.people["operator"], world.application, first.environment, first, reason="as before")
         assert load_plan(plan_now(undo))["adopt"] == [list(CONFIG_MAP)]

@@ -48,9 +48,12 @@ def without_replicas(manifest: Manifest) -> Manifest:
     return {**manifest, "spec": spec}
 
 
-def apply_object(gateway: Gateway, manifest: Manifest, *, sequence: int, scaler: bool = False) -> Applied:
-    """Brings the object to what the manifest says. `scaler`: an autoscaler holds its replicas.
+def apply_object(
+    gateway: Gateway, manifest: Manifest, *, sequence: int, scaler: bool = False, keeps_size: bool = False
+) -> Applied:
+    """Brings the object to what the manifest says.
 
+    `scaler`: an autoscaler holds its replicas. `keeps_size`: it keeps those that it has, unless it has none.
     Repeating it changes nothing. The returned object is that after the last write. Raises Fenced where a newer
     rollout has written the object, BeingDeleted, Stale where it keeps changing, and other KubeErrors.
     """
@@ -71,7 +74,8 @@ def apply_object(gateway: Gateway, manifest: Manifest, *, sequence: int, scaler:
         return gateway.apply(base, manager=MANAGER, force=True, guard=guard_of(current))
 
     applied = _unless_newer(gateway, ref_of(manifest), sequence, write)._replace(created=created)
-    if wanted is None or scaler or _is_scaled(applied.object, wanted):
+    keeps = keeps_size and bool(applied.object.get("spec", {}).get("replicas"))
+    if wanted is None or scaler or keeps or _is_scaled(applied.object, wanted):
         return applied
     scaled = set_replicas(gateway, manifest, wanted, sequence=sequence)
     return Applied(scaled.object, applied.created, (*applied.warnings, *scaled.warnings))

@@ -52,6 +52,13 @@ def read(execution: Execution, operation: Read) -> Result:
 
 
 def _apply(execution: Execution, manifest: Manifest, index: int) -> Result:
-    applied = apply_object(execution.gateway, manifest, sequence=execution.sequence, scaler=index in execution.scalers)
+    applied = apply_object(
+        execution.gateway,
+        manifest,
+        sequence=execution.sequence,
+        scaler=index in execution.scalers,
+        keeps_size=index in execution.keeps_size,
+    )
     metadata = applied.object["metadata"]
-    return {"uid": metadata["uid"], "generation": int(metadata.get("generation") or 0)}
+    generation, version = int(metadata.get("generation") or 0), str(metadata.get("resourceVersion", ""))
+    return {"uid": metadata["uid"], "generation": generation, "version": version}

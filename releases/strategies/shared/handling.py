@@ -15,7 +15,7 @@ class Execution:
 
     `manifests`: of the plan's object of an index, with the values of Secrets. `scalers`: indices of those whose
     replicas an autoscaler holds. `may_write`: whether the lease still lasts for a write. `prometheus`: None where
-    the environment has none.
+    the environment has none. `keeps_size`: indices of those that keep the replicas that they have, unless that is none.
     """
 
     gateway: Gateway
@@ -25,6 +25,7 @@ class Execution:
     scalers: frozenset[int]
     may_write: Callable[[], bool]
     prometheus: Prometheus | None = field(default=None, repr=False)
+    keeps_size: frozenset[int] = frozenset()
 
 
 HANDLERS: Handlers[Execution] = Handlers("releases.orchestrator.handlers", "releases.strategies")

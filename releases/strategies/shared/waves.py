@@ -137,7 +137,7 @@ def _read_now(view: View, target: Target) -> bool:
 def _unwatched(view: View, target: Target) -> bool:
     if not view.facts.watching:
         return True
-    row, written = view.facts.looks.get(target.key), view.written.get(target.key)
+    row, written = view.told(target.key), view.written.get(target.key)
     if row and row.object is None:
         return True
     known = row is not None and (written is None or row.uid == written["uid"])
@@ -192,7 +192,7 @@ def due_in(view: View, judged: Sequence[Judged]) -> float:
 
 
 def _soon_read(view: View, target: Target) -> bool:
-    row, written = view.facts.looks.get(target.key), view.written.get(target.key)
+    row, written = view.told(target.key), view.written.get(target.key)
     known = row is not None and row.object is not None and (written is None or row.uid == written["uid"])
     return not view.facts.watching or not known
 
@@ -207,8 +207,10 @@ class WaveStep(ApplyStep):
         return Notes(mark_progress(view, judge_all(view, self.targets(view))), view.kept)
 
     def operations(self, view: View) -> tuple[Operation, ...]:
-        judged = judge_all(view, self.targets(view))
-        return (*super().operations(view), *reads(view, judged), *looks(view, judged))
+        applies = super().operations(view)
+        left = {each.key for each in applies}
+        judged = judge_all(view, [target for target in self.targets(view) if target.key not in left])
+        return (*applies, *reads(view, judged), *looks(view, judged))
 
     def verdict(self, view: View) -> Judgement:
         judged = judge_all(view, self.targets(view))
