@@ -32,6 +32,8 @@ def _mistyped(value: Any, raw: Mapping[str, Any], path: str) -> StatusCause | No
     wanted = raw.get("type")
     if wanted not in _TYPES or raw.get("x-kubernetes-int-or-string"):
         return None
+    if value is None and raw.get("nullable"):
+        return None
     if isinstance(value, _TYPES[wanted]) and (wanted == "boolean" or not isinstance(value, bool)):
         return None
     found = _NAMES.get(type(value), "null")
@@ -47,7 +49,11 @@ def defaults_filled(value: Any, raw: Mapping[str, Any]) -> Any:
         return value
     extra = raw.get("additionalProperties")
     known = raw.get("properties") or {}
-    filled = {name: each["default"] for name, each in known.items() if "default" in each and name not in value}
+    filled = {
+        name: each["default"]
+        for name, each in known.items()
+        if "default" in each and (name not in value or (value[name] is None and not each.get("nullable")))
+    }
     whole = {**value, **filled}
     rules = {name: known.get(name) or (extra if isinstance(extra, Mapping) else {}) for name in whole}
     return {name: defaults_filled(inner, rules[name]) for name, inner in whole.items()}

@@ -6,46 +6,30 @@ from typing import NamedTuple
 from environments.kube.api.naming import kind_fault, label_fault, name_fault, version_fault
 from kube_schema import recorded
 
+from . import generated
 from .bundle import Contents, ManifestBundle, contents_of
 from .errors import BundleError, Findings
+from .exported import made_by
 from .kinds import CLUSTER_KINDS, kind_id
 from .merge import Merger
 from .node import RENDERED, Place, Unresolved, YamlNode, field_of, find, text_at
+from .notes import CONTROLLED, ReadingNote
 from .order import names_of
+from .piece import Piece
 from .placeholders import PORTAL_PREFIX, UNDECLARED, Declared, Resolver, Whole
 from .settings import SlipwayFile, read_settings
 from .target import RenderTarget
 from .yaml import Document
 
-IDENTITY: tuple[Place, ...] = (("apiVersion",), ("kind",), ("metadata", "name"))
-
-
-class Piece(NamedTuple):
-    """An object on its way to being rendered. `namespace` is "" for kinds of the whole cluster."""
-
-    node: YamlNode
-    api_version: str
-    kind: str
-    namespace: str
-    name: str
-
-    @property
-    def kind_id(self) -> str:
-        return kind_id(self.api_version, self.kind)
-
-    @property
-    def text(self) -> str:
-        return f"{self.kind} {self.name}"
-
-    @property
-    def identity(self) -> tuple[str, str, str]:
-        return self.kind_id, self.namespace, self.name
+NAME: Place = ("metadata", "name")
+IDENTITY: tuple[Place, ...] = (("apiVersion",), ("kind",), NAME)
 
 
 class Assembly(NamedTuple):
     pieces: list[Piece]
     settings: SlipwayFile
     declared: Declared
+    notes: tuple[ReadingNote, ...]
 
 
 def assemble(bundle: ManifestBundle, target: RenderTarget, findings: Findings) -> Assembly:
@@ -55,10 +39,22 @@ def assemble(bundle: ManifestBundle, target: RenderTarget, findings: Findings) -
     declared = _declared(read_settings(contents.settings), target, bundle)
     resolver = Resolver(values, declared, findings)
     base, overlays = _layers(contents, target, findings)
-    pieces = _once_each(_identified(base, target, resolver, findings), findings)
+    identified, left_out = _without_controlled(_identified(base, target, resolver, findings))
+    pieces = _once_each(generated.told_apart(identified), findings)
     settings = _settings(contents, pieces, Resolver(values, Declared(every=True), findings), findings)
     patches = _once_each(_identified(overlays, target, resolver, findings), findings)
-    return Assembly(_overlaid(pieces, patches, findings), settings, declared)
+    named, names = generated.named(_overlaid(pieces, patches, findings), target.version)
+    return Assembly(named, settings, declared, (*left_out, *names))
+
+
+def _without_controlled(pieces: Sequence[Piece]) -> tuple[list[Piece], list[ReadingNote]]:
+    kept, notes = [], []
+    for piece in pieces:
+        if maker := made_by(piece.node, piece.kind_id):
+            notes.append(ReadingNote(CONTROLLED, piece.text, (maker,)))
+        else:
+            kept.append(piece)
+    return kept, notes
 
 
 def _declared(settings: SlipwayFile, target: RenderTarget, bundle: ManifestBundle) -> Declared:
@@ -103,13 +99,15 @@ def _identify(node: YamlNode, target: RenderTarget, findings: Findings) -> Piece
     if not node.is_map:
         findings.add(node.origin, "", "is no object: a map with apiVersion, kind and metadata is needed")
         return None
-    missing = [place for place in IDENTITY if not text_at(node, *place)]
+    name = text_at(node, "metadata", "name") or generated.prefix_of(node)
+    missing = [place for place in IDENTITY if not text_at(node, *place) and not (place == NAME and name)]
     for place in missing:
-        findings.add((find(node, *place) or node).origin, field_of(place), _missing_words(node, place))
+        words = "is missing" if find(node, *place) is None else "text is needed"
+        findings.add((find(node, *place) or node).origin, field_of(place), words)
     named = [find(node, *place) for place in (*IDENTITY, ("metadata", "namespace"))]
     if missing or any(each is not None and isinstance(each.value, Unresolved) for each in named):
         return None
-    api_version, kind, name = (str(text_at(node, *place)) for place in IDENTITY)
+    api_version, kind, name = str(text_at(node, "apiVersion")), str(text_at(node, "kind")), str(name)
     namespace = str(text_at(node, "metadata", "namespace")) or target.namespace
     piece = Piece(node, api_version, kind, "" if kind_id(api_version, kind) in CLUSTER_KINDS else namespace, name)
     return piece if _is_well_named(piece, findings) else None
@@ -120,7 +118,7 @@ def _is_well_named(piece: Piece, findings: Findings) -> bool:
     faults: dict[Place, str] = {
         ("apiVersion",): version_fault(piece.api_version),
         ("kind",): kind_fault(piece.kind),
-        ("metadata", "name"): name_fault(piece.api_version, piece.kind, piece.name),
+        NAME: name_fault(piece.api_version, piece.kind, generated.example_of(piece.node) or piece.name),
         ("metadata", "namespace"): _namespace_fault(piece),
     }
     found = {place: fault for place, fault in faults.items() if fault}
@@ -136,12 +134,6 @@ def _namespace_fault(piece: Piece) -> str:
     if given is not None and given.value is not None and not isinstance(given.value, str):
         return "text is needed"
     return label_fault(piece.namespace) if piece.namespace else ""
-
-
-def _missing_words(node: YamlNode, place: Place) -> str:
-    if place == ("metadata", "name") and find(node, "metadata", "generateName") is not None:
-        return "is missing; generateName is not enough, since a release must find its objects again"
-    return "is missing" if find(node, *place) is None else "text is needed"
 
 
 def _once_each(pieces: Sequence[Piece], findings: Findings) -> list[Piece]:

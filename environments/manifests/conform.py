@@ -2,10 +2,12 @@
 
 import base64
 import binascii
+import json
 from collections.abc import Callable
 from typing import Any
 
 from kube_schema import SchemaNode as Type
+from kube_schema import recorded
 from kube_schema.quantity import is_quantity
 
 from .errors import Findings
@@ -14,24 +16,41 @@ from .node import Place, Unquoted, Unresolved, YamlNode, field_of
 from .placeholders import UNDECLARED
 from .scalars import scalar
 
+# What the API server makes of a null in a map or a list, where a field would be left out.
+EMPTY: dict[str, Any] = {
+    "string": "",
+    "integer": 0,
+    "number": 0,
+    "boolean": False,
+    "quantity": "0",
+    "int-or-string": 0,
+    "struct": {},
+    "map": {},
+    "list": [],
+}
+METADATA = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
+MEANINGLESS = frozenset({"creationTimestamp", "status"})  # generators write them empty
 NAMES = {dict: "a map", list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number"}
 
 
 class Conformer:
-    """Checks trees against types; reports to `findings` and gives the tree back with nulls left out.
+    """Checks trees against types; reports to `findings` and gives the tree back, its nulls read as the server reads
+    them: fields are left out, values of maps and items of lists are empty.
 
     Text that came from an unquoted placeholder becomes what the type asks for. `secret` says that no value may be
-    told, since the tree is a Secret.
+    told, since the tree is a Secret. Where no type is known, nulls stay; with `drops_nulls` fields that are null are
+    left out there too. `emptied` has what was made of which null, as a person reads it.
     """
 
-    def __init__(self, findings: Findings, *, secret: bool = False) -> None:
-        self.findings, self.secret = findings, secret
+    def __init__(self, findings: Findings, *, secret: bool = False, drops_nulls: bool = False) -> None:
+        self.findings, self.secret, self.drops_nulls = findings, secret, drops_nulls
+        self.emptied: list[str] = []
 
     def conform(self, node: YamlNode, kind: Type | None, place: Place = ()) -> YamlNode:
         if isinstance(node.value, Unresolved):
             return node
         if kind is None or kind.type == "any":
-            return _loosely(node)
+            return self._loosely(node, place)
         if kind.type in {"struct", "map"}:
             return self._fields(node, kind, place)
         if kind.type == "list":
@@ -45,6 +64,10 @@ class Conformer:
         for key, child in node.value.items():
             known = kind.child(key)
             if child.value is None:
+                if kind.type == "map" and known is not None and known.type in EMPTY:
+                    children[key] = self._empty(child, known, (*place, key))
+                else:
+                    self._left_out((*place, key))
                 continue
             if known is None and kind.type == "struct":
                 close = self.findings.close_to(key, kind.children)
@@ -60,7 +83,7 @@ class Conformer:
     def _items(self, node: YamlNode, kind: Type, place: Place) -> YamlNode:
         if not isinstance(node.value, list):
             return self._wrong(node, "a list", place)
-        items = [self.conform(item, kind.item, (*place, index)) for index, item in enumerate(node.value)]
+        items = [self._item(item, kind, (*place, index)) for index, item in enumerate(node.value)]
         seen: dict[tuple[Any, ...], int] = {}
         for index, item in enumerate(items):
             key = _identity(item, kind)
@@ -70,6 +93,47 @@ class Conformer:
             elif key is not None:
                 seen[key] = item.origin.line
         return YamlNode(items, node.origin)
+
+    def _item(self, item: YamlNode, kind: Type, place: Place) -> YamlNode:
+        known = kind.item
+        if item.value is not None or known is None or known.type not in EMPTY:
+            return self.conform(item, known, place)
+        if kind.list_type == "map":
+            self._tell(item, place, "is empty: the item has to name itself, or to be left out")
+            return item
+        return self._empty(item, known, place)
+
+    def _empty(self, node: YamlNode, kind: Type, place: Place) -> YamlNode:
+        value = EMPTY[kind.type]
+        self.emptied.append(f"{field_of(place)} is {json.dumps(value)}")
+        return YamlNode(value, node.origin)
+
+    def _left_out(self, place: Place) -> None:
+        if place[-1] not in MEANINGLESS:
+            self.emptied.append(f"{field_of(place)} is left out")
+
+    def _loosely(self, node: YamlNode, place: Place) -> YamlNode:
+        """Without a schema: unquoted placeholders are read as YAML reads them."""
+        value = node.value
+        if isinstance(value, dict):
+            return YamlNode(self._loose_fields(value, place), node.origin)
+        if isinstance(value, list):
+            items = [self._loosely(item, (*place, index)) for index, item in enumerate(value)]
+            return YamlNode(items, node.origin)
+        if value is None:
+            self.emptied.append(f"{field_of(place)} is null")
+        return YamlNode(_put_in(value), node.origin) if isinstance(value, Unquoted) else node
+
+    def _loose_fields(self, fields: dict[str, YamlNode], place: Place) -> dict[str, YamlNode]:
+        kept = {}
+        for key, child in fields.items():
+            if child.value is None and self.drops_nulls:
+                self._left_out((*place, key))
+            elif (*place, key) == ("metadata",):
+                kept[key] = self.conform(child, recorded().named(METADATA), ("metadata",))
+            else:
+                kept[key] = self._loosely(child, (*place, key))
+        return kept
 
     def _scalar(self, node: YamlNode, kind: Type, place: Place) -> YamlNode:
         accepts, wanted = SCALARS[kind.type]
@@ -117,16 +181,6 @@ SCALARS: dict[str, tuple[Callable[[Any], bool], str]] = {
 def _put_in(text: str) -> Any:
     found = scalar(text)
     return text if found is None else found
-
-
-def _loosely(node: YamlNode) -> YamlNode:
-    """Without a schema: nulls of maps are left out, unquoted placeholders read as YAML reads them."""
-    value = node.value
-    if isinstance(value, dict):
-        return YamlNode({key: _loosely(child) for key, child in value.items() if child.value is not None}, node.origin)
-    if isinstance(value, list):
-        return YamlNode([_loosely(item) for item in value], node.origin)
-    return YamlNode(_put_in(value), node.origin) if isinstance(value, Unquoted) else node
 
 
 def _identity(item: YamlNode, kind: Type) -> tuple[Any, ...] | None:

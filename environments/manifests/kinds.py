@@ -74,6 +74,19 @@ CLUSTER_KINDS = frozenset(
     }
 )
 
+# Custom resources that the portal reads itself: a null in them is a field that is left out.
+GROUPS_READ = frozenset(
+    {
+        "networking.istio.io",
+        "security.istio.io",
+        "telemetry.istio.io",
+        "gateway.networking.k8s.io",
+        "autoscaling.k8s.io",
+        "keda.sh",
+        "flagger.app",
+    }
+)
+
 WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob"})
 
 # A Job runs once and cannot change its template; a CronJob's next pod reads the new configuration anyway.

@@ -11,6 +11,10 @@ from .node import YamlNode, field_of, leaves
 from .placeholders import Declared
 
 LEFT = "Left as they are, since nothing declares them"
+EMPTIED = "Empty values, read as the API server reads them"
+CONTROLLED = "Left out, since controllers make them"
+WRITTEN_BY_SERVER = "Left out, since the API server writes it"
+NAMED = "Named for this release, since they have generateName"
 OBJECTS_SHOWN = 12
 TEXTS_SHOWN = 8
 OWN = re.compile(r"\$\{[^}\n]{0,40}\}?")

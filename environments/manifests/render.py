@@ -1,7 +1,7 @@
 """Renders a bundle for an environment: complete objects, in the order of their stages, or every error at once."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -10,28 +10,26 @@ from environments.kube.names import MANAGED, STABLE, TRACK, TRACKING, WAVE
 from environments.kube.objects import Manifest, Ref
 from kube_schema import recorded
 
-from .assemble import Assembly, Piece, assemble
+from .assemble import assemble
 from .bundle import ManifestBundle
 from .configuration import ConfiguredValue, encode_string_data, set_entry, stamp, takes
 from .conform import Conformer
 from .errors import BundleError, BundleErrors, Findings
+from .exported import cleaned
 from .images import ImageMap, replace_images, repository_of, uses
-from .kinds import CLUSTER_KINDS, DEFAULT_KINDS, allowed
+from .kinds import CLUSTER_KINDS, DEFAULT_KINDS, GROUPS_READ, allowed
 from .limits import LIMITS
 from .node import PORTAL, Origin, YamlNode, field_of, find, leaves, plain, put, text_at
-from .notes import ReadingNote, left_in
+from .notes import EMPTIED, WRITTEN_BY_SERVER, ReadingNote, left_in
 from .order import STAGES, stage_of, wave_of
+from .piece import Piece
 from .placeholders import UNDECLARED
+from .removed import removed_words
 from .settings import SlipwayFile
 from .target import RenderTarget
 
 FROM_PORTAL = Origin(PORTAL)
 LABEL_VALUE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
-MADE_BY_SERVER = frozenset(
-    {"creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid", "deletionTimestamp"}
-)
-# Their kinds are in other groups since Kubernetes 1.22.
-GROUPS_GONE = frozenset({"extensions"})
 
 
 @dataclass(frozen=True)
@@ -76,20 +74,18 @@ def render(bundle: ManifestBundle, environment: RenderTarget, images: Mapping[st
     findings = Findings()
     assembly = assemble(bundle, environment, findings)
     _check_number_of_images(assembly.pieces)
-    notes = tuple(_notes(assembly))
-    works = [_finish(piece, environment, findings) for piece in assembly.pieces]
+    notes = list(assembly.notes)
+    notes += [
+        note for piece in assembly.pieces for note in left_in(piece.node, piece.kind_id, piece.text, assembly.declared)
+    ]
+    works = [_finish(piece, environment, findings, notes) for piece in assembly.pieces]
     works, used = _with_images(works, images, findings)
     objects = [_rendered(each, assembly.settings, findings) for each in _stamped(works, environment)]
     findings.check()
     objects.sort(
         key=lambda each: (STAGES.index(each.stage), each.wave, each.ref.kind, each.ref.namespace, each.ref.name)
     )
-    return Rendering(tuple(objects), assembly.settings, _unused(works, environment, images, used), notes)
-
-
-def _notes(assembly: Assembly) -> Iterator[ReadingNote]:
-    for piece in assembly.pieces:
-        yield from left_in(piece.node, piece.kind_id, piece.text, assembly.declared)
+    return Rendering(tuple(objects), assembly.settings, _unused(works, environment, images, used), tuple(notes))
 
 
 def images_needed(bundle: ManifestBundle, environment: RenderTarget, images: Mapping[str, str]) -> tuple[str, ...]:
@@ -116,10 +112,16 @@ def tracking_of(application: str, ref: Ref) -> str:
     return f"{application}:{ref.key}"
 
 
-def _finish(piece: Piece, target: RenderTarget, findings: Findings) -> Piece:
+def _finish(piece: Piece, target: RenderTarget, findings: Findings, notes: list[ReadingNote]) -> Piece:
     _check_place(piece, target, findings)
-    node = _without_server_fields(piece.node)
-    node = Conformer(findings, secret=piece.kind_id == "Secret").conform(node, _schema_of(piece, findings))
+    reads = piece.api_version.rpartition("/")[0] in GROUPS_READ
+    conformer = Conformer(findings, secret=piece.kind_id == "Secret", drops_nulls=reads)
+    written = cleaned(piece.node, piece.kind_id)
+    node = conformer.conform(written.node, _schema_of(piece, findings))
+    if written.taken:
+        notes.append(ReadingNote(WRITTEN_BY_SERVER, piece.text, written.taken))
+    if conformer.emptied:
+        notes.append(ReadingNote(EMPTIED, piece.text, tuple(conformer.emptied)))
     if piece.kind_id == "Secret":
         node = encode_string_data(node)
     for entry in target.configuration:
@@ -130,7 +132,7 @@ def _finish(piece: Piece, target: RenderTarget, findings: Findings) -> Piece:
 
 def _check_place(piece: Piece, target: RenderTarget, findings: Findings) -> None:
     """Reports a kind or a namespace that the environment does not allow; of a kind that has moved, where it is."""
-    if words := _moved(piece):
+    if words := removed_words(piece.api_version, piece.kind):
         _tell(piece, ("apiVersion",), words, findings)
     elif not allowed(piece.kind_id, target.allowed_kinds):
         kinds = DEFAULT_KINDS if target.allowed_kinds is None else target.allowed_kinds
@@ -154,7 +156,7 @@ def _tell(piece: Piece, place: tuple[str, ...], message: str, findings: Findings
 
 def _schema_of(piece: Piece, findings: Findings) -> Any:
     kind = recorded().root(piece.api_version, piece.kind)
-    if kind is None:
+    if kind is None and not removed_words(piece.api_version, piece.kind):
         group = piece.api_version.rpartition("/")[0]
         better = [version for version in _served(piece.kind) if version.rpartition("/")[0] == group]
         if better:
@@ -167,22 +169,8 @@ def _served(kind: str) -> list[str]:
     return [name.rpartition("/")[0] for name in recorded().kinds if name.endswith(f"/{kind}")]
 
 
-def _moved(piece: Piece) -> str:
-    """Where a kind of a group that is gone is now; "" for any other."""
-    gone = piece.api_version.rpartition("/")[0] in GROUPS_GONE
-    return _elsewhere(piece, found) if gone and (found := _served(piece.kind)) else ""
-
-
 def _elsewhere(piece: Piece, versions: Sequence[str]) -> str:
     return f"{piece.api_version} has no {piece.kind}; it is in {' and '.join(versions)}"
-
-
-def _without_server_fields(node: YamlNode) -> YamlNode:
-    """Without what only a server writes, as `kubectl get -o yaml` and generators leave it behind."""
-    children = {key: child for key, child in node.value.items() if key != "status"}
-    metadata = children["metadata"]
-    kept = {key: child for key, child in metadata.value.items() if key not in MADE_BY_SERVER}
-    return YamlNode({**children, "metadata": YamlNode(kept, metadata.origin)}, node.origin)
 
 
 def _marked(piece: Piece, target: RenderTarget) -> YamlNode:

@@ -32,6 +32,7 @@ AUTOSCALERS = (("autoscaling/v2", "HorizontalPodAutoscaler"), ("keda.sh/v1alpha1
 SCALERS = frozenset(kind for _, kind in AUTOSCALERS)
 NOT_TRIED = "Its pods could not be tried: Slipway has no right to create pods there."
 
+NULL = 'Invalid value: "null"'
 KIND_TO_COME = "Its kind comes with this release, so it could not be tried."
 
 In = TypeVar("In")
@@ -176,16 +177,53 @@ def _try(gateway: Gateway, wanted: Wanted, around: Surroundings, masks: Masks, t
     scaled = autoscaled(list(around.autoscalers), wanted.ref)
     new = wanted.ref.namespace in around.missing
     scratch = SCRATCH if new else ""
+
+    def seen(each: Wanted) -> Preview:
+        mask = masks.of(each.ref)
+        return preview(gateway, each.manifest, scaler=scaled, mask=mask, scratch=scratch, taking=taking)
+
     try:
-        mask = masks.of(wanted.ref)
-        seen = preview(gateway, wanted.manifest, scaler=scaled, mask=mask, scratch=scratch, taking=taking)
-        sighting = Sighting(wanted, seen, scaled)
-        return replace(sighting, warnings=_pods(gateway, sighting, around.brought)) if not new else sighting
+        sighting = _with_or_without_nulls(wanted, seen, scaled=scaled)
+        pods = _pods(gateway, sighting, around.brought) if not new else ()
+        return replace(sighting, warnings=(*sighting.warnings, *pods))
     except KindMissing as error:
         known = (wanted.ref.group, wanted.ref.kind) in around.defined
-        return Sighting(wanted, _unseen(wanted), scaled) if known else error
+        return Sighting(wanted, _unseen(wanted), scaled) if known else _elsewhere(gateway, wanted.ref, error)
     except KubeError as error:
         return error
+
+
+def _elsewhere(gateway: Gateway, ref: Ref, error: KindMissing) -> KubeError:
+    """The same error, with the versions in which the cluster has the kind."""
+    try:
+        versions = gateway.versions_of(ref.group, ref.kind)
+    except KubeError:
+        return error
+    if not versions:
+        return error
+    words = f"{ref.text}: {ref.api_version} has no {ref.kind} in this cluster; it serves {' and '.join(versions)}."
+    return KindMissing(words, status=error.status)
+
+
+def _with_or_without_nulls(wanted: Wanted, seen: Callable[[Wanted], Preview], *, scaled: bool) -> Sighting:
+    """A custom resource whose schema takes no null at some place is seen without any: a plain create drops them too."""
+    try:
+        return Sighting(wanted, seen(wanted), scaled)
+    except Rejected as error:
+        without = replace(wanted, manifest=without_nulls(wanted.manifest))
+        if NULL not in error.words or without.manifest == wanted.manifest:
+            raise
+        warning = f"Empty fields are left out, since its kind does not take them. {error.words}"
+        return Sighting(without, seen(without), scaled, (warning,))
+
+
+def without_nulls(value: Any) -> Any:
+    """The value without the fields that are null; items of lists stay."""
+    if isinstance(value, dict):
+        return {name: without_nulls(inner) for name, inner in value.items() if inner is not None}
+    if isinstance(value, list):
+        return [without_nulls(item) for item in value]
+    return value
 
 
 def _pods(gateway: Gateway, sighting: Sighting, brought: frozenset[Ref]) -> tuple[str, ...]:

@@ -150,11 +150,13 @@ def _ask(rollout: Rollout, source: Source, gateway: Gateway, *, tries_back: bool
     around = dry_run.survey(gateway, source.objects, going)
     objects = (*_namespaces(rollout, around.missing, refs), *source.objects)
     masks = Masks(rollout.environment_id)
-    public, sealed = seal([each.manifest for each in objects], masks)
+    public, _ = seal([each.manifest for each in objects], masks)
     changed = _changed(before, objects, public)
     sightings = dry_run.sight(gateway, objects, around, masks, _taking(rollout, source, changed))
+    manifests = [each.wanted.manifest for each in sightings]
     prune = pruning.prune_rows(rollout.application.name, going, dry_run.read_all(gateway, going))
-    admitted = admission.notes(rollout, [each.manifest for each in objects])
+    admitted = admission.notes(rollout, manifests)
+    public, sealed = seal(manifests, masks)
     back = compose.WayBack()
     if previous:
         back = compose.WayBack(previous.pk, previous.release.version, previous.plan_digest, before)

@@ -197,6 +197,10 @@ class Gateway:
         """How the kind is addressed. Raises KindMissing."""
         return self._discovery.resource(api_version, kind)
 
+    def versions_of(self, group: str, kind: str) -> tuple[str, ...]:
+        """The apiVersions of a group in which the cluster has the kind, the newest first."""
+        return self._discovery.versions_of(group, kind)
+
     def version(self) -> dict[str, Any]:
         """The server's version as it tells it: major, minor, gitVersion, platform."""
         return self._json(ApiCall("GET", Path("/version")))

@@ -43,6 +43,17 @@ class Discovery:
             raise KindMissing(words, status=404)
         return found
 
+    def versions_of(self, group: str, kind: str) -> tuple[str, ...]:
+        """The versions of a group ("" is none) in which the cluster has the kind, as apiVersions; the newest first."""
+        if not group:
+            return ("v1",) if kind in self._list("v1") else ()
+        try:
+            answer = self._ask(ApiCall("GET", paths.of_group(group)))
+        except NotFound:
+            return ()
+        named = [each["groupVersion"] for each in answer.get("versions", [])]
+        return tuple(version for version in named if kind in (self._known(version) or self._list(version)))
+
     def forget(self, api_version: str) -> None:
         """Ask again for this version the next time."""
         with self._lock:

@@ -47,6 +47,11 @@ def of_version(api_version: str) -> Path:
     return path
 
 
+def of_group(group: str) -> Path:
+    """/apis/apps: the versions of a group."""
+    return Path() / "apis" / group
+
+
 def of_kind(api_version: str, plural: str) -> Path:
     """All objects of a kind, in whatever namespace."""
     return of_version(api_version) / plural

@@ -23,14 +23,6 @@ ERRORS: dict[str, tuple[str, str, str]] = {
     "no kind": ("apiVersion: v1\nmetadata: {name: x}\n", "", "base/app.yaml line 1, kind: is missing"),
     "no name": ("apiVersion: v1\nkind: Secret\nmetadata: {}\n", "", "base/app.yaml line 1, metadata.name: is missing"),
     "a name that is a number": (f"{NAMED}3\n", "", "base/app.yaml line 4, metadata.name: text is needed"),
-    "a made up name": (
-        "apiVersion: v1\nkind: Secret\nmetadata: {generateName: x-}\n",
-        "",
-        (
-            "base/app.yaml line 1, metadata.name: is missing; generateName is not enough, "
-            "since a release must find its objects again"
-        ),
-    ),
     "a name that leads to another namespace": (
         f"{NAMED}../../other/secrets/token\n",
         "",
@@ -109,17 +101,27 @@ ERRORS: dict[str, tuple[str, str, str]] = {
     "a version that is gone": (
         DEPLOYMENT.replace("apps/v1", "apps/v1beta1"),
         "",
-        "base/app.yaml line 1, apiVersion: apps/v1beta1 has no Deployment; it is in apps/v1",
+        (
+            "base/app.yaml line 1, apiVersion: apps/v1beta1 has no Deployment; it is in apps/v1 "
+            "(Kubernetes 1.16 removed the old one); a selector is needed there"
+        ),
     ),
     "a group that is gone": (
         "apiVersion: extensions/v1beta1\nkind: Ingress\nmetadata: {name: web}\nspec: {}\n",
         "",
-        "base/app.yaml line 1, apiVersion: extensions/v1beta1 has no Ingress; it is in networking.k8s.io/v1",
+        (
+            "base/app.yaml line 1, apiVersion: extensions/v1beta1 has no Ingress; it is in networking.k8s.io/v1 "
+            "(Kubernetes 1.22 removed the old one); serviceName and servicePort are service.name and service.port "
+            "there, and each path needs a pathType"
+        ),
     ),
     "a workload of a group that is gone": (
         DEPLOYMENT.replace("apps/v1", "extensions/v1beta1"),
         "",
-        "base/app.yaml line 1, apiVersion: extensions/v1beta1 has no Deployment; it is in apps/v1",
+        (
+            "base/app.yaml line 1, apiVersion: extensions/v1beta1 has no Deployment; it is in apps/v1 "
+            "(Kubernetes 1.16 removed the old one); a selector is needed there"
+        ),
     ),
     "a namespace that is not allowed": (
         CONFIG_MAP.replace("  name:", "  namespace: kube-system\n  name:"),
