@@ -127,7 +127,7 @@ def _gateway(wanted: _Wanted) -> Queries:
 
 
 def _nginx(wanted: _Wanted) -> Queries:
-    series = _series(namespace=wanted.route.namespace, ingress=_name(wanted.route))
+    series = f"{_series(namespace=wanted.route.namespace)},{_ingresses(wanted.route)}"
     sides = {"canary": ',canary!=""', "stable": ',canary=""'}
     return wanted.of(INGRESS, series if wanted.alone else series + sides[wanted.side])
 
@@ -157,6 +157,14 @@ def _by_workload(route: Route, side: Side) -> str:
 
 def _series(**labels: str) -> str:
     return ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items())
+
+
+def _ingresses(route: Route) -> str:
+    """Every Ingress by which the route's requests come in."""
+    if not route.measured_with:
+        return _series(ingress=_name(route))
+    names = "|".join(SPECIAL.sub(_literal, name) for name in (_name(route), *route.measured_with))
+    return f'ingress=~"{_escaped(names)}"'
 
 
 def _name(route: Route) -> str:

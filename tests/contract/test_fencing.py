@@ -6,8 +6,9 @@ import pytest
 
 from environments.kube.api.client import Guard
 from environments.kube.api.errors import BeingDeleted, Fenced, Forbidden, Rejected, Stale
+from environments.kube.apply.guards import ABSENT, guard_of
 from environments.kube.apply.prune import prune_object
-from environments.kube.apply.server_side_apply import ABSENT, apply_object, guard_of, sequence_of, set_replicas
+from environments.kube.apply.server_side_apply import apply_object, sequence_of, set_replicas
 from environments.kube.names import SEQUENCE
 from environments.kube.objects import Ref
 from tests.contract.namespace import JSON_PATCH, ContractNamespace

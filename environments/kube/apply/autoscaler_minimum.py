@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 from environments.kube.api.client import Gateway
 from environments.kube.api.errors import KindMissing, NotFound
+from environments.kube.apply.guards import guard_of
 from environments.kube.apply.ownership import owns
 from environments.kube.apply.retry_on_conflict import decide_anew
-from environments.kube.apply.server_side_apply import guard_of, refuse_older
+from environments.kube.apply.server_side_apply import refuse_older
 from environments.kube.names import FLOOR, MANAGER, SCALE
 from environments.kube.objects import Manifest, Ref
 

@@ -12,6 +12,7 @@ from environments.kube.api.errors import Cause, FieldConflict, NamespaceMissing
 from environments.kube.apply import masking
 from environments.kube.apply.managers import OURS
 from environments.kube.apply.masking import Mask
+from environments.kube.apply.over_unions import try_over
 from environments.kube.apply.ownership import (
     Adoption,
     ForeignFields,
@@ -24,7 +25,6 @@ from environments.kube.apply.reconcilers import Reconciler, reconcilers
 from environments.kube.apply.removal import after_adoption
 from environments.kube.apply.server_side_apply import has_replicas, sequence_of, with_sequence
 from environments.kube.apply.trial_pod import trial_pod
-from environments.kube.names import MANAGER
 from environments.kube.objects import Manifest, Ref, ref_of
 from kube_schema import SchemaNode, recorded
 
@@ -124,7 +124,7 @@ def _side_by_side(
     """The live object and the dry run on that very version: what a controller writes between is no change of ours."""
     for _ in range(LOOKS):
         live = gateway.get(ref_of(manifest))
-        conflicts, applied = _dry_run_there(gateway, _as_it_will_be(manifest, live, scaler=scaler), scratch)
+        conflicts, applied = _dry_run_there(gateway, _as_it_will_be(manifest, live, scaler=scaler), live, scratch)
         if live is None or _version(live) == _version(applied.object):
             break
     return live, conflicts, applied
@@ -134,13 +134,15 @@ def _version(obj: Manifest) -> str:
     return str(obj["metadata"].get("resourceVersion", ""))
 
 
-def _dry_run_there(gateway: Gateway, body: Manifest, scratch: str) -> tuple[tuple[Cause, ...], Applied]:
+def _dry_run_there(
+    gateway: Gateway, body: Manifest, live: Manifest | None, scratch: str
+) -> tuple[tuple[Cause, ...], Applied]:
     try:
-        return _dry_run(gateway, body)
+        return _dry_run(gateway, body, live)
     except NamespaceMissing:
         if not scratch:
             raise
-        return _dry_run(gateway, _moved(body, scratch))
+        return _dry_run(gateway, _moved(body, scratch), None)
 
 
 def preview_pod_template(
@@ -179,12 +181,12 @@ def _as_it_will_be(manifest: Manifest, live: Manifest | None, *, scaler: bool) -
     return {**body, "spec": {**body.get("spec", {}), "replicas": wanted}}
 
 
-def _dry_run(gateway: Gateway, body: Manifest) -> tuple[tuple[Cause, ...], Applied]:
+def _dry_run(gateway: Gateway, body: Manifest, live: Manifest | None) -> tuple[tuple[Cause, ...], Applied]:
     try:
-        return (), gateway.apply(body, manager=MANAGER, dry_run=True)
+        return (), try_over(gateway, body, live, force=False)
     except FieldConflict as conflict:
         others = tuple(cause for cause in conflict.causes if cause.manager not in OURS)
-        return others, gateway.apply(body, manager=MANAGER, force=True, dry_run=True)
+        return others, try_over(gateway, body, live, force=True)
 
 
 def _moved(manifest: Manifest, namespace: str) -> Manifest:

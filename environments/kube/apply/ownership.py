@@ -139,7 +139,7 @@ def adoption(live: Manifest, spare: frozenset[str] = frozenset()) -> Adoption:
     kept: list[Entry] = []
     managers: list[str] = []
     for entry in entries_of(live):
-        if _is_mine(entry):
+        if is_mine(entry):
             continue
         if not may_adopt(entry, live["apiVersion"]):
             kept.append(entry)
@@ -153,7 +153,7 @@ def adoption(live: Manifest, spare: frozenset[str] = frozenset()) -> Adoption:
 
 def own_fields(live: Manifest) -> Fields:
     """What slipway's applies own."""
-    return next((entry.get("fieldsV1") or {} for entry in entries_of(live) if _is_mine(entry)), {})
+    return next((entry.get("fieldsV1") or {} for entry in entries_of(live) if is_mine(entry)), {})
 
 
 def adoption_patch(live: Manifest, spare: frozenset[str] = frozenset()) -> tuple[Patch, tuple[str, ...]]:
@@ -165,7 +165,7 @@ def adoption_patch(live: Manifest, spare: frozenset[str] = frozenset()) -> tuple
     if not found.managers:
         return [], ()
     entries = entries_of(live)
-    mine = next((entry for entry in entries if _is_mine(entry)), None)
+    mine = next((entry for entry in entries if is_mine(entry)), None)
     first = next(entry for entry in entries if entry["manager"] in found.managers)
     base = {**(mine or first), "manager": MANAGER, "operation": "Apply", "fieldsV1": found.fields}
     version = live["metadata"]["resourceVersion"]
@@ -188,7 +188,7 @@ def held_by_deployers(live: Manifest, spare: frozenset[str] = frozenset()) -> bo
 
 def written_since(live: Manifest) -> tuple[str, ...]:
     """The tools that have written to an object after our last apply of it; none where we never wrote."""
-    ours = max((_time(entry) for entry in entries_of(live) if _is_mine(entry)), default="")
+    ours = max((_time(entry) for entry in entries_of(live) if is_mine(entry)), default="")
     later = (e["manager"] for e in entries_of(live) if is_deployer(e["manager"]) and _time(e) > ours)
     return tuple(dict.fromkeys(later)) if ours else ()
 
@@ -197,7 +197,8 @@ def _time(entry: Entry) -> str:
     return str(entry.get("time", ""))
 
 
-def _is_mine(entry: Entry) -> bool:
+def is_mine(entry: Entry) -> bool:
+    """Whether an entry of managedFields is our own apply's."""
     return (entry["manager"], entry["operation"], entry.get("subresource", "")) == (MANAGER, "Apply", "")
 
 

@@ -3,16 +3,15 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from environments.kube.api.client import Applied, Gateway, Guard
+from environments.kube.api.client import Applied, Gateway
 from environments.kube.api.errors import BeingDeleted, Fenced, Stale
+from environments.kube.apply.guards import ABSENT, guard_of
 from environments.kube.apply.managers import REPLICAS, SCALED_KINDS
+from environments.kube.apply.over_unions import apply_over
 from environments.kube.apply.ownership import owns
 from environments.kube.apply.retry_on_conflict import decide_anew
 from environments.kube.names import MANAGER, SCALE, SEQUENCE
 from environments.kube.objects import Manifest, Ref, ref_of
-
-# An object that exists has never this version, so an apply that carries it creates, or is Stale.
-ABSENT = Guard("", "1")
 
 
 def sequence_of(obj: Mapping[str, Any] | None) -> int:
@@ -20,13 +19,6 @@ def sequence_of(obj: Mapping[str, Any] | None) -> int:
     annotations = (obj or {}).get("metadata", {}).get("annotations") or {}
     text = annotations.get(SEQUENCE, "")
     return int(text) if text.isdecimal() else 0
-
-
-def guard_of(obj: Mapping[str, Any] | None) -> Guard:
-    """The guard by which a write reaches only this version of the object, or only its absence for None."""
-    if obj is None:
-        return ABSENT
-    return Guard(obj["metadata"]["uid"], obj["metadata"]["resourceVersion"])
 
 
 def has_replicas(manifest: Mapping[str, Any]) -> bool:
@@ -71,7 +63,7 @@ def apply_object(
             live = first.object
         current = hand_over_replicas(gateway, live)
         base = with_sequence(without_replicas(manifest), sequence)
-        return gateway.apply(base, manager=MANAGER, force=True, guard=guard_of(current))
+        return apply_over(gateway, base, current)
 
     applied = _unless_newer(gateway, ref_of(manifest), sequence, write)._replace(created=created)
     keeps = keeps_size and bool(applied.object.get("spec", {}).get("replicas"))

@@ -4,7 +4,7 @@ Routers only decide: they read manifests and return manifests. `moving` reads an
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ClassVar, NamedTuple
 
@@ -19,7 +19,11 @@ class Route:
     """By which object the requests to a workload are moved. JSON both ways; part of a plan.
 
     `service` is the Service that the workload stands behind; `stable` and `canary` are the Services of both sides.
-    `rule` is Istio's DestinationRule that holds the subsets. `port` is the Service's, 0 where it is not known.
+    `rule` is Istio's DestinationRule of the Service. `port` is the Service's, 0 where it is not known.
+    `by_host`: the canary is led to by its own Service, and `service` to stable alone; `subsets` are then those of the
+    bundle that lead to this workload, "" for a destination without. `companion` is the object that is beside
+    `object` while a canary runs, where it has not the name of `canary`. `measured_with`: names of objects that move
+    the same requests elsewhere, measured together with this one.
     """
 
     router: str
@@ -34,15 +38,22 @@ class Route:
     canary: str = ""
     stable_subset: str = STABLE
     canary_subset: str = CANARY
+    by_host: bool = False
+    subsets: tuple[str, ...] = ()
+    companion: str = ""
+    measured_with: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON, for from_json."""
-        return {**asdict(self), "object": _listed(self.object), "rule": _listed(self.rule)}
+        names = {name: list(getattr(self, name)) for name in ("subsets", "measured_with")}
+        return {**asdict(self), "object": _listed(self.object), "rule": _listed(self.rule), **names}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Route":
         """The Route of what to_json gave."""
-        return cls(**{**data, "object": _ref(data.get("object")), "rule": _ref(data.get("rule"))})
+        refs = {name: _ref(data.get(name)) for name in ("object", "rule")}
+        names = {name: tuple(data.get(name, ())) for name in ("subsets", "measured_with")}
+        return cls(**{**data, **refs, **names})
 
     @property
     def sides(self) -> frozenset[str]:
@@ -143,22 +154,34 @@ class Router:
     """One way to move requests. All methods are pure; `moving` is what acts.
 
     `needs` are the kinds, as (apiVersion, kind), that the cluster must know. `coarse`: shares follow from numbers
-    of pods, so that most weights cannot be met.
+    of pods, so that most weights cannot be met. `follows`: it moves nothing by itself, but keeps to stable what goes
+    past the routes that do, so that nobody chooses it.
     """
 
     name: ClassVar[str] = ""
     title: ClassVar[str] = ""
     needs: ClassVar[tuple[tuple[str, str], ...]] = ()
     coarse: ClassVar[bool] = False
+    follows: ClassVar[bool] = False
 
-    def detect(
+    def routes(
         self, objects: Sequence[Manifest], namespace: str, workload: str, service: str, hint: str = ""
-    ) -> Route | None:
-        """The Route by which these objects lead requests to the service; None where they do not.
+    ) -> Iterator[Route]:
+        """Every Route by which these objects lead requests to the workload through the service.
 
         `hint` narrows it: an object as KIND/NAME or NAME, or a host.
         """
         raise NotImplementedError
+
+    def detect(
+        self, objects: Sequence[Manifest], namespace: str, workload: str, service: str, hint: str = ""
+    ) -> Route | None:
+        """The first of its routes; None where these objects lead nobody there."""
+        return next(self.routes(objects, namespace, workload, service, hint), None)
+
+    def leading(self, objects: Sequence[Manifest], route: Route) -> list[Ref]:
+        """The objects that lead to the route's Service at all, whether they can be moved or not."""
+        return []
 
     def at_rest(self, manifest: Manifest, route: Route) -> Manifest:
         """The manifest with everything of the workload on stable. What is not the route's stays as it is."""

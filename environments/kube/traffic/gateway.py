@@ -1,10 +1,11 @@
-"""Gateway API v1: the weights of an HTTPRoute's backendRefs.
+"""Gateway API: the weights of the backendRefs of HTTPRoutes and GRPCRoutes, and of TLSRoutes and TCPRoutes.
 
 The list spec.rules is one value for an apply, so it is always written whole. A rule moves when all its backends are
 the workload's Service.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from environments.kube.objects import Manifest, Ref, ref_of
@@ -24,6 +25,8 @@ from environments.kube.traffic.base import (
 )
 
 GROUP = "gateway.networking.k8s.io"
+KINDS = ("HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute")
+BY_HEADER = frozenset({"HTTPRoute", "GRPCRoute"})
 RULES: Path = ("f:spec", "f:rules")
 PARENT = ("group", "kind", "namespace", "name", "sectionName", "port")
 DEFAULTS = {"group": GROUP, "kind": "Gateway"}
@@ -37,17 +40,24 @@ class GatewayApi(Router):
     title = "Gateway API"
     needs = ((f"{GROUP}/v1", "HTTPRoute"),)
 
-    def detect(
+    def routes(
         self, objects: Sequence[Manifest], namespace: str, workload: str, service: str, hint: str = ""
-    ) -> Route | None:
-        for http in of_kind(objects, GROUP, "HTTPRoute"):
-            hosts = http.get("spec", {}).get("hostnames") or []
-            draft = Route(self.name, namespace, workload, service, ref_of(http, namespace), next(iter(hosts), ""))
+    ) -> Iterator[Route]:
+        for each in _of_kinds(objects):
+            hosts = each.get("spec", {}).get("hostnames") or []
+            draft = Route(self.name, namespace, workload, service, ref_of(each, namespace), next(iter(hosts), ""))
             route = with_sides(draft)
-            moved = [rule for rule in _rules(http) if _is_all_of(rule, route)]
-            if fits_hint(http, hosts, hint) and moved:
-                return Route(**{**vars(route), "port": _base(moved[0]).get("port", 0)})
-        return None
+            moved = [rule for rule in _rules(each) if _is_all_of(rule, route)]
+            if fits_hint(each, hosts, hint) and moved:
+                yield replace(route, port=_base(moved[0]).get("port", 0))
+
+    def leading(self, objects: Sequence[Manifest], route: Route) -> list[Ref]:
+        found = ((each, replace(route, object=ref_of(each, route.namespace))) for each in _of_kinds(objects))
+        return [
+            draft.object
+            for each, draft in found
+            if draft.object and any(_is_side(backend, draft) for rule in _rules(each) for backend in _backends(rule))
+        ]
 
     def point(self, manifest: Manifest, route: Route, to: str) -> Manifest:
         if not is_at(manifest, route.object):
@@ -66,7 +76,7 @@ class GatewayApi(Router):
 
     def weigh(self, live: Live, route: Route, weight: int, testers: Testers) -> list[Manifest]:
         http = live.objects[self.main(route)]
-        conditions = _conditions(testers)
+        conditions = _conditions(testers) if http["kind"] in BY_HEADER else []
         rules: list[Rule] = []
         for rule in _without_ours(http, route):
             if _is_all_of(rule, route):
@@ -83,10 +93,10 @@ class GatewayApi(Router):
     def rest(self, live: Live, route: Route) -> list[Manifest]:
         http = live.objects[self.main(route)]
         rules = [
-            {**rule, "backendRefs": [_to(rule, route.stable, 1)]} if _is_all_of(rule, route) else rule
+            {**rule, "backendRefs": [_to(rule, route.stable, 1)]} if _has_canary(rule, route) else rule
             for rule in _without_ours(http, route)
         ]
-        return [{**named(http), "spec": {"rules": rules}}]
+        return [] if rules == _rules(http) else [{**named(http), "spec": {"rules": rules}}]
 
     def not_accepted(self, live: Live, route: Route) -> str:
         http = live.objects[self.main(route)]
@@ -114,6 +124,10 @@ class GatewayApi(Router):
         return (f"{what}: it stays on the stable version.",)
 
 
+def _of_kinds(objects: Sequence[Manifest]) -> list[Manifest]:
+    return [each for kind in KINDS for each in of_kind(objects, GROUP, kind)]
+
+
 def _rules(manifest: Mapping[str, Any]) -> list[Rule]:
     return list((manifest.get("spec") or {}).get("rules") or [])
 
@@ -132,6 +146,10 @@ def _is_side(backend: Rule, route: Route) -> bool:
 def _is_all_of(rule: Rule, route: Route) -> bool:
     backends = _backends(rule)
     return bool(backends) and all(_is_side(each, route) for each in backends)
+
+
+def _has_canary(rule: Rule, route: Route) -> bool:
+    return _is_all_of(rule, route) and any(each.get("name") == route.canary for each in _backends(rule))
 
 
 def _without_ours(manifest: Mapping[str, Any], route: Route) -> list[Rule]:

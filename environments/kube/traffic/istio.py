@@ -1,13 +1,17 @@
-"""Istio: subsets of a DestinationRule, and the weights of a VirtualService's http routes between them.
+"""Istio: the weights of a VirtualService's routes, between the Services of both sides (`istio_by_host`).
 
-The list spec.http is one value for an apply, so it is always written whole. TCP and TLS routes stay as they are.
+Where a bundle names subsets of versions as the deployment architecture has them, which lead to no workload of their
+own, and in plans of before, they are between two subsets of a DestinationRule instead: what is in this file. The
+list spec.http is one value for an apply, so it is always written whole.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from environments.kube.names import CANARY, STABLE, TRACK
 from environments.kube.objects import Manifest, Ref, ref_of
+from environments.kube.traffic import istio_by_host as by_host
 from environments.kube.traffic.base import (
     NO_TESTERS,
     Listing,
@@ -24,17 +28,27 @@ from environments.kube.traffic.base import (
     with_sides,
     with_spec,
 )
+from environments.kube.traffic.istio_entries import (
+    GROUP,
+    OURS,
+    Entry,
+    destinations,
+    full_host,
+    header_conditions,
+    http_of,
+    is_testers,
+    largest_of,
+    named_host,
+    public_host,
+    routes_of,
+    rule_of,
+    service_of,
+    to_service,
+    without_ours,
+)
 
-GROUP = "networking.istio.io"
-# The documents' own way to let testers in: an entry that matches this header counts as one for testers.
-DOCUMENTED = ("canary", "true")
-OURS = "slipway-testers"
-COOKIE = "cookie"
 HTTP: Path = ("f:spec", "f:http")
 SUBSETS: Path = ("f:spec", "f:subsets")
-
-Entry = dict[str, Any]
-Choice = Callable[[Entry], list[Entry]]
 
 
 class Istio(Router):
@@ -42,19 +56,24 @@ class Istio(Router):
     title = "Istio"
     needs = ((f"{GROUP}/v1", "VirtualService"), (f"{GROUP}/v1", "DestinationRule"))
 
-    def detect(
+    def routes(
         self, objects: Sequence[Manifest], namespace: str, workload: str, service: str, hint: str = ""
-    ) -> Route | None:
+    ) -> Iterator[Route]:
         for virtual in of_kind(objects, GROUP, "VirtualService"):
             ref = ref_of(virtual, namespace)
             hosts = virtual.get("spec", {}).get("hosts") or []
-            draft = with_sides(Route(self.name, namespace, workload, service, ref, host=_public(hosts)))
-            if fits_hint(virtual, hosts, hint) and any(_is_all_of(entry, draft) for entry in _http(virtual)):
-                rule = _rule_of(objects, draft) or Ref(ref.api_version, "DestinationRule", namespace, _own_rule(draft))
-                return Route(**{**vars(draft), "rule": rule, "port": _port(virtual, draft)})
-        return None
+            draft = with_sides(Route(self.name, namespace, workload, service, ref, host=public_host(hosts)))
+            if fits_hint(virtual, hosts, hint) and (route := _detected(virtual, draft, objects)):
+                yield route
+
+    def leading(self, objects: Sequence[Manifest], route: Route) -> list[Ref]:
+        virtuals = of_kind(objects, GROUP, "VirtualService")
+        seen = ((each, replace(route, object=ref_of(each, route.namespace))) for each in virtuals)
+        return [draft.object for each, draft in seen if draft.object and by_host.leads(each, draft, objects)]
 
     def at_rest(self, manifest: Manifest, route: Route) -> Manifest:
+        if route.by_host:
+            return manifest
         if is_at(manifest, route.rule):
             return with_spec(manifest, subsets=_subsets(manifest, route))
         if is_at(manifest, route.object):
@@ -64,26 +83,27 @@ class Istio(Router):
     def point(self, manifest: Manifest, route: Route, to: str) -> Manifest:
         if not is_at(manifest, route.object):
             return manifest
-        http = [_pointed(entry, route, to) for entry in _without_ours(manifest, route)]
+        http = [_pointed(entry, route, to) for entry in without_ours(manifest, route)]
         return with_spec(manifest, http=http)
 
     def target_of(self, manifest: Manifest, route: Route) -> str:
         found = {
             name
-            for entry in _http(manifest)
-            for destination in _destinations(entry)
-            if (name := _service_of(destination, route)) in route.sides
+            for entry in http_of(manifest)
+            for destination in destinations(entry)
+            if (name := service_of(destination, route)) in route.sides
         }
         return found.pop() if len(found) == 1 else ""
 
     def owned(self, manifest: Manifest, route: Route) -> Manifest:
-        return {**named(manifest), "spec": {"http": _http(manifest)}}
+        return {**named(manifest), "spec": {"http": http_of(manifest)}}
 
     def reads(self, route: Route) -> tuple[Ref, ...]:
-        return (self.main(route), *([route.rule] if route.rule else []))
+        rules = filter(None, (route.rule, by_host.own_rule(route) if route.by_host else None))
+        return (self.main(route), *rules)
 
     def lists(self, live: Live, route: Route, *, clearing: bool) -> tuple[Listing, ...]:
-        if not clearing or not _is_own(route):
+        if route.by_host or not clearing or not _is_own(route):
             return ()
         behind = f"kubernetes.io/service-name={route.service}"
         pods = Listing("v1", "Pod", route.namespace, f"{TRACK}={CANARY}")
@@ -93,27 +113,33 @@ class Istio(Router):
         return self.main(route), HTTP
 
     def prepare(self, live: Live, route: Route) -> list[Manifest]:
+        if route.by_host:
+            return by_host.policy(live, route)
         if route.rule is None:
             return []
         rule = live.get(route.rule)
         spec: Entry = {"subsets": _subsets(rule or {}, route)}
         if rule is None or _is_own(route):
-            spec["host"] = _full_host(route)
+            spec["host"] = full_host(route)
         return [{**named_by(route.rule), "spec": spec}]
 
     def decisive(self, live: Live, route: Route) -> tuple[Ref, Path]:
-        rule = live.get(route.rule)
+        rule = None if route.by_host else live.get(route.rule)
         return (ref_of(rule), SUBSETS) if rule and not _has_subsets(rule, route) else self.weighted(route)
 
     def weigh(self, live: Live, route: Route, weight: int, testers: Testers) -> list[Manifest]:
         virtual = live.objects[self.main(route)]
+        if route.by_host:
+            return [*self.prepare(live, route), by_host.weighed(virtual, route, weight, testers)]
         http = _weighed(virtual, route, weight, testers)
         return [*self.prepare(live, route), {**named(virtual), "spec": {"http": http}}]
 
     def weight_of(self, live: Live, route: Route) -> int:
         virtual = live.objects[self.main(route)]
+        if route.by_host:
+            return by_host.weight_of(virtual, route)
         entries = [
-            entry for entry in _without_ours(virtual, route) if _is_all_of(entry, route) and not _is_testers(entry)
+            entry for entry in without_ours(virtual, route) if _is_all_of(entry, route) and not is_testers(entry)
         ]
         if _is_own(route) and live.get(route.rule) is None and not any(_subset_names(entry) for entry in entries):
             return 0
@@ -124,9 +150,13 @@ class Istio(Router):
 
     def rest(self, live: Live, route: Route) -> list[Manifest]:
         virtual = live.objects[self.main(route)]
+        if route.by_host:
+            return by_host.rested(virtual, route)
         return [{**named(virtual), "spec": {"http": _resting(virtual, route)}}]
 
     def removed_at_rest(self, route: Route) -> tuple[Ref, ...]:
+        if route.by_host:
+            return tuple(filter(None, [by_host.own_rule(route)]))
         return (route.rule,) if route.rule and _is_own(route) else ()
 
     def not_yet_at_rest(self, live: Live, route: Route) -> str:
@@ -137,16 +167,18 @@ class Istio(Router):
 
     def hosts(self, manifest: Manifest, route: Route) -> tuple[str, ...]:
         hosts = manifest.get("spec", {}).get("hosts") if is_at(manifest, route.object) else ()
-        return tuple(_named_host(host, route) for host in hosts or ())
+        return tuple(named_host(host, route) for host in hosts or ())
 
     def unsupported(self, manifest: Manifest, route: Route, testers: Testers = NO_TESTERS) -> tuple[str, ...]:
         if not is_at(manifest, route.object):
             return ()
+        if route.by_host:
+            return by_host.unsupported(manifest, route)
         spec = manifest.get("spec", {})
         others = [kind.upper() for kind in ("tcp", "tls") if spec.get(kind)]
         mixed = [
             f"http[{number}]"
-            for number, entry in enumerate(_http(manifest))
+            for number, entry in enumerate(http_of(manifest))
             if _has(entry, route) and not _is_all_of(entry, route)
         ]
         words = [f"{' and '.join(others)} routes of {route.text} do not follow the weights."] if others else []
@@ -156,84 +188,44 @@ class Istio(Router):
         return tuple(words)
 
 
-def _http(manifest: Mapping[str, Any]) -> list[Entry]:
-    return list((manifest.get("spec") or {}).get("http") or [])
-
-
-def _without_ours(manifest: Mapping[str, Any], route: Route) -> list[Entry]:
-    start = f"{OURS}-{route.workload}-"
-    return [entry for entry in _http(manifest) if not str(entry.get("name", "")).startswith(start)]
-
-
-def _routes(entry: Entry) -> list[Entry]:
-    return list(entry.get("route") or [])
-
-
-def _destinations(entry: Entry) -> list[Entry]:
-    return [each.get("destination") or {} for each in _routes(entry)]
-
-
-def _service_of(destination: Entry, route: Route) -> str:
-    """The Service that a destination names, "" for one of another namespace. A short name is of its own object's."""
-    at = route.object.namespace if route.object else route.namespace
-    name, *rest = str(destination.get("host", "")).split(".")
-    namespace = rest[0] if rest else at
-    inside = len(rest) < 2 or rest[1] == "svc"
-    return name if namespace == route.namespace and inside else ""
+def _detected(virtual: Manifest, draft: Route, objects: Sequence[Manifest]) -> Route | None:
+    rule = rule_of(objects, draft)
+    hosted = by_host.detected(virtual, replace(draft, rule=rule), objects)
+    if hosted is not None:
+        return hosted if hosted.subsets else None
+    if not any(_is_all_of(entry, draft) for entry in http_of(virtual)):
+        return None
+    own = Ref(draft.object.api_version, "DestinationRule", draft.namespace, _own_rule(draft)) if draft.object else None
+    return replace(draft, rule=rule or own, port=_port(virtual, draft))
 
 
 def _is_side(each: Entry, route: Route) -> bool:
-    return _service_of(each.get("destination") or {}, route) in route.sides
+    return service_of(each.get("destination") or {}, route) in route.sides
 
 
 def _has(entry: Entry, route: Route) -> bool:
-    return any(_is_side(each, route) for each in _routes(entry))
+    return any(_is_side(each, route) for each in routes_of(entry))
 
 
 def _is_all_of(entry: Entry, route: Route) -> bool:
-    routes = _routes(entry)
+    routes = routes_of(entry)
     return bool(routes) and all(_is_side(each, route) for each in routes)
 
 
-def _is_testers(entry: Entry, testers: Testers | None = None) -> bool:
-    """Whether all that an entry matches says that it is for testers."""
-    known = {DOCUMENTED} | ({(testers.header.lower(), testers.header_value)} if testers and testers.header else set())
-    matches = entry.get("match") or []
-    return bool(matches) and all(known & _exact_headers(match) for match in matches)
-
-
-def _exact_headers(match: Entry) -> set[tuple[str, str]]:
-    headers = match.get("headers") or {}
-    return {(name.lower(), str(value["exact"])) for name, value in headers.items() if "exact" in (value or {})}
-
-
 def _weighed(virtual: Manifest, route: Route, weight: int, testers: Testers) -> list[Entry]:
-    entries = _without_ours(virtual, route)
+    entries = without_ours(virtual, route)
     mine = [entry for entry in entries if _is_all_of(entry, route)]
-    let_in = _conditions(testers, [entry for entry in mine if _is_testers(entry, testers)])
+    let_in = header_conditions(testers, [entry for entry in mine if is_testers(entry, testers)])
     result: list[Entry] = []
     for number, entry in enumerate(entries):
         if not _is_all_of(entry, route):
             result.append(_pinned(entry, route))
-        elif _is_testers(entry, testers):
+        elif is_testers(entry, testers):
             result.append(_sent(entry, route, 0 if testers.nobody else 100))
         else:
             ours = _for_testers(entry, route, let_in, f"{OURS}-{route.workload}-{number}")
             result += [*ours, {**entry, "route": _split(entry, route, weight)}]
     return result
-
-
-def _conditions(testers: Testers, present: Sequence[Entry]) -> list[Entry]:
-    """The header matches that let testers in, less those that an entry of the bundle has on its own already."""
-    if testers.nobody:
-        return []
-    wanted: list[Entry] = []
-    if testers.header:
-        wanted.append({testers.header.lower(): {"exact": testers.header_value}})
-    if testers.cookie:
-        wanted.append({COOKIE: {"regex": testers.cookie_pattern}})
-    known = [match["headers"] for entry in present for match in entry["match"] if set(match) == {"headers"}]
-    return [each for each in wanted if each not in known]
 
 
 def _for_testers(entry: Entry, route: Route, conditions: Sequence[Entry], name: str) -> list[Entry]:
@@ -250,18 +242,14 @@ def _for_testers(entry: Entry, route: Route, conditions: Sequence[Entry], name: 
 def _sent(entry: Entry, route: Route, weight: int) -> Entry:
     """The entry with all of it on one side: weight is 0 or 100."""
     subset = route.canary_subset if weight else route.stable_subset
-    return {**entry, "route": [_to_subset(_largest(entry), subset)]}
+    return {**entry, "route": [_to_subset(largest_of(entry), subset)]}
 
 
 def _split(entry: Entry, route: Route, weight: int) -> list[Entry]:
-    base = _largest(entry)
+    base = largest_of(entry)
     stable = _to_subset(base, route.stable_subset)
     canary = _to_subset(base, route.canary_subset)
     return [{**stable, "weight": 100 - weight}, {**canary, "weight": weight}]
-
-
-def _largest(entry: Entry) -> Entry:
-    return max(_routes(entry), key=lambda each: each.get("weight", 100))
 
 
 def _to_subset(each: Entry, subset: str) -> Entry:
@@ -279,7 +267,7 @@ def _pinned(entry: Entry, route: Route) -> Entry:
         {**each, "destination": {**each["destination"], "subset": route.stable_subset}}
         if _is_side(each, route)
         else each
-        for each in _routes(entry)
+        for each in routes_of(entry)
     ]
     return {**entry, "route": routes}
 
@@ -287,46 +275,39 @@ def _pinned(entry: Entry, route: Route) -> Entry:
 def _resting(virtual: Mapping[str, Any], route: Route) -> list[Entry]:
     """All on stable: on its subset where the bundle has a DestinationRule, else on the Service itself."""
     subset = "" if _is_own(route) else route.stable_subset
-    return [_rested(entry, route, subset) for entry in _without_ours(virtual, route)]
+    return [_rested(entry, route, subset) for entry in without_ours(virtual, route)]
 
 
 def _rested(entry: Entry, route: Route, subset: str) -> Entry:
     if _is_all_of(entry, route):
-        return {**entry, "route": [{**_to_subset(_largest(entry), subset), "weight": 100}]}
+        return {**entry, "route": [{**_to_subset(largest_of(entry), subset), "weight": 100}]}
     if not _has(entry, route):
         return entry
     routes = [
         {**_to_subset(each, subset), **({"weight": each["weight"]} if "weight" in each else {})}
         if _is_side(each, route)
         else each
-        for each in _routes(entry)
+        for each in routes_of(entry)
     ]
     return {**entry, "route": routes}
 
 
 def _pointed(entry: Entry, route: Route, to: str) -> Entry:
     if _is_all_of(entry, route):
-        return {**entry, "route": [{**_to_service(_largest(entry), to), "weight": 100}]}
-    routes = [_to_service(each, to) if _is_side(each, route) else each for each in _routes(entry)]
+        return {**entry, "route": [{**to_service(largest_of(entry), to), "weight": 100}]}
+    routes = [to_service(each, to) if _is_side(each, route) else each for each in routes_of(entry)]
     return {**entry, "route": routes} if routes else entry
 
 
-def _to_service(each: Entry, to: str) -> Entry:
-    """The destination at another Service. Its subset goes: subsets are of one host only."""
-    destination = {name: value for name, value in each["destination"].items() if name != "subset"}
-    _, dot, rest = str(destination["host"]).partition(".")
-    return {**each, "destination": {**destination, "host": f"{to}{dot}{rest}"}}
-
-
 def _subset_names(entry: Entry) -> set[str]:
-    return {str(each["subset"]) for each in _destinations(entry) if each.get("subset")}
+    return {str(each["subset"]) for each in destinations(entry) if each.get("subset")}
 
 
 def _share(entry: Entry, route: Route) -> int:
     """The canary's share of an entry, -1 where it leads to anything but our two subsets."""
     if not _subset_names(entry) or not _subset_names(entry) <= {route.stable_subset, route.canary_subset}:
         return -1
-    routes = _routes(entry)
+    routes = routes_of(entry)
     if not all((each.get("destination") or {}).get("subset") for each in routes):
         return -1
     weights = [each.get("weight", 100 if len(routes) == 1 else 0) for each in routes]
@@ -352,15 +333,6 @@ def _has_subsets(rule: Mapping[str, Any] | None, route: Route) -> bool:
     return (labels.get(route.stable_subset), labels.get(route.canary_subset)) == ({TRACK: STABLE}, {TRACK: CANARY})
 
 
-def _rule_of(objects: Sequence[Manifest], route: Route) -> Ref | None:
-    for rule in of_kind(objects, GROUP, "DestinationRule"):
-        ref = ref_of(rule, route.namespace)
-        name, *rest = str(rule.get("spec", {}).get("host", "")).split(".")
-        if name == route.service and (rest[0] if rest else ref.namespace) == route.namespace:
-            return ref
-    return None
-
-
 def _own_rule(route: Route) -> str:
     return f"{route.workload}-slipway"
 
@@ -370,28 +342,14 @@ def _is_own(route: Route) -> bool:
     return route.rule is not None and route.rule.name == _own_rule(route)
 
 
-def _full_host(route: Route) -> str:
-    return f"{route.service}.{route.namespace}.svc.cluster.local"
-
-
 def _has_one_of(endpoints: Manifest, pods: Collection[str]) -> bool:
     return any((each.get("targetRef") or {}).get("name") in pods for each in endpoints.get("endpoints") or [])
 
 
-def _named_host(host: str, route: Route) -> str:
-    """A host as the whole cluster knows it: a short name is of the namespace of its own object."""
-    return host if "." in host or host == "*" or not route.object else f"{host}.{route.object.namespace}"
-
-
-def _public(hosts: Sequence[str]) -> str:
-    """The first host that is no Service's, else the first."""
-    return next((host for host in hosts if "." in host and ".svc" not in host), hosts[0] if hosts else "")
-
-
 def _port(virtual: Manifest, route: Route) -> int:
-    for entry in _http(virtual):
-        for destination in _destinations(entry):
-            if _service_of(destination, route) in route.sides and destination.get("port"):
+    for entry in http_of(virtual):
+        for destination in destinations(entry):
+            if service_of(destination, route) in route.sides and destination.get("port"):
                 return int(destination["port"].get("number", 0))
     return 0
 

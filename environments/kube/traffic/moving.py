@@ -10,8 +10,9 @@ from dataclasses import replace
 
 from environments.kube.api.client import Gateway
 from environments.kube.api.errors import KindMissing, NotFound
+from environments.kube.apply.guards import guard_of
 from environments.kube.apply.retry_on_conflict import decide_anew
-from environments.kube.apply.server_side_apply import guard_of, refuse_older, refuse_unwritable, with_sequence
+from environments.kube.apply.server_side_apply import refuse_older, refuse_unwritable, with_sequence
 from environments.kube.names import TRAFFIC
 from environments.kube.objects import Manifest, Ref, ref_of
 from environments.kube.traffic.base import NOBODY, Live, Route, Router, Seen, Testers, manager_of

@@ -3,7 +3,8 @@
 The main Ingress is never touched by weights; blue-green switches its backends.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from environments.kube.names import MANAGED
@@ -43,9 +44,9 @@ class Nginx(Router):
     title = "NGINX Ingress"
     needs = ((f"{GROUP}/v1", "Ingress"),)
 
-    def detect(
+    def routes(
         self, objects: Sequence[Manifest], namespace: str, workload: str, service: str, hint: str = ""
-    ) -> Route | None:
+    ) -> Iterator[Route]:
         for ingress in of_kind(objects, GROUP, "Ingress"):
             route = with_sides(Route(self.name, namespace, workload, service, ref_of(ingress, namespace)))
             rules = _rules_of(ingress, route)
@@ -55,8 +56,16 @@ class Nginx(Router):
                 continue
             if rules or _default(ingress, route):
                 port = next((_port(each, route) for each in _backends(ingress) if _port(each, route)), 0)
-                return Route(**{**vars(route), "host": next(iter(hosts), ""), "port": port})
-        return None
+                yield replace(route, host=next(iter(hosts), ""), port=port)
+
+    def leading(self, objects: Sequence[Manifest], route: Route) -> list[Ref]:
+        found = (each for each in of_kind(objects, GROUP, "Ingress") if not _is_ours(each))
+        near = [each for each in found if ref_of(each, route.namespace).namespace == route.namespace]
+        return [
+            ref_of(each, route.namespace)
+            for each in near
+            if any(_service(backend) == route.service for backend in _backends(each))
+        ]
 
     def point(self, manifest: Manifest, route: Route, to: str) -> Manifest:
         if not is_at(manifest, route.object):
@@ -123,7 +132,7 @@ class Nginx(Router):
         for other in of_kind(others, GROUP, "Ingress"):
             if is_at(other, _canary(route)):
                 words += [] if _is_ours(other) else [f"{_canary(route).text} is there already and is not Slipway's."]
-            elif _is_canary(other):
+            elif _is_canary(other) and not _is_of(other, route):
                 shared = sorted(mine & set(_places(other.get("spec", {}).get("rules") or [])))
                 words += [_two_canaries(other, *shared[0])] if shared else []
         return tuple(words)
@@ -136,7 +145,7 @@ class Nginx(Router):
 
 
 def _canary(route: Route) -> Ref:
-    return ROUTER.main(route)._replace(name=route.canary)
+    return ROUTER.main(route)._replace(name=route.companion or route.canary)
 
 
 def _two_canaries(other: Manifest, host: str, path: str) -> str:
@@ -160,6 +169,18 @@ def _is_canary(ingress: Manifest) -> bool:
 
 def _is_ours(ingress: Manifest) -> bool:
     return (ingress["metadata"].get("labels") or {}).get(MANAGED) == "true"
+
+
+def _is_of(ingress: Manifest, route: Route) -> bool:
+    """Whether it is ours beside another Ingress of the same workload."""
+    names = {route.canary, *(f"{name}-{route.canary}" for name in route.measured_with)}
+    return _is_ours(ingress) and ingress["metadata"]["name"] in names
+
+
+def goes_on_through_the_mesh(ingress: Manifest) -> bool:
+    """Whether its requests go to the Service by its name, where a mesh before the pods divides them again."""
+    annotations = annotations_of(ingress)
+    return VHOST in annotations or annotations.get(f"{NGINX}service-upstream") == "true"
 
 
 def _rules(ingress: Mapping[str, Any]) -> list[Rule]:

@@ -3,7 +3,7 @@
 What is written is the Service's selector, one value for an apply: all at one side, or none. The strategy scales.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from environments.kube.names import CANARY, STABLE, TRACK
@@ -35,30 +35,29 @@ class PlainService(Router):
     needs = (("v1", "Service"),)
     coarse = True
 
-    def detect(
+    def routes(
         self, objects: Sequence[Manifest], namespace: str, workload: str, service: str, hint: str = ""
-    ) -> Route | None:
+    ) -> Iterator[Route]:
         for each in of_kind(objects, "", "Service"):
             if ref_of(each, namespace)[2:] != (namespace, service):
                 continue
             ports = each.get("spec", {}).get("ports") or [{}]
-            return with_sides(Route(self.name, namespace, workload, service, port=ports[0].get("port", 0)))
-        return None
+            yield with_sides(Route(self.name, namespace, workload, service, port=ports[0].get("port", 0)))
 
     def point(self, manifest: Manifest, route: Route, to: str) -> Manifest:
         if not is_at(manifest, self.main(route)):
             return manifest
-        return with_spec(manifest, selector={**_selector(manifest), TRACK: to})
+        return with_spec(manifest, selector={**selector_of(manifest), TRACK: to})
 
     def target_of(self, manifest: Manifest, route: Route) -> str:
-        return _selector(manifest).get(TRACK, "")
+        return selector_of(manifest).get(TRACK, "")
 
     def owned(self, manifest: Manifest, route: Route) -> Manifest:
-        return {**named(manifest), "spec": {"selector": _selector(manifest)}}
+        return {**named(manifest), "spec": {"selector": selector_of(manifest)}}
 
     def lists(self, live: Live, route: Route, *, clearing: bool) -> tuple[Listing, ...]:
         service = live.get(self.main(route))
-        labels = labelled(_both_sides(service or {}))
+        labels = labelled(both_sides(service or {}))
         slices = labelled({"kubernetes.io/service-name": route.service})
         return (
             Listing("discovery.k8s.io/v1", "EndpointSlice", route.namespace, slices),
@@ -70,14 +69,14 @@ class PlainService(Router):
 
     def weigh(self, live: Live, route: Route, weight: int, testers: Testers) -> list[Manifest]:
         service = live.objects[self.main(route)]
-        selector = _both_sides(service)
-        pods = _ready_pods(live)
+        selector = both_sides(service)
+        pods = ready_by_track(live)
         if weight >= 100 and pods[CANARY]:
             selector[TRACK] = CANARY
         elif weight <= 0 and pods[STABLE] and not pods[""]:
             # Nothing of the canary may answer any more, also while its pods are still going.
             selector[TRACK] = STABLE
-        if selector == _selector(service):
+        if selector == selector_of(service):
             return []
         return [{**named(service), "spec": {"selector": selector}}]
 
@@ -86,22 +85,22 @@ class PlainService(Router):
         total = count[STABLE] + count[CANARY]
         if not total:
             # Nobody answers, so nothing of the canary does, unless it alone is asked for.
-            return 100 if _selector(live.objects[self.main(route)]).get(TRACK) == CANARY else 0
+            return 100 if selector_of(live.objects[self.main(route)]).get(TRACK) == CANARY else 0
         share = round(100 * count[CANARY] / total)
         return min(max(share, 1), 99) if count[CANARY] and count[STABLE] else share
 
     def rest(self, live: Live, route: Route) -> list[Manifest]:
         service = live.objects[self.main(route)]
-        selector = _both_sides(service)
-        return [] if selector == _selector(service) else [{**named(service), "spec": {"selector": selector}}]
+        selector = both_sides(service)
+        return [] if selector == selector_of(service) else [{**named(service), "spec": {"selector": selector}}]
 
     def not_accepted(self, live: Live, route: Route) -> str:
-        if any(ready(live).values()) or _selector(live.objects[self.main(route)]).get(TRACK) != CANARY:
+        if any(ready(live).values()) or selector_of(live.objects[self.main(route)]).get(TRACK) != CANARY:
             return ""
         return f"Service {route.service} leads to the canary alone, and no pod of it is ready."
 
     def not_yet_at_rest(self, live: Live, route: Route) -> str:
-        if not _ready_pods(live)[CANARY]:
+        if not ready_by_track(live)[CANARY]:
             return ""
         return f"The canary's pods still stand behind Service {route.service}: it leads past them until they have gone."
 
@@ -117,12 +116,12 @@ class PlainService(Router):
         return tuple(words)
 
 
-def _selector(service: Mapping[str, Any]) -> dict[str, str]:
+def selector_of(service: Mapping[str, Any]) -> dict[str, str]:
     return dict((service.get("spec") or {}).get("selector") or {})
 
 
-def _both_sides(service: Mapping[str, Any]) -> dict[str, str]:
-    return {name: value for name, value in _selector(service).items() if name != TRACK}
+def both_sides(service: Mapping[str, Any]) -> dict[str, str]:
+    return {name: value for name, value in selector_of(service).items() if name != TRACK}
 
 
 def ready(live: Live) -> dict[str, int]:
@@ -136,7 +135,7 @@ def ready(live: Live) -> dict[str, int]:
     return count
 
 
-def _ready_pods(live: Live) -> dict[str, int]:
+def ready_by_track(live: Live) -> dict[str, int]:
     """How many pods are ready by the value of the label, "" for those without it, behind the Service or not."""
     count = {STABLE: 0, CANARY: 0, "": 0}
     for pod in live.listed("Pod"):

@@ -20,13 +20,13 @@ from releases.strategies.blue_green.paired_services import unpaired
 from releases.strategies.blue_green.workloads import ColouredWorkload, Switch, spec_size
 from releases.strategies.shared import capacity
 from releases.strategies.shared.config_hash import hash_names, shared
+from releases.strategies.shared.two_versions import one_at_a_time, shared_service, surroundings
 
 Entries = Sequence[ColouredWorkload]
 Needs = Sequence[capacity.Need]
 Look = Callable[[Arranging, Entries, Needs], Sequence[str]]
 
 WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
-SEVERAL = frozenset({"ReadWriteMany", "ReadOnlyMany"})
 AUTOSCALERS = (("autoscaling/v2", "HorizontalPodAutoscaler"), ("keda.sh/v1alpha1", "ScaledObject"))
 MOVED = "Blue and green side by side"
 ROLLED = "Rolled out in its wave"
@@ -78,42 +78,28 @@ def _refuse_unknown(given: Arranging) -> None:
 
 def _judge(given: Arranging, wanted: Wanted) -> ColouredWorkload | Rolled:
     name = wanted.ref.name
-    if wanted.ref.kind != "Deployment":
-        return Rolled(name, f"a {wanted.ref.kind} has one version at a time")
     if (chosen := given.parameters.get("workloads")) and name not in chosen:
         return Rolled(name, "it is not among the workloads that were chosen")
+    if why := one_at_a_time(given, wanted):
+        return Rolled(name, why)
     route = _route(given, wanted)
     if route is None:
         return Rolled(name, f"no {_routed_by(given)} leads to its pods")
-    if why := _held_back(given, wanted, route):
+    if why := _held_back(given, wanted):
         return Rolled(name, why)
     before = _serving(given, wanted, route)
     return before if isinstance(before, Rolled) else _entry(given, wanted, route, before)
 
 
-def _held_back(given: Arranging, wanted: Wanted, route: Route) -> str:
+def _held_back(given: Arranging, wanted: Wanted) -> str:
     """Why two versions cannot stand side by side, though requests could be moved; "" where they can."""
     if not spec_size(wanted.manifest):
         return "it is to have no pods"
-    if others := _others_behind(given, wanted):
-        return f"Service {route.service} leads to {others} as well"
-    if claim := _claimed(given, wanted):
-        return f"its pods write to the volume {claim}, which one version at a time can have"
+    if why := shared_service(surroundings(given, wanted.ref.namespace), wanted.ref):
+        return why
     if scaler := _foreign_scaler(given, wanted):
         return f"{scaler} scales it, is not in the bundle, and would not follow it to the other colour"
     return ""
-
-
-def _claimed(given: Arranging, wanted: Wanted) -> str:
-    """A claim of the pods that only one node may have, "" for none."""
-    volumes = wanted.manifest["spec"]["template"]["spec"].get("volumes") or ()
-    names = [each["persistentVolumeClaim"]["claimName"] for each in volumes if each.get("persistentVolumeClaim")]
-    refs = [Ref("v1", "PersistentVolumeClaim", wanted.ref.namespace, name) for name in names]
-    bundle = {each.ref: each.manifest for each in given.objects}
-    found = ((ref.name, bundle.get(ref) or given.live(ref) or {}) for ref in refs)
-    return next(
-        (name for name, claim in found if not SEVERAL & set(claim.get("spec", {}).get("accessModes") or ())), ""
-    )
 
 
 def _foreign_scaler(given: Arranging, wanted: Wanted) -> str:
@@ -180,18 +166,6 @@ def _services(given: Arranging, wanted: Wanted) -> dict[str, dict[str, str]]:
     return {
         name: selector for name, selector in found.items() if selector and selector.items() <= _labels(wanted).items()
     }
-
-
-def _others_behind(given: Arranging, wanted: Wanted) -> str:
-    """Workloads that a Service of this one leads to as well: a switch would cut them off."""
-    selectors = _services(given, wanted).values()
-    near = [e for e in given.objects if e.ref.kind in WORKLOADS and e.ref.namespace == wanted.ref.namespace]
-    found = [
-        each.ref.name
-        for each in near
-        if each.ref != wanted.ref and any(selector.items() <= _labels(each).items() for selector in selectors)
-    ]
-    return " and ".join(found)
 
 
 def _serving(given: Arranging, wanted: Wanted, route: Route) -> str | Rolled:

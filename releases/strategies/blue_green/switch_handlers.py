@@ -4,8 +4,9 @@ from collections import Counter
 
 from environments.kube.api.client import Gateway
 from environments.kube.api.errors import NotFound
+from environments.kube.apply.guards import guard_of
 from environments.kube.apply.retry_on_conflict import decide_anew
-from environments.kube.apply.server_side_apply import guard_of, refuse_unwritable, with_sequence
+from environments.kube.apply.server_side_apply import refuse_unwritable, with_sequence
 from environments.kube.names import TRACK, TRAFFIC
 from environments.kube.objects import Manifest
 from environments.kube.status.endpoint_slices import ready_pods

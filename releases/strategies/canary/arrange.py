@@ -1,6 +1,6 @@
 """Which workloads of a release are canaried, by what, and why the others are not. Pure but for what it may ask."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -8,14 +8,16 @@ from typing import Any, NamedTuple
 from environments.kube.api.errors import Denied
 from environments.kube.names import STABLE, TRACK
 from environments.kube.objects import Manifest, Ref
-from environments.kube.traffic import Route, Router, Testers, choose, find
+from environments.kube.traffic import Route, Testers, find
 from releases.errors import PlanRefused
 from releases.plan.objects import Wanted, objects_by_key
 from releases.strategies.base import Arrangement, Arranging
 from releases.strategies.canary.manifests import beside, canary_of, scaler_of, scales
+from releases.strategies.canary.routes import Ways, is_inside_its_subset, told, unmeasured
 from releases.strategies.canary.workloads import LARGEST_SHARE, CanaryWorkload
 from releases.strategies.shared import capacity
 from releases.strategies.shared.config_hash import hash_names
+from releases.strategies.shared.two_versions import one_at_a_time, shared_service, untold_apart
 
 LONGEST_NAME = 63
 WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
@@ -24,11 +26,16 @@ AUTOSCALERS = (("autoscaling/v2", "HorizontalPodAutoscaler"), ("keda.sh/v1alpha1
 
 
 class Found(NamedTuple):
-    """A workload with the route that moves its requests."""
+    """A workload with the routes that move its requests, and what leads to it besides."""
 
     wanted: Wanted
-    route: Route
+    routes: tuple[Route, ...]
+    left: tuple[Ref, ...]
     live: Manifest
+
+    @property
+    def route(self) -> Route:
+        return self.routes[0]
 
 
 @dataclass(frozen=True)
@@ -71,26 +78,29 @@ class Chooser:
             )
 
     def _look(self, wanted: Wanted) -> Found | str:
-        """The workload with its route, or why it is rolled."""
+        """The workload with its routes, or why it is rolled."""
         ref, chosen = wanted.ref, self._parameters.get("workloads")
-        if ref.kind != "Deployment":
-            return ref.kind
         if chosen and ref.name not in chosen:
             return "not chosen"
-        route = self._route(wanted)
-        if route is None:
+        if why := one_at_a_time(self.given, wanted):
+            return why
+        ways = Ways(self.given, wanted)
+        routes = ways.routes()
+        if not routes:
             return f"no route by {find(name).title}" if (name := self._parameters.get("router")) else "no route"
+        if why := self._shared(ways, routes):
+            return why
         live = self.given.live(ref)
         if live is None or ref.key not in objects_by_key(self.given.previous):
             return "first release here"
-        return self._not_yet(wanted, route, live) or Found(wanted, route, live)
+        return self._not_yet(wanted, routes[0], live) or Found(wanted, routes, tuple(ways.left(routes)), live)
 
-    def _route(self, wanted: Wanted) -> Route | None:
-        for entry in self.given.again:
-            if entry.get("kind") == CanaryWorkload.kind and entry["key"] == wanted.ref.key:
-                return Route.from_json(entry["route"])
-        ref = wanted.ref
-        return choose(self._manifests, self.given.routes, ref.namespace, ref.name, self._parameters.get("router", ""))
+    def _shared(self, ways: Ways, routes: tuple[Route, ...]) -> str:
+        """Why requests cannot be moved without those of other workloads; "" where they can."""
+        if not is_inside_its_subset(routes):
+            return shared_service(ways.around, ways.wanted.ref)
+        others = untold_apart(self.given, ways.around, ways.wanted.ref)
+        return f"pods of {', '.join(others)} behind the same Service carry no track label yet" if others else ""
 
     def _not_yet(self, wanted: Wanted, route: Route, live: Manifest) -> str:
         """Why what is live there cannot have a canary beside it; "" where it can."""
@@ -111,7 +121,8 @@ class Chooser:
         return self.given.knows(ref.api_version, ref.kind)
 
     def _refuse(self, found: Found) -> None:
-        self._refuse_unknown_kinds(found.route)
+        for route in found.routes:
+            self._refuse_unknown_kinds(route)
         self._refuse_names(found)
         self._refuse_second_canary(found)
 
@@ -127,8 +138,8 @@ class Chooser:
 
     def _refuse_names(self, found: Found) -> None:
         taken = {each.ref.key for each in self.given.objects}
-        service = Ref("v1", "Service", found.route.namespace, found.route.canary)
-        for ref in (canary_of(found.wanted.ref), service):
+        services = {Ref("v1", "Service", each.namespace, each.canary) for each in found.routes}
+        for ref in (canary_of(found.wanted.ref), *sorted(services)):
             if len(ref.name) > LONGEST_NAME:
                 raise PlanRefused(
                     f"{ref.kind} {ref.name} would have {len(ref.name)} characters in its name, {LONGEST_NAME} are "
@@ -138,16 +149,17 @@ class Chooser:
                 raise PlanRefused(f"The bundle has {ref.text} itself, where the canary would stand. Rename it.")
 
     def _refuse_second_canary(self, found: Found) -> None:
-        router = find(found.route.router)
-        for host in self._hosts(found.route, router):
+        for host in self._hosts(found.routes):
             if who := self.given.taken(host):
                 raise PlanRefused(
                     f"{who} moves the requests of {host} at the moment: two canaries on one host would each see the "
                     "other's requests. Wait until it has ended."
                 )
-        for manifest in self._manifests:
-            if words := router.clashes(manifest, found.route, self._others(found.route)):
-                raise PlanRefused(" ".join(dict.fromkeys(words)))
+        for route in found.routes:
+            others = self._others(route)
+            for manifest in self._manifests:
+                if words := find(route.router).clashes(manifest, route, others):
+                    raise PlanRefused(" ".join(dict.fromkeys(words)))
 
     def _others(self, route: Route) -> list[Manifest]:
         """The cluster's Ingresses: they share hosts across namespaces. Those of one where more may not be seen."""
@@ -158,20 +170,24 @@ class Chooser:
         except Denied:
             return list(self.given.listed(*INGRESSES, route.namespace))
 
-    def _hosts(self, route: Route, router: Router) -> tuple[str, ...]:
-        found = (host for manifest in self._manifests for host in router.hosts(manifest, route))
+    def _hosts(self, routes: Iterable[Route]) -> tuple[str, ...]:
+        moving = [(find(each.router), each) for each in routes if not find(each.router).follows]
+        found = (
+            host for router, each in moving for manifest in self._manifests for host in router.hosts(manifest, each)
+        )
         return tuple(dict.fromkeys(found))
 
     def _entry(self, found: Found) -> CanaryWorkload:
-        ref, route = found.wanted.ref, found.route
+        ref = found.wanted.ref
         return CanaryWorkload(
             workload=ref.name,
             key=ref.key,
             canary=canary_of(ref).key,
-            route=route,
+            route=found.route,
+            others=found.routes[1:],
             replicas=_size(found),
             scaler=self._scaler(ref),
-            hosts=self._hosts(route, find(route.router)),
+            hosts=self._hosts(found.routes),
         )
 
     def _scaler(self, workload: Ref) -> Ref | None:
@@ -194,7 +210,7 @@ class Chooser:
     def _objects(self, found: list[Found], entries: tuple[CanaryWorkload, ...]) -> tuple[Wanted, ...]:
         first = self.weights[0]
         routes = {
-            entry.key: (each.route, entry.needs(first, entry.replicas))
+            entry.key: (each.routes, entry.needs(first, entry.replicas))
             for each, entry in zip(found, entries, strict=True)
         }
         moved = [each.wanted.ref for each in found]
@@ -205,7 +221,7 @@ class Chooser:
         self, found: list[Found], entries: tuple[CanaryWorkload, ...], rolled: Mapping[str, str]
     ) -> tuple[tuple[str, str], ...]:
         weights = ", ".join(map(str, self.weights))
-        canaried = [f"{each.wanted.ref.name} by {_text(each.route)}: {weights} %" for each in found]
+        canaried = [f"{each.workload} by {_moved_by(each)}: {weights} %" for each in entries]
         metrics = self._parameters.get("metrics")
         analysed = found and metrics != []
         return (
@@ -217,6 +233,8 @@ class Chooser:
             ),
             ("There may be no room for the canary", self._lacking(found, entries)),
             ("Requests that do not follow the weights", " ".join(self._unsupported(found))),
+            ("Not moved", "; ".join(self._left(found, entries))),
+            ("Not measured", ", ".join(text for entry in entries for text in unmeasured(entry)) if analysed else ""),
             ("Nothing is measured", "" if analysed or not found else "The weights only hold their time."),
             ("No Prometheus", "" if self.given.measured or not analysed else NO_PROMETHEUS),
         )
@@ -240,13 +258,19 @@ class Chooser:
         spec = found.wanted.manifest["spec"]["template"]["spec"]
         return capacity.Need(canary_of(found.wanted.ref).name, spec, each.needs(self.weights[-1], each.replicas))
 
+    def _left(self, found: list[Found], entries: tuple[CanaryWorkload, ...]) -> list[str]:
+        pairs = zip(found, entries, strict=True)
+        return [words for each, entry in pairs for words in told(entry, each.left, self.weights)]
+
     def _unsupported(self, found: list[Found]) -> list[str]:
         words = (
             words
             for each in found
+            for route in each.routes
+            if not find(route.router).follows
             for manifest in self._manifests
-            for words in find(each.route.router).unsupported(manifest, each.route, self.testers)
-            if each.route.router != "service" or "testers" in words
+            for words in find(route.router).unsupported(manifest, route, self.testers)
+            if route.router != "service" or "testers" in words
         )
         return list(dict.fromkeys(words))
 
@@ -261,6 +285,11 @@ def _size(found: Found) -> int:
 def _text(route: Route) -> str:
     title = find(route.router).title
     return f"{title} {route.object.kind} {route.object.name}" if route.object else f"{title} {route.service}"
+
+
+def _moved_by(each: CanaryWorkload) -> str:
+    """ "Istio VirtualService web, VirtualService web-inner and NGINX Ingress Ingress admin"."""
+    return ", ".join(_text(route) for route in each.moving)
 
 
 def _coarse(each: CanaryWorkload) -> str:

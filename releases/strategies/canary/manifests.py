@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from environments.kube.apply.ownership import autoscaled
-from environments.kube.names import CANARY, MANAGED, STABLE, TRACK, TRACKING, WAVE
+from environments.kube.names import CANARY, MANAGED, TRACK, TRACKING, WAVE
 from environments.kube.objects import Manifest, Ref
 from environments.kube.traffic import Route, find
 from environments.manifests.render import tracking_of
@@ -14,8 +14,6 @@ from releases.plan.objects import Wanted
 
 OWN_LABELS = frozenset({MANAGED, "app.kubernetes.io/part-of", "app.kubernetes.io/managed-by"})
 SCALERS = frozenset({"HorizontalPodAutoscaler", "ScaledObject"})
-PINNED = frozenset({"nginx", "gateway"})
-"""Routers for which the Service of a workload is its stable side alone."""
 
 
 def canary_of(workload: Ref) -> Ref:
@@ -23,20 +21,28 @@ def canary_of(workload: Ref) -> Ref:
     return workload._replace(name=f"{workload.name}-{CANARY}")
 
 
-def beside(objects: Iterable[Wanted], routes: Mapping[str, tuple[Route, int]]) -> tuple[Wanted, ...]:
-    """The objects with a canary beside each workload that has a route, and every route at rest.
+def beside(objects: Iterable[Wanted], moved: Mapping[str, tuple[Sequence[Route], int]]) -> tuple[Wanted, ...]:
+    """The objects with a canary beside each workload that has routes, and every route at rest.
 
-    `routes`: (route, pods to begin with) by the Ref.key of the workload.
+    `moved`: (routes, pods to begin with) by the Ref.key of the workload.
     """
     found: list[Wanted] = []
+    routes = [route for several, _ in moved.values() for route in several]
     for each in objects:
-        at_rest = replace(each, manifest=_at_rest(each, [route for route, _ in routes.values()]))
-        if each.ref.key in routes:
-            found += [at_rest, _deployment(each, routes[each.ref.key][1])]
+        at_rest = replace(each, manifest=_at_rest(each, routes))
+        if each.ref.key in moved:
+            found += [at_rest, _deployment(each, moved[each.ref.key][1])]
         else:
             found.append(at_rest)
-            found += [_service(each, route) for route, _ in routes.values() if _is_service(each, route)]
+            sides = {route.canary: route for route in routes if _is_service(each, route)}
+            found += [_service(each, route, alone=_is_pinned(route, routes)) for route in sides.values()]
     return tuple(found)
+
+
+def _is_pinned(route: Route, routes: Iterable[Route]) -> bool:
+    """Whether the route's Service leads to stable alone for as long as the canary is there."""
+    kept = (each for each in routes if find(each.router).follows and each.by_host)
+    return any((each.namespace, each.service) == (route.namespace, route.service) for each in kept)
 
 
 def scaler_of(objects: Sequence[Wanted], workload: Ref) -> Ref | None:
@@ -53,18 +59,11 @@ def _at_rest(wanted: Wanted, routes: Iterable[Route]) -> Manifest:
     manifest = wanted.manifest
     for route in routes:
         manifest = find(route.router).at_rest(manifest, route)
-        if route.router in PINNED and _is_service(wanted, route):
-            manifest = _with_selector(manifest, STABLE)
     return manifest
 
 
 def _is_service(wanted: Wanted, route: Route) -> bool:
     return wanted.ref.key == Ref("v1", "Service", route.namespace, route.service).key
-
-
-def _with_selector(manifest: Manifest, track: str) -> Manifest:
-    spec = manifest["spec"]
-    return {**manifest, "spec": {**spec, "selector": {**(spec.get("selector") or {}), TRACK: track}}}
 
 
 def _deployment(wanted: Wanted, replicas: int) -> Wanted:
@@ -79,16 +78,20 @@ def _deployment(wanted: Wanted, replicas: int) -> Wanted:
     return replace(wanted, manifest=manifest, ref=ref, temporary=True)
 
 
-def _service(wanted: Wanted, route: Route) -> Wanted:
-    """A Service inside the cluster with the same ports, for the canary's pods alone."""
+def _service(wanted: Wanted, route: Route, *, alone: bool) -> Wanted:
+    """A Service inside the cluster with the same ports, for the canary's pods alone.
+
+    `alone`: no other Service leads to these, so monitors find them by this one.
+    """
     ref, given = wanted.ref._replace(name=route.canary), wanted.manifest["spec"]
     ports = [{key: value for key, value in port.items() if key != "nodePort"} for port in given.get("ports") or ()]
     spec: dict[str, Any] = {"selector": {**(given.get("selector") or {}), TRACK: CANARY}, "ports": ports}
     if given.get("clusterIP") == "None":
         spec["clusterIP"] = "None"
-    # Without the bundle's own labels and annotations: monitors would count its pods twice, and clouds act on them.
+    # Without the bundle's annotations, since clouds act on them; and without its labels where monitors would count
+    # the pods twice.
     labels = wanted.manifest["metadata"].get("labels") or {}
-    own = {key: value for key, value in labels.items() if key in OWN_LABELS}
+    own = {key: value for key, value in labels.items() if alone or key in OWN_LABELS}
     tracking = {name: text for name, text in _annotations(wanted.manifest).items() if name == TRACKING}
     metadata = {
         "name": ref.name,

@@ -72,7 +72,9 @@ class ReturnToStableStep(MovesRequests):
     kind: ClassVar[str] = "canary-return"
 
     def operations(self, view: View) -> tuple[Operation, ...]:
-        unread = undone(view, [ReadWeight(each.route, view.facts.now) for each in self._returning(view)])
+        unread = undone(
+            view, [ReadWeight(each.route, view.facts.now, others=each.others) for each in self._returning(view)]
+        )
         if unread:
             return (*self._reads(view), *unread)
         moves = tuple(operation for each in self._returning(view) if (operation := self._move(view, each)))
@@ -98,7 +100,7 @@ class ReturnToStableStep(MovesRequests):
             return None
         if written and written["wanted"] <= weight and (_is_settled(each, written) or not _is_due(view, written["at"])):
             return None
-        return SetWeight(each.route, view.facts.now, weight, NOBODY)
+        return SetWeight(each.route, view.facts.now, weight, NOBODY, others=each.others)
 
     def _weight(self, view: View, each: CanaryWorkload) -> int:
         """What the canary keeps: the part that stable's ready pods cannot take yet. It never rises."""
@@ -135,7 +137,7 @@ class ClearStep(MovesRequests):
 
     def operations(self, view: View) -> tuple[Operation, ...]:
         return tuple(
-            ClearRoute(each.route, view.facts.now)
+            ClearRoute(each.route, view.facts.now, others=each.others)
             for each in self._clearing(view)
             if (found := view.slot("cleared").get(each.workload)) is None
             or (not self._is_enough(found) and _is_due(view, found["at"]))
@@ -143,7 +145,7 @@ class ClearStep(MovesRequests):
 
     def verdict(self, view: View) -> Judgement:
         left = [
-            found["why"] or f"{each.route.text} is not at rest yet"
+            found["why"] or f"{each.moved_text} is not at rest yet"
             for each in self._clearing(view)
             if (found := view.slot("cleared").get(each.workload)) and not self._is_enough(found)
         ]

@@ -49,7 +49,7 @@ def forward(work: Work, moved: Sequence[CanaryWorkload], way: CanarySchedule) ->
 
 def back(work: Work, moved: Sequence[CanaryWorkload]) -> tuple[RolloutStep, ...]:
     """Requests first; then the objects of before, the Services of the routes last, when the canary's pods are gone."""
-    pinned = {(each.route.namespace, each.route.service) for each in moved}
+    pinned = {(route.namespace, route.service) for each in moved for route in each.routes}
     services = parts.at_stage(work, "services")
     routed = [target for target in services if (target.ref.namespace, target.ref.name) in pinned]
     return (

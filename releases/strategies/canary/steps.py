@@ -19,6 +19,7 @@ from releases.engine.steps import RolloutStep, read_due
 from releases.strategies.canary.weights import Weights, taken_up
 from releases.strategies.canary.workloads import (
     CanaryWorkload,
+    is_open,
     moved,
     size_of,
     stable_ready,
@@ -71,7 +72,7 @@ class PodsStep(WaveStep, MovesRequests):
         weights = self._weights(view)
         if weights.are_met(view):
             return super().operations(view)
-        first = undone(view, [ReadWeight(each.route, view.facts.now) for each in self.moved(view)])
+        first = undone(view, [ReadWeight(each.route, view.facts.now, others=each.others) for each in self.moved(view)])
         if first or self._left_behind(view):
             return (*first, *reads_of_stable(view, self.moved(view)))
         return (*weights.write(view), *weights.look(view))
@@ -126,13 +127,18 @@ class TestersStep(MovesRequests):
             return Done("the testers are content")
         weights = self._weights(view)
         if weights.are_met(view):
-            return Ask(f"{self._who()} get {_version(view)}, and nobody else does. Are they content?")
+            return Ask(f"{self._who()} get {_version(view)}, and nobody else does{self._but(view)}. Are they content?")
         if timed_out(view):
             return Fail(weights.waits_for(view))
         return Wait(weights.waits_for(view), weights.next_in(view))
 
     def _weights(self, view: View) -> Weights:
         return Weights(self.moved(view), 0, self.testers())
+
+    def _but(self, view: View) -> str:
+        """Services that have to lead to the canary so that testers get there."""
+        open_to_all = [route.service for each in self.moved(view) for route in each.routes if is_open(route)]
+        return f", but who calls {', '.join(open_to_all)} past its routes, by pods" if open_to_all else ""
 
     def _who(self) -> str:
         testers = self.testers()

@@ -32,7 +32,7 @@ class Weights:
     def write(self, view: View) -> tuple[Operation, ...]:
         """What is not written yet in this step, and what has to be put right."""
         return tuple(
-            SetWeight(each.route, view.facts.now, self.weight, self.testers)
+            SetWeight(each.route, view.facts.now, self.weight, self.testers, others=each.others)
             for each in self.moved
             if self._written(view, each) is None or self._to_put_right(view, each)
         )
@@ -40,7 +40,7 @@ class Weights:
     def look(self, view: View) -> tuple[Operation, ...]:
         """The looks that are due at what is written."""
         return tuple(
-            ReadWeight(each.route, view.facts.now)
+            ReadWeight(each.route, view.facts.now, others=each.others)
             for each in self.moved
             if (found := self._newest(view, each)) is not None
             and view.facts.now >= found["at"] + (LOOK_EVERY if self._is_met(each, found) else LOOK_SOON)
@@ -68,9 +68,9 @@ class Weights:
         for each in self.moved:
             found = self._newest(view, each)
             if found is None:
-                words.append(f"{each.route.text}: not written yet")
+                words.append(f"{each.moved_text}: not written yet")
             elif not self._is_met(each, found):
-                words.append(f"{each.route.text}: {found['why'] or self._read(found)}")
+                words.append(f"{_where(found, each)}: {found['why'] or self._read(found)}")
         return "; ".join(words)
 
     def with_changes(self, view: View) -> Memory:
@@ -82,7 +82,7 @@ class Weights:
                 continue
             before = changed.get(each.workload) or {"times": 0, "at": 0.0}
             if seen["at"] > before["at"]:
-                who = {"manager": seen["manager"], "weight": seen["weight"], "at": seen["at"]}
+                who = {name: seen[name] for name in ("manager", "weight", "where", "at") if name in seen}
                 # A change that a person has not answered yet is one change, however often it is seen.
                 again = before["at"] > written["at"]
                 changed[each.workload] = {**who, "times": before["times"] + (0 if again else 1)}
@@ -91,8 +91,8 @@ class Weights:
     def dispute(self, view: View) -> str:
         """Who changes weights again after they were put right; "" for nobody."""
         words = [
-            f"{each.route.text} has {_weight(found)} instead of {self.weight} %, for the {_ordinal(found['times'])} "
-            f"time; the field manager is {found['manager'] or 'not known'}."
+            f"{_where(found, each)} has {_weight(found)} instead of {self.weight} %, for the "
+            f"{_ordinal(found['times'])} time; the field manager is {found['manager'] or 'not known'}."
             for each in self.moved
             if (found := view.slot("changed").get(each.workload)) and found["times"] > MAY_CHANGE
         ]
@@ -101,7 +101,7 @@ class Weights:
     def told(self, view: View) -> str:
         """The changes that were put right, in words."""
         return " ".join(
-            f"{found['manager'] or 'Somebody'} had set {_weight(found)} on {each.route.text}; it was put right."
+            f"{found['manager'] or 'Somebody'} had set {_weight(found)} on {_where(found, each)}; it was put right."
             for each in self.moved
             if (found := view.slot("changed").get(each.workload)) and found["times"] <= MAY_CHANGE
         )
@@ -140,6 +140,11 @@ class Weights:
 
     def _read(self, found: Mapping[str, Any]) -> str:
         return f"{_weight(found)} read back, {self.weight} % wanted"
+
+
+def _where(found: Mapping[str, Any], each: CanaryWorkload) -> str:
+    """The routes that stand out, in words; looks of before know one alone."""
+    return str(found.get("where") or each.route.text)
 
 
 def _weight(found: Mapping[str, Any]) -> str:

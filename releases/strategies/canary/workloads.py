@@ -17,7 +17,8 @@ LARGEST_SHARE = 75
 class CanaryWorkload:
     """One entry of a plan's `traffic`. `key` and `canary` are the Ref.key of the two Deployments.
 
-    `replicas` are those of stable when it was planned, `scaler` the autoscaler that holds them.
+    `replicas` are those of stable when it was planned, `scaler` the autoscaler that holds them. `others`: the routes
+    that move along with `route`, and the Services that lead to stable alone meanwhile.
     """
 
     kind: ClassVar[str] = "canary"
@@ -30,6 +31,7 @@ class CanaryWorkload:
     replicas: int
     scaler: Ref | None = None
     hosts: tuple[str, ...] = ()
+    others: tuple[Route, ...] = ()
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "CanaryWorkload":
@@ -42,6 +44,7 @@ class CanaryWorkload:
             replicas=int(data["replicas"]),
             scaler=Ref(*scaler) if scaler else None,
             hosts=tuple(data.get("hosts", ())),
+            others=tuple(Route.from_json(each) for each in data.get("others", ())),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -52,6 +55,7 @@ class CanaryWorkload:
             "canary": self.canary,
             "service": self.route.service,
             "route": self.route.to_json(),
+            "others": [each.to_json() for each in self.others],
             "hosts": list(self.hosts),
             "replicas": self.replicas,
             "scaler": list(self.scaler) if self.scaler else None,
@@ -60,6 +64,21 @@ class CanaryWorkload:
     @property
     def moved_by(self) -> Route:
         return self.route
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """All that is written to, `route` first."""
+        return (self.route, *self.others)
+
+    @property
+    def moving(self) -> tuple[Route, ...]:
+        """Those that have weights."""
+        return tuple(each for each in self.routes if not find(each.router).follows)
+
+    @property
+    def moved_text(self) -> str:
+        """What moves the requests, as a person reads it: "VirtualService shop/web, VirtualService shop/web-inner"."""
+        return ", ".join(each.text for each in self.moving)
 
     @property
     def sides(self) -> tuple[str, str]:
@@ -82,6 +101,11 @@ def moved(work: Work, workloads: Collection[str] | None = None) -> tuple[CanaryW
     """Those of these names, or all of them, in the plan's order."""
     found = (CanaryWorkload.from_json(each) for each in work.traffic if each.get("kind") == CanaryWorkload.kind)
     return tuple(each for each in found if workloads is None or each.workload in workloads)
+
+
+def is_open(route: Route) -> bool:
+    """Whether it is a Service that leads to both sides as soon as anybody is let in."""
+    return find(route.router).follows and not route.by_host
 
 
 def stable_size(view: View, each: CanaryWorkload) -> int:

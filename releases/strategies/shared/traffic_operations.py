@@ -1,6 +1,6 @@
 """What a step may want done to requests: weights written and read, sides measured, autoscalers held. Data only."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from environments.kube.traffic import Route, Testers
@@ -14,14 +14,22 @@ NO_TESTERS = Testers()
 
 @dataclass(frozen=True)
 class OnRoute(Operation):
-    """An operation on the requests to one workload. `at`: when it was decided, in seconds since the epoch."""
+    """An operation on the requests to one workload. `at`: when it was decided, in seconds since the epoch.
+
+    `others`: the routes that move requests of the workload besides `route`, or keep them to stable.
+    """
 
     route: Route
     at: float
+    others: tuple[Route, ...] = field(default=(), kw_only=True)
 
     @property
     def key(self) -> str:
         return self.route.workload
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        return (self.route, *self.others)
 
     def records(self, result: Result) -> tuple[Record, ...]:
         """The share as it was read back; none where it cannot be told."""
@@ -33,7 +41,8 @@ class OnRoute(Operation):
 class SetWeight(OnRoute):
     """Send `weight` % to the canary and read back.
 
-    Result: {"weight", "accepted", "why", "manager", "ours", "at", "wanted"}; `wanted` is what was written.
+    Result: {"weight", "accepted", "why", "manager", "ours", "where", "at", "wanted"}; `wanted` is what was written,
+    `where` names the routes that stand out.
     """
 
     weight: int

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from environments.kube.names import CANARY as CANARY_TRACK
-from environments.kube.names import STABLE, TRACK
+from environments.kube.names import TRACK
 from environments.kube.traffic import Route
 from releases.errors import PlanRefused
 from releases.states import Phase
@@ -115,14 +115,19 @@ def test_a_canary_stands_beside_its_workload_only_while_the_rollout_runs() -> No
 
 
 @pytest.mark.parametrize(
-    ("routes", "pinned"),
-    [(documents.ISTIO, False), (documents.INGRESS, True), (documents.HTTP_ROUTE, True), ("", False)],
+    ("routes", "kept"),
+    [(documents.ISTIO, [False]), (documents.INGRESS, [True]), (documents.HTTP_ROUTE, [True]), ("", [])],
 )
-def test_a_workloads_service_is_its_stable_side_where_the_router_needs_one(routes: str, pinned: bool) -> None:
-    objects = by_name(arranged(routes=routes))
+def test_a_workloads_service_stays_as_the_bundle_has_it_and_is_kept_to_stable_meanwhile(
+    routes: str, kept: list[bool]
+) -> None:
+    arrangement = arranged(routes=routes)
+    objects = by_name(arrangement)
     both = {"app": "agent-service"}
-    assert track_of(objects, "Service", "agent-service") == ({**both, TRACK: STABLE} if pinned else both)
+    assert track_of(objects, "Service", "agent-service") == both
     assert track_of(objects, "Service", "agent-service-canary") == {**both, TRACK: CANARY_TRACK}
+    entry = CanaryWorkload.from_json(arrangement.traffic[0])
+    assert [each.by_host for each in entry.others if each.router == "beside"] == kept
 
 
 def test_both_versions_read_configuration_of_their_own() -> None:
@@ -147,7 +152,7 @@ AUTH = deployment("auth-service")
 def test_the_plan_says_what_is_canaried_and_why_the_rest_is_rolled() -> None:
     notes = dict(arranged(REDIS, AUTH).notes)
     assert notes["Canaried"] == "agent-service by Istio VirtualService agent-service: 5, 25, 50, 100 %"
-    assert notes["Rolled"] == "redis: StatefulSet; auth-service: no route"
+    assert notes["Rolled"] == "redis: a StatefulSet has one version at a time; auth-service: no route"
     assert notes["No Prometheus"] == notes["Nothing is measured"] == ""
 
 
@@ -299,7 +304,8 @@ def test_testers_see_it_before_any_weight_and_a_person_says_when() -> None:
     decision = paper.run(20)
     assert decision.phase is Phase.PAUSED
     assert decision.why.startswith(
-        "Requests with the header x-canary: always or the cookie early=always get 1.1.0, and nobody else does."
+        "Requests with the header x-canary: always or the cookie early=always get 1.1.0, and nobody else does, "
+        "but who calls agent-service past its routes, by pods."
     )
     assert paper.weights["agent-service"] == 0
     paper.say("promote")

@@ -1,6 +1,7 @@
 """Istio, by the documents' VirtualService and DestinationRule (11.5.2)."""
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,9 +23,12 @@ SUBSETS = [
 
 
 def route_of(objects: list[Manifest], hint: str = "") -> Route:
+    """The route by subsets, as plans of before have it for every VirtualService."""
     route = ISTIO_ROUTER.detect(objects, NAMESPACE, "agent-service", "agent-service", hint)
     assert route is not None
-    return route
+    assert route.object is not None
+    own = Ref(route.object.api_version, "DestinationRule", NAMESPACE, "agent-service-slipway")
+    return replace(route, by_host=False, rule=route.rule or own)
 
 
 def virtual(*http: dict[str, Any], hosts: tuple[str, ...] = ("agent-service",), **spec: Any) -> Manifest:
