@@ -12,6 +12,7 @@ from sandbox.selectors import selects
 from sandbox.store import Object
 from sandbox.validation_metadata import label_causes, metadata_causes
 from sandbox.validation_pod import pod_spec_causes
+from sandbox.validation_unions import on_delete_causes
 
 _LARGEST_CONFIG = 1024 * 1024
 _KEY = re.compile(r"[-._a-zA-Z0-9]+")
@@ -72,8 +73,12 @@ def _deployment(new: Object) -> Causes:
     return [*_workload(new), *_rolling(new["spec"].get("strategy") or {}, "spec.strategy")]
 
 
-@_check("apps", "ReplicaSet")
 @_check("apps", "StatefulSet")
+def _stateful_set(new: Object) -> Causes:
+    return [*_workload(new), *on_delete_causes(new["spec"].get("updateStrategy") or {}, "spec.updateStrategy")]
+
+
+@_check("apps", "ReplicaSet")
 @_check("apps", "DaemonSet")
 def _workload(new: Object) -> Causes:
     spec = new["spec"]

@@ -6,6 +6,7 @@ from typing import Any
 
 from kube_schema import quantity
 from sandbox.errors import StatusCause
+from sandbox.validation_unions import union_causes
 
 Object = dict[str, Any]
 _LABEL = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
@@ -27,7 +28,7 @@ def pod_spec_causes(spec: Object, path: str, claims: Iterable[str] = ()) -> list
         for index, container in enumerate(spec.get(part) or ()):
             causes += _container(container, f"{path}.{part}[{index}]", volumes)
         causes += _repeated(spec.get(part) or (), f"{path}.{part}")
-    return [*causes, *_repeated(spec.get("volumes") or (), f"{path}.volumes")]
+    return [*causes, *_repeated(spec.get("volumes") or (), f"{path}.volumes"), *union_causes(spec, path)]
 
 
 def _repeated(items: Iterable[Object], path: str) -> list[StatusCause]:

@@ -30,8 +30,8 @@ GATEWAY = "gateway.networking.k8s.io/v1"
 NGINX = "nginx.ingress.kubernetes.io/"
 
 
-def virtual_service() -> Manifest:
-    routes = [{"destination": {"host": "web"}, "weight": 100}]
+def virtual_service(weight: Manifest | None = None) -> Manifest:
+    routes = [{"destination": {"host": "web"}, **({"weight": 100} if weight is None else weight)}]
     http = [
         {"match": [{"headers": {"canary": {"exact": "true"}}}], "route": routes},
         {"timeout": "5s", "route": routes},
@@ -74,12 +74,16 @@ def ingress() -> Manifest:
 
 @dataclass(frozen=True)
 class World:
-    """What a bundle has, and how a person changes the weights of it by hand."""
+    """What a bundle has, and how a person changes the weights of it by hand.
+
+    `by_subsets`: as plans of before have it, and those of the deployment architecture's own objects.
+    """
 
     router: str
     objects: tuple[Manifest, ...]
     by_hand: tuple[tuple[str, Any], ...] = ()
     on: str = ""
+    by_subsets: bool = False
 
 
 WORLDS = {
@@ -88,10 +92,18 @@ WORLDS = {
         (virtual_service(), destination_rule()),
         (("/spec/http/2/route/0/weight", 60), ("/spec/http/2/route/1/weight", 40)),
         "VirtualService web",
+        by_subsets=True,
     ),
     "istio without a rule": World(
         "istio",
         (virtual_service(),),
+        (("/spec/http/2/route/0/weight", 60), ("/spec/http/2/route/1/weight", 40)),
+        "VirtualService web",
+        by_subsets=True,
+    ),
+    "istio by hosts": World(
+        "istio",
+        (virtual_service({}), destination_rule()),
         (("/spec/http/2/route/0/weight", 60), ("/spec/http/2/route/1/weight", 40)),
         "VirtualService web",
     ),
@@ -148,6 +160,9 @@ def set_up(ns: ContractNamespace, world: World) -> Stage:
     route = choose(manifests, (), ns.name, "web")
     assert route is not None
     assert route.router == world.router
+    if world.by_subsets:
+        own = Ref(ISTIO, "DestinationRule", ns.name, "web-slipway")
+        route = replace(route, by_host=False, rule=route.rule or own)
     router = find(route.router)
     for manifest in manifests[:-1]:
         ns.apply(router.at_rest(manifest, route))
