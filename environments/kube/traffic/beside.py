@@ -10,7 +10,7 @@ from environments.kube.traffic.base import Live, Route, Testers, named
 from environments.kube.traffic.service import PlainService, both_sides, ready_by_track, selector_of
 
 
-class Beside(PlainService):
+class ServiceBeside(PlainService):
     name = "beside"
     title = "Service beside the routes"
     coarse = False
@@ -43,4 +43,4 @@ class Beside(PlainService):
         return selector_of(live.objects[self.main(route)]).get(TRACK) == STABLE
 
 
-ROUTER = Beside()
+ROUTER = ServiceBeside()
