@@ -29,6 +29,9 @@ CSRF_TRUSTED_ORIGINS = [URL] if SECURE else []
 # Networks that outgoing calls may reach beside public addresses, and registries spoken to without TLS.
 OUTBOUND_NETWORKS = env.words("SLIPWAY_OUTBOUND_NETWORKS")
 PLAIN_HTTP_REGISTRIES = frozenset(env.words("SLIPWAY_PLAIN_HTTP_REGISTRIES"))
+# By what charts and kustomizations are rendered, as a command; empty: what is on the PATH.
+HELM = env.text("SLIPWAY_HELM", "")
+KUSTOMIZE = env.text("SLIPWAY_KUSTOMIZE", "")
 
 # What makes this portal safe on one machine only, in words; "" for nothing.
 UNSAFE = "SLIPWAY_SECRET_KEY is not set" if SECRET_KEY == DEVELOPMENT_KEY else "SLIPWAY_DEBUG is on" if DEBUG else ""

@@ -1,15 +1,17 @@
 """How bundles and releases come in. Nothing is stored by half, and the same thing twice is one thing."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 
+from environments import sources
 from environments.access import permitted
 from environments.manifests import bundle as bundles
+from environments.source_tools import places_for, source_tools
 from portal import audit, blobs
 from portal.actors import Actor
 from portal.audit.vouching import doubts, with_row
@@ -23,12 +25,30 @@ IMAGE_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._/:-]{0,199}[A-Za-z0-9])?")
 REFERENCE = re.compile(r"[^\s@]+(@sha256:[0-9a-f]{64})?")
 
 
-def store_bundle(actor: Actor, application: Application, content: bytes, filename: str) -> Bundle:
+def is_source(content: bytes, filename: str) -> bool:
+    """Whether it is a chart, a kustomization or the name of one, which takes a while to render. Raises BundleError."""
+    return sources.is_source(bundles.members_of(content, filename))
+
+
+def store_bundle(
+    actor: Actor, application: Application, content: bytes, filename: str, *, token: str = "", token_host: str = ""
+) -> Bundle:
     """The stored bundle of an archive or a YAML file; BundleError names what is wrong with it.
 
+    A chart or a kustomization is rendered first, for every environment: outside of transactions and web requests. What
+    it names by an address is fetched, `token` shown to that host alone; FetchLater where it may come later.
     Whoever brings the same content again is one more of those who uploaded it.
     """
-    files = bundles.read_bundle(content, filename).files
+    members = bundles.members_of(content, filename)
+    with source_tools(token, token_host) as tools:
+        made = sources.made_of(members, places_for(application.name), tools)
+    files = bundles.bundle_of(made.members if made else members, filename).files
+    return _stored_bundle(actor, application, files, made.origin if made else {})
+
+
+def _stored_bundle(
+    actor: Actor, application: Application, files: Sequence[bundles.BundleFile], origin: Mapping[str, Any]
+) -> Bundle:
     packed = blobs.canonical(
         {"application": application.name, "files": [list(file) for file in files], **_reading(files)}
     )
@@ -39,14 +59,15 @@ def store_bundle(actor: Actor, application: Application, content: bytes, filenam
             defaults={
                 "application": application,
                 "files": [{"path": file.path, "size": len(file.text.encode())} for file in files],
-                "size": len(content),
+                "size": sum(len(file.text.encode()) for file in files),
+                "origin": dict(origin),
             },
         )
-        _uploaded(actor, stored)
+        _uploaded(actor, stored, origin)
     return stored
 
 
-def _uploaded(actor: Actor, bundle: Bundle) -> None:
+def _uploaded(actor: Actor, bundle: Bundle, origin: Mapping[str, Any]) -> None:
     more = made_by(actor, "uploaded", "bundle")
     makers = _as_json(united(map(Maker.from_json, bundle.makers), more))
     if makers == bundle.makers:
@@ -54,7 +75,7 @@ def _uploaded(actor: Actor, bundle: Bundle) -> None:
     _check_vouched(bundle)
     bundle.makers = makers
     bundle.save(update_fields=["makers"])
-    data = {"digest": bundle.digest, "makers": _as_json(more)}
+    data = {"digest": bundle.digest, "makers": _as_json(more), **({"origin": dict(origin)} if origin else {})}
     audit.record("bundle.uploaded", bundle, with_row(bundle, data), actor=actor, application=bundle.application.name)
 
 

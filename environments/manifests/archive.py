@@ -21,15 +21,16 @@ class Member(NamedTuple):
     content: bytes
 
 
-def unpack(content: bytes, filename: str, limits: BundleLimits = LIMITS) -> list[Member]:
+def unpack(content: bytes, filename: str, limits: BundleLimits = LIMITS, *, within: str | None = None) -> list[Member]:
     """The regular files of a .tar.gz or .zip, as the contents' first bytes tell which it is.
 
+    `within`: only those below this folder of the archive's one top folder, by their paths below it; "" for all of them.
     Raises BundleErrors with everything that makes the archive unacceptable; nothing of it is used then.
     """
     if len(content) > limits.archive:
         raise BundleErrors([BundleError(filename, 0, "", f"larger than {_size(limits.archive)}")])
     reader = _zip_members if content.startswith(b"PK") else _tar_members
-    intake = _Intake(filename, limits, min(limits.total, max(limits.free, limits.ratio * len(content))))
+    intake = _Intake(filename, limits, min(limits.total, max(limits.free, limits.ratio * len(content))), within)
     try:
         reader(content, intake)
     except BundleError as error:
@@ -41,15 +42,19 @@ def unpack(content: bytes, filename: str, limits: BundleLimits = LIMITS) -> list
 class _Intake:
     """Takes members one by one, and holds what was wrong with them."""
 
-    def __init__(self, filename: str, limits: BundleLimits, room: int) -> None:
-        self.filename, self.limits, self.room = filename, limits, room
+    def __init__(self, filename: str, limits: BundleLimits, room: int, within: str | None) -> None:
+        self.filename, self.limits, self.room, self.within = filename, limits, room, within
         self.findings = Findings()
         self.members: list[Member] = []
         self._count = self._used = 0
         self._seen: set[str] = set()
 
     def admit(self, name: str, size: int, refusal: str) -> str:
-        """The clean path of a member that may be read, "" where it may not."""
+        """The clean path of a member that may be read, "" where it may not, or is not wanted."""
+        if self.within is not None:
+            name = _below(name, self.within)
+            if not name:
+                return ""
         self._count += 1
         if self._count > self.limits.count:
             raise self.error("", f"more than {self.limits.count} files")
@@ -75,6 +80,12 @@ class _Intake:
 
     def _size_fault(self, size: int) -> str:
         return f"larger than {_size(self.limits.member)}" if size > self.limits.member else ""
+
+
+def _below(name: str, folder: str) -> str:
+    """The path below a folder of the archive's top folder; "" for what is elsewhere."""
+    path = name.removeprefix("./").partition("/")[2]
+    return path.removeprefix(f"{folder}/") if not folder or path.startswith(f"{folder}/") else ""
 
 
 def _path_fault(name: str, limits: BundleLimits) -> str:

@@ -18,8 +18,8 @@ SUFFIXES = (".yaml", ".yml")
 ARCHIVE_SUFFIXES = (".tar.gz", ".tgz", ".zip")
 FORMS = "base/, overlays/ENVIRONMENT/, rendered/ENVIRONMENT.yaml or one YAML file"
 FOREIGN = {
-    "kustomization": "kustomize is not run here: send the output of kustomize build as rendered/ENVIRONMENT.yaml",
-    "Chart": "Helm is not run here: send the output of helm template as rendered/ENVIRONMENT.yaml",
+    "kustomization": "belongs to a kustomization, and is none of a bundle's own files",
+    "Chart": "belongs to a Helm chart, and is none of a bundle's own files",
 }
 
 
@@ -85,11 +85,19 @@ def read_bundle(content: bytes, filename: str, limits: BundleLimits = LIMITS) ->
     Raises BundleErrors: what is wrong with the archive; or with the places of its files, their YAML and
     slipway.yaml. What depends on the environment is found by `render`.
     """
+    return bundle_of(members_of(content, filename, limits), filename, limits)
+
+
+def members_of(content: bytes, filename: str, limits: BundleLimits = LIMITS) -> list[Member]:
+    """The files of an archive, without the one folder that may hold them all, or the one file. Raises BundleErrors."""
     if content.startswith((b"\x1f\x8b", b"PK")):
-        members = _below_common_folder([member for member in unpack(content, filename, limits) if _counts(member.path)])
-    else:
-        members = [_single(content, filename, limits)]
-    bundle = ManifestBundle.of(_texts(members, filename))
+        return _below_common_folder(unpack(content, filename, limits))
+    return [_single(content, filename, limits)]
+
+
+def bundle_of(members: Iterable[Member], filename: str, limits: BundleLimits = LIMITS) -> ManifestBundle:
+    """The bundle of these files, of which those count that are YAML. Raises BundleErrors as read_bundle does."""
+    bundle = ManifestBundle.of(_texts([member for member in members if _counts(member.path)], filename))
     contents_of(bundle, limits)
     return bundle
 
@@ -158,11 +166,13 @@ def _counts(path: str) -> bool:
 
 
 def _below_common_folder(members: list[Member]) -> list[Member]:
-    """Without the one folder that holds everything, as archives of a repository have it."""
-    tops = {member.path.partition("/")[0] for member in members if "/" in member.path}
-    if len(tops) != 1 or tops & {"base", "overlays", "rendered"} or any("/" not in m.path for m in members):
+    """Without the one folder that holds all that counts, as archives of a repository and packed charts have it."""
+    counted = [member.path for member in members if _counts(member.path)]
+    tops = {path.partition("/")[0] for path in counted if "/" in path}
+    if len(tops) != 1 or tops & {"base", "overlays", "rendered"} or any("/" not in path for path in counted):
         return members
-    return [Member(member.path.partition("/")[2], member.content) for member in members]
+    top = f"{tops.pop()}/"
+    return [Member(path.removeprefix(top), content) for path, content in members if path.startswith(top)]
 
 
 def _single(content: bytes, filename: str, limits: BundleLimits) -> Member:

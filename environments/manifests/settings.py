@@ -11,6 +11,7 @@ from environments.kube.api.paths import probe_fault
 
 from .errors import Findings
 from .node import Place, YamlNode, field_of
+from .source_settings import SourceSettings, read_source
 from .yaml import Document
 
 SETTINGS_FILE = "slipway.yaml"
@@ -65,7 +66,7 @@ class SlipwayFile:
     """`change` is the kind of change, one of CHANGES, or "" where the bundle does not say.
 
     `placeholders` are names that are replaced in the bundle, beside those of configuration; `placeholder_prefix` makes
-    a placeholder of every name that begins with it, "" of none.
+    a placeholder of every name that begins with it, "" of none. `source` is what the bundle was rendered from.
     `take_over` says what becomes of the labels and annotations by which other tools know what they brought: one of
     TAKE_OVER.
     """
@@ -77,6 +78,7 @@ class SlipwayFile:
     placeholders: tuple[str, ...] = ()
     placeholder_prefix: str = ""
     take_over: str = "keep"
+    source: SourceSettings | None = None
 
     @cached_property
     def wave_of(self) -> Mapping[str, int]:
@@ -102,6 +104,7 @@ def read_settings(documents: Sequence[Document]) -> SlipwayFile:
         placeholders=_many(_name),
         placeholderPrefix=_name,
         takeOver=_one_of(TAKE_OVER),
+        source=read_source,
     )
     findings.check()
     return SlipwayFile(**{FIELDS.get(key, key): value for key, value in top.items()})

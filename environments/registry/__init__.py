@@ -1,5 +1,6 @@
 """Image registries: what a reference names, and which digest that is now."""
 
+from environments.registry.charts import pull_chart
 from environments.registry.client import RegistrySessions, RegistryTerms, Resolved, resolve, resolve_all
 from environments.registry.credentials import Credentials, Trust
 from environments.registry.errors import (
@@ -26,6 +27,7 @@ __all__ = [
     "Resolved",
     "Trust",
     "parse",
+    "pull_chart",
     "resolve",
     "resolve_all",
 ]

@@ -112,11 +112,11 @@ def resolve_all(
 
 def _resolve(reference: str, terms: RegistryTerms) -> Resolved:
     image = parse(reference)
-    digest = _Question(image, terms).digest()
+    digest = RegistryQuestion(image, terms).digest()
     return Resolved(reference, digest, f"{image.name}@{digest}")
 
 
-class _Question:
+class RegistryQuestion:
     """One image at its registry, within one time limit."""
 
     def __init__(self, image: Reference, terms: RegistryTerms) -> None:
@@ -125,9 +125,12 @@ class _Question:
         self._until = time.monotonic() + LONGEST
         self._address, _, prefix = (terms.mirror or image.address).partition("/")
         self._repository = f"{prefix}/{image.repository}" if prefix else image.repository
-        path = f"/v2/{quote(self._repository)}/manifests/{quote(image.target, safe=':')}"
-        self._url = f"{self._trust.scheme(self._address)}://{self._address}{path}"
+        self._url = self._address_of(f"manifests/{quote(image.target, safe=':')}")
+        self._most = MANIFEST_BYTES
         self._authorization = ""
+
+    def _address_of(self, what: str) -> str:
+        return f"{self._trust.scheme(self._address)}://{self._address}/v2/{quote(self._repository)}/{what}"
 
     def digest(self) -> str:
         """The image's digest, by HEAD or, where a registry does not like that, from the manifest itself."""
@@ -190,7 +193,7 @@ class _Question:
         for _ in range(REDIRECTS + 1):
             at_home = urlsplit(url).netloc == urlsplit(self._url).netloc
             headers = {"Accept": ACCEPT} | ({"Authorization": self._authorization} if at_home else {})
-            answer = self._ask(method, url, {n: v for n, v in headers.items() if v}, MANIFEST_BYTES)
+            answer = self._ask(method, url, {n: v for n, v in headers.items() if v}, self._most)
             if answer.status not in (301, 302, 303, 307, 308):
                 return answer
             url = self._next(url, answer.headers.get("location", ""))

@@ -42,6 +42,9 @@ class Bundle(models.Model):
     files = models.JSONField(default=list, help_text="Its files, each with path and bytes.")
     size = models.PositiveIntegerField(help_text="Bytes of all of them.")
     makers = models.JSONField(default=list, help_text="Everybody who uploaded it.")
+    origin = models.JSONField(
+        default=dict, help_text="What it was rendered from, and by which program; empty: it was uploaded as it is."
+    )
     created_at = models.DateTimeField(auto_now_add=True, help_text="When it was uploaded first.")
 
     def __str__(self) -> str:

@@ -1,0 +1,1 @@
+"""Kinds of sources: a module with a SOURCE is one by being there."""
