@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError, transaction
 
 from environments import sources
@@ -19,9 +19,12 @@ from portal.roles import Verb
 from releases.errors import Unacceptable
 from releases.makers import Maker, authors, co_authors, made_by, named, strangers, united
 from releases.models import Application, Bundle, Release
+from releases.states import ENDED
 
 VERSION = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._+-]{0,126}[A-Za-z0-9])?")
 IMAGE_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._/:-]{0,199}[A-Za-z0-9])?")
+# Of a release that is made again: all but what it is called.
+AGAIN = ("images", "bundle_id", "changelog", "commit", "commit_author", "source", "created_by", "makers")
 REFERENCE = re.compile(r"[^\s@]+(@sha256:[0-9a-f]{64})?")
 
 
@@ -107,7 +110,8 @@ def create_release(
     source: str = "",
     makers: Iterable[Maker] = (),
 ) -> tuple[Release, bool]:
-    """The release, and whether it is new. The same again is the first; other content of that name is Unacceptable.
+    """The release, and whether it is new. The same again is the first; other content of that name is Unacceptable,
+    unless the first was asked for and refused before any plan was made: it is then made again.
 
     `makers`: who is known to have made the content, beside `commit_author`, the trailers of `changelog` and the actor.
     """
@@ -128,9 +132,14 @@ def create_release(
         makers=_as_json(_makers(actor, makers, commit_author, changelog)),
     )
     with transaction.atomic():
+        # Before the release, as whoever asks for a rollout does: nobody plans it in this moment.
+        Application.objects.select_for_update().get(pk=application.pk)
         release = _stored(wanted)
         if release is wanted:
             _record(actor, release)
+            return release, True
+        if _is_again(release, wanted, any_bundle=bundle is None):
+            _make_again(actor, release, wanted)
             return release, True
         _check_same(release, wanted, any_bundle=bundle is None)
         _unite(actor, release, wanted)
@@ -168,24 +177,51 @@ def _check_same(existing: Release, wanted: Release, *, any_bundle: bool) -> None
 
     What only one of the two names is no conflict. `any_bundle`: the wanted one comes without a bundle of its own.
     """
-    differing = [
+    if differing := _differences(existing, wanted, any_bundle=any_bundle):
+        raise Unacceptable(
+            f"{existing} is there already with other content. {'; '.join(differing)}. "
+            "A release that was planned never changes: choose a new version."
+        )
+
+
+def _differences(existing: Release, wanted: Release, *, any_bundle: bool) -> list[str]:
+    return [
         f"{what}: {was or 'none'} there, {now or 'none'} here"
         for what, was, now in _both(existing, wanted, any_bundle=any_bundle)
     ]
-    if differing:
-        raise Unacceptable(
-            f"{existing} is there already with other content. {'; '.join(differing)}. "
-            "A release never changes: choose a new version."
-        )
+
+
+def _is_again(existing: Release, wanted: Release, *, any_bundle: bool) -> bool:
+    """Whether the wanted one takes its place: from the same source, other content, where nobody has seen a plan."""
+    same = existing.source == wanted.source and not _are_strangers(existing, wanted)
+    return same and bool(_differences(existing, wanted, any_bundle=any_bundle)) and _has_failed_unplanned(existing)
+
+
+def _has_failed_unplanned(release: Release) -> bool:
+    """Whether it was asked for, no plan of it ever came to be, and none is about to."""
+    asked = list(release.rollouts.values_list("plan_digest", "phase"))
+    return bool(asked) and all(not digest and phase in ENDED for digest, phase in asked)
+
+
+def _make_again(actor: Actor, existing: Release, wanted: Release) -> None:
+    """Puts other content in the place of what no plan was ever made of. Who made the first stays among its makers."""
+    _check_vouched(existing)
+    before = {name: getattr(existing, name) for name in AGAIN}
+    for name in AGAIN:
+        setattr(existing, name, getattr(wanted, name))
+    existing.makers = _as_json(united(map(Maker.from_json, before["makers"]), map(Maker.from_json, wanted.makers)))
+    existing.save()
+    changed = {name: [was, getattr(existing, name)] for name, was in before.items() if was != getattr(existing, name)}
+    data = with_row(existing, {"changed": changed})
+    audit.record("release.made-again", existing, data, actor=actor, application=existing.application.name)
 
 
 def _both(existing: Release, wanted: Release, *, any_bundle: bool) -> Iterable[tuple[str, str, str]]:
     """What two releases say differently: what, as it is there, as it is here."""
     if existing.source != wanted.source:
         yield "source", existing.source, wanted.source
-    wrote = [authors(map(Maker.from_json, each.makers)) for each in (existing, wanted)]
-    if strangers(*wrote):
-        yield "author", ", ".join(wrote[0]), ", ".join(wrote[1])
+    if _are_strangers(existing, wanted):
+        yield "author", ", ".join(_authors(existing)), ", ".join(_authors(wanted))
     if existing.commit and wanted.commit and existing.commit.lower() != wanted.commit.lower():
         yield "commit", existing.commit, wanted.commit
     if not any_bundle and existing.bundle_id != wanted.bundle_id:
@@ -193,6 +229,14 @@ def _both(existing: Release, wanted: Release, *, any_bundle: bool) -> Iterable[t
     for name in sorted({*existing.images, *wanted.images}):
         if existing.images.get(name) != wanted.images.get(name):
             yield f"images.{name}", existing.images.get(name, ""), wanted.images.get(name, "")
+
+
+def _are_strangers(existing: Release, wanted: Release) -> bool:
+    return bool(strangers(_authors(existing), _authors(wanted)))
+
+
+def _authors(release: Release) -> tuple[str, ...]:
+    return tuple(authors(map(Maker.from_json, release.makers)))
 
 
 def _unite(actor: Actor, existing: Release, told: Release) -> None:
@@ -222,6 +266,26 @@ def _check_vouched(row: Release | Bundle) -> None:
 
 def _as_json(makers: Iterable[Maker]) -> list[dict[str, Any]]:
     return [each.as_json() for each in makers]
+
+
+def application_for(actor: Actor, name: str) -> tuple[Application, bool]:
+    """The application of that name, and whether it is new. Who may add applications, or is the shell, makes it.
+
+    Raises PermissionDenied, and Unacceptable for what is no name.
+    """
+    if found := Application.objects.filter(name=name).first():
+        return found, False
+    if actor.user and not actor.user.has_perm("releases.add_application"):
+        raise PermissionDenied(f"There is no application {name}, and you may not add one. Ask an administrator for it.")
+    made = Application(name=name)
+    try:
+        made.full_clean()
+    except ValidationError as error:
+        raise Unacceptable(f"{name!r} cannot be an application's name: {' '.join(error.messages)}") from None
+    with transaction.atomic():
+        made.save()
+        audit.record("application.added", made, {"by": "the first release"}, actor=actor, application=name)
+    return made, True
 
 
 def require_release_right(actor: Actor) -> None:

@@ -20,6 +20,7 @@ VARIABLES = {
     "prometheus": "SLIPWAY_TEST_PROMETHEUS",
     "registry": "SLIPWAY_TEST_REGISTRY",
     "chromium": "SLIPWAY_TEST_CHROMIUM",
+    "helm": "SLIPWAY_TEST_HELM",
     "long": "SLIPWAY_TEST_LONG",
     "kubectl": "kubectl on the PATH",
 }

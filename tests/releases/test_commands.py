@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from portal.models import AuditEntry
 from releases import cli
-from releases.models import Release, Rollout, Step
+from releases.models import Application, Release, Rollout, Step
 from releases.states import Phase
 from tests.releases.fakes import FakeCluster, FakeRegistry
 from tests.releases.telling import tell
@@ -47,6 +47,40 @@ class TestDeploy:
         image = "web=registry.example/shop/web:3.0.0"
         run("deploy", "shop", "3.0.0", "dev", "--as", "developer", "--bundle", str(path), "--image", image)
         assert Release.objects.get().images == {"web": "registry.example/shop/web:3.0.0"}
+
+    def test_the_first_release_adds_application_bundle_and_release_in_one_go(
+        self, world: World, tmp_path: Path
+    ) -> None:
+        (tmp_path / "base").mkdir()
+        (tmp_path / "base" / "web.yaml").write_text(WEB)
+        (tmp_path / ".git").mkdir()
+        (tmp_path / ".git" / "config.yaml").write_text("a: [")
+        image = "web=registry.example/shop/web:1.0.0"
+        said = run("deploy", "store", "1.0.0", "dev", "--bundle", str(tmp_path), "--image", image)
+        assert "store is a new application" in said
+        assert "store 1.0.0 → dev is waiting" in said
+        store = Application.objects.get(name="store")
+        assert store.bundle == store.releases.get().bundle
+        assert AuditEntry.objects.filter(verb="application.added").exists()
+
+    def test_who_may_add_no_application_is_told(self, world: World, tmp_path: Path) -> None:
+        (tmp_path / "web.yaml").write_text(WEB)
+        words = ["deploy", "store", "1.0.0", "dev", "--as", "developer", "--bundle", str(tmp_path / "web.yaml")]
+        with pytest.raises(CommandError, match="no application store, and you may not add one"):
+            run(*words)
+        assert not Application.objects.filter(name="store").exists()
+
+    def test_after_an_upload_what_is_missing_is_one_line(self, world: World) -> None:
+        world.bundle()
+        with pytest.raises(CommandError, match=r"--current-bundle .*\(registry\.example/shop/web\)") as raised:
+            run("deploy", "shop", "1.0.0", "dev", "--as", "developer")
+        assert len(str(raised.value).splitlines()) == 1
+        run("deploy", "shop", "1.0.0", "dev", "--as", "developer", "--current-bundle")
+        assert Release.objects.get().images == {}
+
+    def test_a_source_is_given_once(self, world: World, tmp_path: Path) -> None:
+        with pytest.raises(CommandError, match="--bundle and --chart are both given"):
+            run("deploy", "shop", "1.0.0", "dev", "--bundle", str(tmp_path), "--chart", "oci://ghcr.io/x/web")
 
     def test_a_version_that_is_not_there_yet_has_the_newest_ones_images_at_its_tag(self, world: World) -> None:
         world.release("1.0.0")

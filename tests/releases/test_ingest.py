@@ -1,16 +1,21 @@
 """Bundles and releases come in whole, once, or not at all."""
 
+from collections.abc import Mapping
+
 import pytest
 from django.core.exceptions import PermissionDenied
 
 from environments.manifests.errors import BundleError
 from portal import blobs
 from portal.actors import SYSTEM, Actor
+from portal.audit.vouching import doubts
 from portal.models import AuditEntry, Blob
 from releases import ingest
 from releases.errors import Unacceptable
+from releases.ingest import create_release
 from releases.makers import named
-from releases.models import Application, Bundle, Release
+from releases.models import Application, Bundle, Release, Rollout
+from releases.states import Phase
 from tests.releases.world import WEB, World, archive
 
 IMAGES = {"web": "registry.example/shop/web:1.0.0"}
@@ -194,3 +199,40 @@ def test_a_machine_creates_releases_of_what_it_was_let_in_for(world: World) -> N
     world.release()
     release, _ = ingest.create_release(Actor.ci("github/shop"), world.application, "2.0.0", IMAGES)
     assert release.created_by == "github/shop"
+
+
+class TestAReleaseThatIsMadeAgain:
+    """What was asked for, and refused before it was planned, may get other content: nobody has seen what it does."""
+
+    OTHER: Mapping[str, str] = {"web": "registry.example/shop/web:9"}
+
+    def again(self, world: World) -> tuple[Release, bool]:
+        return create_release(world.people["operator"], world.application, "1.0.0", self.OTHER)
+
+    @pytest.mark.parametrize("phase", [Phase.FAILED, Phase.CANCELLED])
+    def test_where_every_plan_failed_before_it_was_made(self, world: World, phase: Phase) -> None:
+        first = world.rollout(phase, plan_digest="").release
+        release, new = self.again(world)
+        assert (release.pk, new, release.images) == (first.pk, True, self.OTHER)
+        entry = AuditEntry.objects.filter(verb="release.made-again").get()
+        assert entry.data["changed"]["images"] == [first.images, self.OTHER]
+        assert not doubts([release])
+
+    def test_not_by_another_source(self, world: World) -> None:
+        world.rollout(Phase.FAILED, plan_digest="")
+        with pytest.raises(Unacceptable, match="source: none there, api here"):
+            create_release(world.people["operator"], world.application, "1.0.0", self.OTHER, source="api")
+
+    def test_not_before_it_was_asked_for(self, world: World) -> None:
+        world.release("1.0.0")
+        with pytest.raises(Unacceptable, match="never changes"):
+            self.again(world)
+
+    @pytest.mark.parametrize(
+        ("phase", "plan"), [(Phase.PLANNING, ""), (Phase.FAILED, "sha256:1"), (Phase.SUCCEEDED, "sha256:1")]
+    )
+    def test_not_where_one_was_planned_or_is_about_to_be(self, world: World, phase: Phase, plan: str) -> None:
+        rollout = world.rollout(phase)
+        Rollout.objects.filter(pk=rollout.pk).update(plan_digest=plan)
+        with pytest.raises(Unacceptable, match="never changes"):
+            self.again(world)

@@ -19,7 +19,7 @@ from environments.sources.programs import Program, ProgramFailed, run
 CHART = "Chart.yaml"
 OF_ENVIRONMENT = re.compile(r"(?:values[-.]|values/)([a-z0-9][-a-z0-9]*)\.ya?ml")
 PLACE = re.compile(r"([\w./-]+\.(?:yaml|yml|tpl|txt))(?::(\d+)|: .*?yaml: line (\d+))")
-LONGEST = 4000
+LONGEST = 1000
 
 
 class _Chart(NamedTuple):
@@ -128,11 +128,13 @@ def _home(tree: SourceTree) -> dict[str, str]:
 
 def _told(said: str, chart: _Chart, place: RenderPlace) -> BundleErrors:
     """helm's words, at the file and line that it names: a template's path begins with the chart's name."""
-    words = re.sub(r"\s*Use --debug flag to render out invalid YAML\s*", "", said.removeprefix("Error: ")).strip()
+    words = re.sub(
+        r"\s*Use --debug flag to render out invalid YAML\s*", "", said.removeprefix("Error: ").replace("files/", "")
+    ).strip()
     found = PLACE.search(words)
     if found is None:
         return one_error(f"helm for {place.environment}: {words[:LONGEST]}")
-    path = found[1].removeprefix("files/").removeprefix("chart/")
+    path = found[1]
     name = f"{chart.origin['chart']}/"
     path = f"{chart.prefix}{path.removeprefix(name)}" if path.startswith(name) else path
     return one_error(f"helm for {place.environment}: {words[:LONGEST]}", path, int(found[2] or found[3]))

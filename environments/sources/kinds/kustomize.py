@@ -1,8 +1,8 @@
 """Kustomizations: base and overlays, or one for all environments; everything that they name is in the bundle."""
 
+import posixpath
 import re
 from collections.abc import Collection, Iterator, Sequence
-from pathlib import PurePosixPath
 from typing import Any
 
 import yaml
@@ -27,7 +27,9 @@ REMOTE = re.compile(
     r"\A(?:[A-Za-z][A-Za-z0-9+.-]*::?//|git@|[^/\s]+@[^/\s]+:|(?:github|gitlab|bitbucket)\.\w+[/:])|\?ref="
 )
 PLACE = re.compile(r"([\w./-]+\.ya?ml)\D{0,40}?line (\d+)")
-LONGEST = 4000
+LONGEST = 1000
+# As kubectl logs what went wrong.
+LOGGED = re.compile(r'\A[EW]\d{4} .*?\] "command failed" err="(.*)"\Z', re.DOTALL)
 
 
 class Kustomize(SourceKind):
@@ -95,7 +97,9 @@ def _version(program: Program, tree: SourceTree) -> str:
 
 
 def _told(said: str, tree: SourceTree, folder: str, environment: str) -> BundleErrors:
-    words = said.removeprefix("error: ").removeprefix("Error: ").replace("files/", "")[:LONGEST]
+    logged = LOGGED.match(said)
+    plain = logged[1].replace('\\"', '"') if logged else said
+    words = plain.removeprefix("error: ").removeprefix("Error: ").replace("files/", "")[:LONGEST]
     found = PLACE.search(words)
     file = next((_file(folder, name) for name in FILES if _file(folder, name) in tree.paths), folder)
     path, line = (found[1], int(found[2])) if found else (file, 0)
@@ -106,7 +110,7 @@ def _check(tree: SourceTree) -> None:
     """Refuses whatever is not in the bundle, before the program could look for it elsewhere."""
     errors: list[BundleError] = []
     for path in sorted(tree.paths):
-        if PurePosixPath(path).name in FILES:
+        if posixpath.basename(path) in FILES:
             errors += _wrong(path, tree.at(path).read_bytes())
     if errors:
         raise BundleErrors(errors)
@@ -123,9 +127,15 @@ def _wrong(path: str, content: bytes) -> Iterator[BundleError]:
         if key in REFUSED:
             words = "is not taken: a chart is rendered by Slipway, see source.helm in slipway.yaml"
             yield BundleError(path, node.start_mark.line + 1, key, words)
-        elif REMOTE.search(name := _plain(node)):
+        elif _is_elsewhere(path, name := _name(key, node)):
             words = f"{name[:200]} is elsewhere; send it with the bundle: what a release brings never changes"
             yield BundleError(path, node.start_mark.line + 1, key, words)
+
+
+def _is_elsewhere(path: str, name: str) -> bool:
+    """Whether a name in a kustomization is an address, or leads out of the bundle."""
+    place = posixpath.normpath(posixpath.join(posixpath.dirname(path), name))
+    return bool(REMOTE.search(name)) or place == ".." or place.startswith(("../", "/"))
 
 
 def _loaded(node: Any, depth: int = 0) -> Iterator[tuple[str, Any]]:
@@ -146,10 +156,11 @@ def _loaded(node: Any, depth: int = 0) -> Iterator[tuple[str, Any]]:
             yield from _loaded(value, depth + 1)
 
 
-def _plain(node: Any) -> str:
+def _name(key: str, node: Any) -> str:
     """The scalar; of "KEY=FILE" the file; of a text of several lines, which is no name, nothing."""
     text = str(node.value)
-    return "" if "\n" in text else text.partition("=")[2] or text
+    named = text.partition("=")[2] if key == "files" else ""
+    return "" if "\n" in text else named or text
 
 
 SOURCE = Kustomize()

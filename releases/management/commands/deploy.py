@@ -11,15 +11,17 @@ from django.core.management.base import BaseCommand, CommandError
 
 from environments.manifests.errors import BundleError
 from environments.models import Environment
+from environments.sources import FetchLater
 from portal.actors import Actor
 from releases import actions, cli, image_digests, ingest
 from releases.errors import PlanPostponed, PlanRefused, Unacceptable
-from releases.models import Application, Release, Rollout
+from releases.management import told
+from releases.models import Application, Bundle, Release, Rollout
 from releases.plan.store import load_plan
 from releases.planning.planner import plan_now
 from releases.states import ENDED, InvalidTransition, Phase
 
-REFUSALS = (PermissionDenied, InvalidTransition, Unacceptable, BundleError, PlanRefused, PlanPostponed)
+REFUSALS = (PermissionDenied, InvalidTransition, Unacceptable, BundleError, PlanRefused, PlanPostponed, FetchLater)
 
 
 class Command(BaseCommand):
@@ -44,7 +46,18 @@ class Command(BaseCommand):
             help="A parameter of the strategy, such as weights=5,25,50,100; may be given again.",
         )
         parser.add_argument("--strategy-reason", default="", help="Why another than the recommended strategy.")
-        parser.add_argument("--bundle", type=Path, help="With a new version: its manifests (.tar.gz, .zip or .yaml).")
+        parser.add_argument(
+            "--bundle",
+            type=Path,
+            help="With a new version: its manifests, a Helm chart or a kustomization (a folder, .tar.gz, .tgz, .zip "
+            "or .yaml). An application that is not there yet is added.",
+        )
+        parser.add_argument(
+            "--current-bundle",
+            action="store_true",
+            help="With a new version: the application's current bundle, as it is.",
+        )
+        told.add_arguments(parser)
         parser.add_argument(
             "--make-current",
             action="store_true",
@@ -66,9 +79,9 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         actor = cli.actor_of(options["user"])
-        application = cli.application_of(options["application"])
         environment = cli.environment_of(options["environment"])
         try:
+            application = self._application(actor, options)
             release = self._release(actor, application, options)
             if options["make_current"]:
                 actions.make_current(actor, release.bundle, options["comment"])
@@ -80,18 +93,42 @@ class Command(BaseCommand):
         if options["wait"]:
             sys.exit(cli.follow(rollout, self.stdout, options["timeout"]))
 
+    def _application(self, actor: Actor, options: dict[str, Any]) -> Application:
+        """The application; one that is not there is added where its manifests come along."""
+        if not told.is_given(options):
+            return cli.application_of(options["application"])
+        ingest.require_release_right(actor)
+        application, is_new = ingest.application_for(actor, options["application"])
+        if is_new:
+            self.stdout.write(f"{application} is a new application.")
+        return application
+
     def _release(self, actor: Actor, application: Application, options: dict[str, Any]) -> Release:
-        if not (options["image"] or options["bundle"]):
+        if not (options["image"] or options["current_bundle"] or told.is_given(options)):
             return self._known_or_next(actor, application, options["version"])
-        path: Path | None = options["bundle"]
-        bundle = ingest.store_bundle(actor, application, _read(path), path.name) if path else None
+        bundle = self._bundle(actor, application, options)
         images = dict(_pair(text) for text in options["image"])
         version = options["version"]
         return ingest.create_release(actor, application, version, images, bundle=bundle, source="cli")[0]
 
+    def _bundle(self, actor: Actor, application: Application, options: dict[str, Any]) -> Bundle | None:
+        if not told.is_given(options):
+            return None
+        sent = told.read(options)
+        bundle = ingest.store_bundle(
+            actor, application, sent.content, sent.filename, token=sent.token, token_host=sent.token_host
+        )
+        if bundle.origin:
+            self.stdout.write(f"Rendered: {told.shown(bundle.origin)}.")
+        if application.bundle is None and not actions.why_not_current(actor):
+            actions.make_current(actor, bundle)
+        return bundle
+
     def _known_or_next(self, actor: Actor, application: Application, version: str) -> Release:
         """The release of that version; one that is not there yet follows from the newest, its images at the new tag."""
         newest = application.releases.first()
+        if newest is None and application.bundle is not None:
+            raise CommandError(told.missing(application, version))
         if newest is None or application.releases.filter(version=version).exists():
             return cli.release_of(application, version)
         images = retagged(newest.images, newest.version, version)
@@ -150,13 +187,6 @@ def retagged(images: Mapping[str, str], old: str, new: str) -> dict[str, str]:
 def _ending(reference: str, ends: Mapping[str, str]) -> str:
     found = next((end for end in ends if reference.endswith(end)), None)
     return reference.removesuffix(found) + ends[found] if found else reference
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise CommandError(f"{path} cannot be read: {error.strerror}.") from None
 
 
 def _pair(text: str, option: str = "--image", means: str = "REFERENCE") -> tuple[str, str]:
