@@ -62,7 +62,10 @@ class ApplicationForm(forms.ModelForm):
         given = self.cleaned_data["upload"]
         if given:
             try:
-                read_bundle(given.read(), given.name)
+                content = given.read()
+                if ingest.is_source(content, given.name):
+                    raise ValidationError(ingest.RENDERED_APART)
+                read_bundle(content, given.name)
             except BundleError as error:
                 raise ValidationError(error.words.splitlines()) from None
         return given

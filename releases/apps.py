@@ -16,5 +16,7 @@ class ReleasesConfig(AppConfig):
         # What the orchestrator looks after.
         import_module("releases.orchestrator.work")
         import_module("releases.webhooks.fetching")
+        import_module("releases.webhooks.rendering")
+        import_module("releases.api.release_requests")
         # Who listens to the ends of rollouts, in workers too.
         import_module("releases.webhooks.report")

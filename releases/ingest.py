@@ -28,6 +28,12 @@ AGAIN = ("images", "bundle_id", "changelog", "commit", "commit_author", "source"
 REFERENCE = re.compile(r"[^\s@]+(@sha256:[0-9a-f]{64})?")
 
 
+RENDERED_APART = (
+    "A chart, a kustomization or a repository is fetched and rendered apart from web requests: send it with its "
+    "release, by POST /api/v1/releases, a webhook or manage.py deploy."
+)
+
+
 def is_source(content: bytes, filename: str) -> bool:
     """Whether it is a chart, a kustomization or the name of one, which takes a while to render. Raises BundleError."""
     return sources.is_source(bundles.members_of(content, filename))
@@ -43,10 +49,11 @@ def store_bundle(
     Whoever brings the same content again is one more of those who uploaded it.
     """
     members = bundles.members_of(content, filename)
+    if not sources.is_source(members):
+        return _stored_bundle(actor, application, bundles.bundle_of(members, filename).files, {})
     with source_tools(token, token_host) as tools:
         made = sources.made_of(members, places_for(application.name), tools)
-    files = bundles.bundle_of(made.members if made else members, filename).files
-    return _stored_bundle(actor, application, files, made.origin if made else {})
+    return _stored_bundle(actor, application, bundles.bundle_of(made.members, filename).files, made.origin)
 
 
 def _stored_bundle(

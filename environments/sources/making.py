@@ -19,11 +19,11 @@ def is_source(members: Iterable[Member]) -> bool:
     return _settings_of(list(members)) is not None
 
 
-def made_of(members: Sequence[Member], places: Sequence[RenderPlace], tools: Tools) -> Made | None:
-    """The files of the bundle; None for those that are no source. Raises BundleError and FetchLater."""
+def made_of(members: Sequence[Member], places: Sequence[RenderPlace], tools: Tools) -> Made:
+    """The files of the bundle that a source becomes. Raises BundleError and FetchLater; ValueError for no source."""
     settings = _settings_of(members)
     if settings is None:
-        return None
+        raise ValueError("These files are no source.")
     made = _made(members, settings, places, tools)
     if not isinstance(settings, GitSettings):
         return made

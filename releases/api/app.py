@@ -6,7 +6,7 @@ from ninja.security import HttpBearer
 
 from portal import tokens
 from portal.actors import Actor
-from releases.api import audit, environments, problems, releases, rollouts
+from releases.api import audit, environments, problems, release_requests, releases, rollouts
 from releases.api.given import StrictParser, only_known_parameters
 
 
@@ -20,6 +20,7 @@ class Bearer(HttpBearer):
 api = NinjaAPI(title="Slipway", version="1", auth=Bearer(), docs_url=None, urls_namespace="api", parser=StrictParser())
 api.add_decorator(only_known_parameters)
 api.add_router("", releases.router)
+api.add_router("", release_requests.router)
 api.add_router("", rollouts.router)
 api.add_router("", environments.router)
 api.add_router("", audit.router)

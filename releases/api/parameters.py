@@ -16,6 +16,7 @@ After = QueryEx[int, P(description="Only entries with a higher number: the last 
 Before = QueryEx[int, P(description="The earlier revision's number.")]
 Later = QueryEx[int, P(description="The later revision's number.")]
 ReleaseId = PathEx[int, P(description="The release's number.")]
+ReleaseRequestId = PathEx[int, P(description="The request's number, as the answer 202 had it.")]
 RolloutId = PathEx[int, P(description="The rollout's number.")]
 ApplicationName = PathEx[str, P(description="Name of the application.")]
 RolloutVerb = PathEx[str, P(description="What is to be done with it.")]

@@ -10,14 +10,16 @@ from ninja.errors import ValidationError as NotFitting
 from pydantic import ValidationError
 
 from environments.manifests.limits import LIMITS
+from environments.sources.telling import packed
 from portal import strict_json
 from portal.actors import Actor
 from releases import actions
 from releases.api.given import once_each, refuse_unknown
 from releases.api.parameters import ApplicationFilter, ApplicationName, Limit, ReleaseId
-from releases.api.shapes import BundleOut, CurrentBundleIn, MakerOut, ReleaseIn, ReleaseOut
+from releases.api.release_requests import ask, shown_request
+from releases.api.shapes import BundleOut, CurrentBundleIn, MakerOut, ReleaseIn, ReleaseOut, ReleaseRequestOut
 from releases.errors import Unacceptable
-from releases.ingest import create_release, require_release_right, store_bundle
+from releases.ingest import RENDERED_APART, create_release, is_source, require_release_right, store_bundle
 from releases.makers import named
 from releases.models import Application, Bundle, Release
 from releases.visibility import require_inside, visible_releases
@@ -41,6 +43,7 @@ MULTIPART = {
                         },
                         "makers": {"type": "string", "description": 'JSON: ["login", "address"]'},
                         "images": {"type": "string", "description": 'JSON: {"name": "reference"}'},
+                        "source": {"type": "string", "description": "JSON: as slipway.yaml has it"},
                         "bundle": {
                             "type": "string",
                             "format": "binary",
@@ -70,14 +73,22 @@ def get_release(request: HttpRequest, release_id: ReleaseId) -> ReleaseOut:
     return shown(release_of(actor_of(request), release_id))
 
 
-@router.post("/releases", response={200: ReleaseOut, 201: ReleaseOut}, openapi_extra=MULTIPART)
-def post_release(request: HttpRequest) -> Status[ReleaseOut]:
-    """Creates a release: 201, or 200 where the very same is there already. As JSON, or multipart with the bundle."""
+@router.post("/releases", response={200: ReleaseOut, 201: ReleaseOut, 202: ReleaseRequestOut}, openapi_extra=MULTIPART)
+def post_release(request: HttpRequest) -> Status[ReleaseOut] | Status[ReleaseRequestOut]:
+    """Creates a release: 201, or 200 where the very same is there already. As JSON, or multipart with the bundle.
+
+    A chart, a kustomization or a repository is rendered first: 202, and /release-requests/ID tells what came of it.
+    """
     actor = actor_of(request)
     require_release_right(actor)
     wanted, uploaded = _parse(request)
     application = application_named(actor, wanted.application)
-    bundle = store_bundle(actor, application, *uploaded) if uploaded else _earlier(application, wanted.bundle)
+    if wanted.source and (uploaded or wanted.bundle):
+        raise Unacceptable("source and bundle are both given; one says where the manifests are.")
+    sent = (packed(wanted.source), "source.tar.gz") if wanted.source else uploaded
+    if sent and is_source(*sent):
+        return Status(202, shown_request(ask(actor, application, wanted, *sent)))
+    bundle = store_bundle(actor, application, *sent) if sent else _earlier(application, wanted.bundle)
     release, created = create_release(
         actor,
         application,
@@ -103,6 +114,8 @@ def post_bundle(request: HttpRequest) -> Status[BundleOut]:
         raise Unacceptable("There is no file “bundle” in this request. Send it as multipart/form-data.")
     refuse_unknown("field", request.POST, ["application"])
     application = application_named(actor, once_each(request.POST).get("application", ""))
+    if is_source(*uploaded):
+        raise Unacceptable(RENDERED_APART)
     bundle = store_bundle(actor, application, *uploaded)
     return Status(201, BundleOut(digest=bundle.digest, application=application.name, files=bundle.files))
 
@@ -171,7 +184,10 @@ def _parse(request: HttpRequest) -> tuple[ReleaseIn, tuple[bytes, str] | None]:
     fields, uploaded = once_each(request.POST), _uploaded(request)
     if uploaded and "bundle" in fields:
         raise Unacceptable("bundle is given twice: as a file and as a digest.")
-    read = {name: _json(fields.get(name) or empty, name) for name, empty in (("images", "{}"), ("makers", "[]"))}
+    read = {
+        name: _json(fields.get(name) or empty, name)
+        for name, empty in (("images", "{}"), ("makers", "[]"), ("source", "{}"))
+    }
     return _fitting({**fields, **read}), uploaded
 
 

@@ -32,6 +32,20 @@ class ReleaseIn(Given):
         description='Who else wrote, committed, pushed, tagged or published it: login, address or "Name <address>".',
     )
     bundle: str = Field(default="", description="Digest of an earlier bundle; empty: the application's current one.")
+    source: dict[str, Any] = Field(
+        default={},
+        description="A chart, or a folder of a repository, to be fetched and rendered: what slipway.yaml has as "
+        "`source`, with values of a chart as objects. The answer is 202.",
+    )
+
+
+class ReleaseRequestOut(Schema):
+    """A release that is being fetched and rendered."""
+
+    id: int = Field(description="Its number, for /release-requests/ID.")
+    state: str = Field(description="waiting, done or refused.")
+    why: str = Field(description="Why it was refused.")
+    release: int | None = Field(description="The release that came of it.")
 
 
 class MakerOut(Schema):

@@ -5,22 +5,25 @@ from typing import ClassVar
 from urllib.parse import urlsplit
 
 import structlog
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
 from environments.manifests.errors import BundleError
+from environments.sources.telling import packed
 from portal import outbound
 from portal.actors import Actor
-from portal.orchestration import work
+from portal.orchestration import jobs, work
 from portal.orchestration.leases import Lease, Leases, Lost
 from portal.orchestration.work import PassKind
-from releases.ingest import store_bundle
-from releases.models import Bundle, Delivery
+from releases.ingest import is_source, store_bundle
+from releases.models import Delivery
 from releases.webhooks import process
 from releases.webhooks.providers import find
 from releases.webhooks.providers.base import News, NotYet, Unusable
 
 log = structlog.get_logger(__name__)
+RENDER = "releases.webhooks.render"
 PAUSES = tuple(timedelta(seconds=seconds) for seconds in (5, 30, 120, 600))
 
 
@@ -54,8 +57,12 @@ def fetch_bundles(ids: str, ticket: str) -> None:
 def _fetch(lease: Fetch) -> None:
     delivery = lease.row
     try:
-        news = _read_again(delivery)
-        bundle = _fetched(delivery, str(delivery.bundle_url))
+        news = read_again(delivery)
+        content, name = content_of(delivery, news)
+        if is_source(content, name):
+            _hand_over(lease)
+            return
+        bundle = store_bundle(Actor.ci(str(delivery.source)), delivery.source.application, content, name)
     except (outbound.OutboundFailed, NotYet) as error:
         _again(lease, str(error))
     except (outbound.OutboundRefused, Unusable, BundleError) as error:
@@ -65,7 +72,17 @@ def _fetch(lease: Fetch) -> None:
             process.lead_on(current, news, bundle)
 
 
-def _read_again(delivery: Delivery) -> News:
+def _hand_over(lease: Fetch) -> None:
+    """What is to be rendered may take longer than a pass."""
+    delivery = lease.row
+    with transaction.atomic():
+        lease.finish({"detail": "What the bundle comes from is being fetched and rendered."}, None)
+        label = f"Render the bundle of {delivery.source} {delivery.delivery_id}"[:200]
+        jobs.submit(RENDER, {"delivery": delivery.pk}, label=label, requested_by=str(delivery.source))
+
+
+def read_again(delivery: Delivery) -> News:
+    """What the delivery told. Unusable where its source takes no such event any more."""
     provider = find(delivery.source.provider)
     headers = {"webhook-id": delivery.delivery_id, "x-github-event": delivery.event}
     read = provider.read(delivery.source.mapping, headers, delivery.body) if provider else None
@@ -74,14 +91,15 @@ def _read_again(delivery: Delivery) -> News:
     return read
 
 
-def _fetched(delivery: Delivery, url: str) -> Bundle:
-    source = delivery.source
-    provider = find(source.provider)
+def content_of(delivery: Delivery, news: News) -> tuple[bytes, str]:
+    """What the bundle is made of, and what it is called. Raises NotYet, Unusable, BundleError and outbound's."""
+    if source := news.bundle.get("source"):
+        return packed(source), "source.tar.gz"
+    provider = find(delivery.source.provider)
     if provider is None:
-        raise Unusable(f"There is no provider {source.provider} any more.")
-    content = provider.fetch(delivery, url)
-    name = urlsplit(url).path.rpartition("/")[2]
-    return store_bundle(Actor.ci(str(source)), source.application, content, name or "bundle.yaml")
+        raise Unusable(f"There is no provider {delivery.source.provider} any more.")
+    url = str(delivery.bundle_url)
+    return provider.fetch(delivery, url), urlsplit(url).path.rpartition("/")[2] or "bundle.yaml"
 
 
 def _refuse(lease: Fetch, words: str) -> None:

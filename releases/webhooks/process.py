@@ -28,10 +28,12 @@ def lead(delivery: Delivery, read: News | Ignored) -> None:
     """Saves the delivery with its outcome. Inside a transaction; what is refused leaves nothing but the delivery."""
     if isinstance(read, Ignored):
         _end(delivery, Delivery.Outcome.IGNORED, read.why)
-    elif url := read.bundle.get("url"):
+    elif "url" in read.bundle or "source" in read.bundle:
+        url = read.bundle.get("url")
         delivery.due_at, delivery.attempts = timezone.now(), 0
         delivery.bundle_url = url
-        _end(delivery, Delivery.Outcome.FETCHING, f"Fetching {outbound.shown(url)}.")
+        what = outbound.shown(url) if url else "and rendering what the bundle comes from"
+        _end(delivery, Delivery.Outcome.FETCHING, f"Fetching {what}.")
         transaction.on_commit(poke)
     else:
         _lead(delivery, read, None)

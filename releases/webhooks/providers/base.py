@@ -42,7 +42,7 @@ class News:
 
     `business_key` names what happened whatever the delivery's id. `fields` fill the templates of the mapping.
     `commit` is a full hash or "". `makers` are all whom the event names as having had a hand in it. `bundle` is
-    {"digest"} or {"url"} or empty. `images` overrule the mapping's.
+    {"digest"}, {"url"}, {"source"} (as slipway.yaml has it) or empty. `images` overrule the mapping's.
     """
 
     event: str
@@ -54,7 +54,7 @@ class News:
     makers: tuple[Maker, ...] = ()
     changelog: str = ""
     images: Mapping[str, str] = field(default_factory=dict)
-    bundle: Mapping[str, str] = field(default_factory=dict)
+    bundle: Mapping[str, Any] = field(default_factory=dict)
     environments: tuple[str, ...] | None = None
 
 

@@ -21,11 +21,12 @@ MOST_ERRORS = 20
 
 
 class BundleAt(Schema):
-    """The manifests: uploaded by the API before, or to be fetched."""
+    """The manifests: uploaded by the API before, to be fetched, or a chart or repository elsewhere."""
 
     model_config = ConfigDict(extra="forbid")
     digest: str = ""
     url: str = ""
+    source: dict[str, Any] = {}
 
 
 class Body(Schema):

@@ -58,7 +58,21 @@ def _read(mapping: Mapping[str, Any], headers: Headers, payload: Payload) -> New
             event, f"This source listens to {mapping['repository']}, not to {repository or 'no repository'}."
         )
     read = reader(mapping, payload)
-    return replace(read, makers=people_in(payload)) if isinstance(read, News) else read
+    if not isinstance(read, News):
+        return read
+    return replace(read, makers=people_in(payload), bundle=_bundle(mapping, payload, read))
+
+
+def _bundle(mapping: Mapping[str, Any], payload: Payload, news: News) -> dict[str, Any]:
+    """The folder of the repository that the mapping names, at the event's commit; {} without one."""
+    if "path" not in mapping:
+        return {}
+    if not news.commit:
+        raise Unusable("This event names no commit to take the bundle of. Choose workflow runs, or pushes of tags.")
+    repository = _text(payload, "repository", "full_name") or mapping.get("repository", "")
+    api = _api(mapping)
+    git = {"repository": f"https://github.com/{repository}", "commit": news.commit, "path": mapping["path"] or "."}
+    return {"source": {"git": {**git, "archive": f"{api}/repos/{repository}/tarball/{{commit}}"}}}
 
 
 def _release(_mapping: Mapping[str, Any], payload: Payload) -> News | Ignored:
@@ -169,7 +183,9 @@ READERS: dict[str, Callable[[Mapping[str, Any], Payload], News | Ignored]] = {
 
 
 def _check(mapping: Mapping[str, Any]) -> list[str]:
-    found = problems(mapping, {"repository": str, "events": list, "workflow": str, "branches": list, "api": str})
+    found = problems(
+        mapping, {"repository": str, "events": list, "workflow": str, "branches": list, "api": str, "path": str}
+    )
     if found:
         return found
     unknown = [event for event in mapping.get("events") or () if event not in READERS]

@@ -67,9 +67,7 @@ def tools(fetcher: SourceFetcher | None = None, **programs: Program | None) -> T
 
 def made(files: Mapping[str, str], settings: str = "", **given: object) -> Made:
     """What becomes of the files."""
-    found = made_of(members(files, settings), PLACES, tools(**given))
-    assert found is not None
-    return found
+    return made_of(members(files, settings), PLACES, tools(**given))
 
 
 def texts(result: Made) -> dict[str, str]:
