@@ -32,6 +32,8 @@ PLAIN_HTTP_REGISTRIES = frozenset(env.words("SLIPWAY_PLAIN_HTTP_REGISTRIES"))
 # By what charts and kustomizations are rendered, as a command; empty: what is on the PATH.
 HELM = env.text("SLIPWAY_HELM", "")
 KUSTOMIZE = env.text("SLIPWAY_KUSTOMIZE", "")
+# For the repository of manage.py deploy --git alone.
+SOURCE_TOKEN = env.text("SLIPWAY_SOURCE_TOKEN", "")
 
 # What makes this portal safe on one machine only, in words; "" for nothing.
 UNSAFE = "SLIPWAY_SECRET_KEY is not set" if SECRET_KEY == DEVELOPMENT_KEY else "SLIPWAY_DEBUG is on" if DEBUG else ""

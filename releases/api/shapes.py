@@ -34,8 +34,8 @@ class ReleaseIn(Given):
     bundle: str = Field(default="", description="Digest of an earlier bundle; empty: the application's current one.")
     source: dict[str, Any] = Field(
         default={},
-        description="A chart, or a folder of a repository, to be fetched and rendered: what slipway.yaml has as "
-        "`source`, with values of a chart as objects. The answer is 202.",
+        description="A chart, or a folder of a repository, to be fetched and rendered: what the file slipway.yaml has "
+        "as source, with values of a chart as objects. The answer is 202.",
     )
 
 

@@ -1,7 +1,6 @@
 """What the command line tells of a new version's manifests: a file, a folder, a chart elsewhere, or a repository."""
 
 import io
-import os
 import tarfile
 from argparse import ArgumentParser
 from collections.abc import Iterable, Mapping
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.core.management.base import CommandError
 
 from environments.manifests.render import images_needed
@@ -18,7 +18,6 @@ from releases.ingest import open_bundle
 from releases.models import Application
 from releases.planning.sources import target_of
 
-TOKEN = "SLIPWAY_SOURCE_TOKEN"  # noqa: S105
 LEFT_OUT = frozenset({".git", ".hg", ".svn", ".venv", "node_modules", "__pycache__"})
 
 
@@ -51,7 +50,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--path", default="", help="With --git: the folder that has the bundle, chart or kustomization."
     )
-    parser.epilog = f"{TOKEN} is shown to the host of --git and to no other."
+    parser.epilog = "SLIPWAY_SOURCE_TOKEN is shown to the host of --git and to no other."
 
 
 def is_given(options: Mapping[str, Any]) -> bool:
@@ -68,7 +67,7 @@ def read(options: Mapping[str, Any]) -> Sent:
         git = {"repository": options["git"], "commit": options["commit"], "path": options["path"] or "."}
         host = urlsplit(options["git"]).netloc
         hosts = {"github.com": "api.github.com"}
-        return Sent(packed({"git": git}), "source.tar.gz", os.environ.get(TOKEN, ""), hosts.get(host, host))
+        return Sent(packed({"git": git}), "source.tar.gz", settings.SOURCE_TOKEN, hosts.get(host, host))
     if options["chart"]:
         return Sent(packed({"helm": _helm(options)}), "source.tar.gz")
     path: Path = options["bundle"]
@@ -109,18 +108,6 @@ def _folder(path: Path) -> bytes:
 
 def _is_left_out(name: str) -> bool:
     return Path(name).name in LEFT_OUT
-
-
-def shown(origin: Mapping[str, Any]) -> str:
-    """Of what, and by which program, in a line."""
-    git = origin.get("git") or {}
-    said = [
-        " ".join(filter(None, (origin.get("chart"), origin.get("chart_version")))),
-        f"from {origin['from']}" if origin.get("from") else "",
-        f"{git['repository']} at {git['commit'][:12]}" if git else "",
-        f"by {origin['program']} {origin['version']}" if origin.get("program") else "as it is",
-    ]
-    return " ".join(filter(None, said))
 
 
 def missing(application: Application, version: str) -> str:

@@ -50,6 +50,18 @@ class Bundle(models.Model):
     def __str__(self) -> str:
         return self.digest[:19]
 
+    @property
+    def rendered_from(self) -> str:
+        """Of what, and by which program, in a line; "" for what was uploaded as it is."""
+        origin, git = self.origin, self.origin.get("git") or {}
+        said = (
+            " ".join(filter(None, (origin.get("chart"), origin.get("chart_version")))),
+            f"from {origin['from']}" if origin.get("from") else "",
+            f"from {git['repository']} at {git['commit'][:12]}" if git else "",
+            f"by {origin['program']} {origin['version']}" if origin.get("program") else "",
+        )
+        return " ".join(filter(None, said))
+
 
 class Release(models.Model):
     """An application at a version. What it brings never changes; who is known to have made it may grow."""

@@ -119,7 +119,7 @@ class Command(BaseCommand):
             actor, application, sent.content, sent.filename, token=sent.token, token_host=sent.token_host
         )
         if bundle.origin:
-            self.stdout.write(f"Rendered: {told.shown(bundle.origin)}.")
+            self.stdout.write(f"The bundle is {bundle.rendered_from}.")
         if application.bundle is None and not actions.why_not_current(actor):
             actions.make_current(actor, bundle)
         return bundle
