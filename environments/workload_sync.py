@@ -346,7 +346,7 @@ def _state_of(obj: Mapping[str, Any]) -> str:
 
 def _application(obj: Mapping[str, Any]) -> str:
     tracking = (obj.get("metadata", {}).get("annotations") or {}).get(TRACKING, "")
-    return str(tracking.partition(":")[0])
+    return str(tracking.partition(":")[0].partition("@")[0])
 
 
 companions.register(Watching)

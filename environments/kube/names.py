@@ -5,6 +5,7 @@ SCALE = "slipway-scale"
 TRAFFIC = "slipway-traffic"
 
 MANAGED = "slipway.dev/managed"
+APPLICATION = "slipway.dev/application"
 SEQUENCE = "slipway.dev/sequence"
 TRACKING = "slipway.dev/tracking"
 WAVE = "slipway.dev/wave"
@@ -13,5 +14,9 @@ TRACK = "slipway.dev/track"
 """The label of pods that tells the sides of a rollout apart."""
 STABLE = "stable"
 CANARY = "canary"
+MARKS = frozenset({
+    f"metadata.labels.{MANAGED}", f"metadata.labels.{APPLICATION}", f"metadata.annotations.{TRACKING}"
+})  # fmt: skip
+"""The fields by which Slipway knows its objects: they mean nothing to what runs."""
 FLOOR = "slipway.dev/floor"
 """The annotation of an autoscaler that says what its minimum was before it was held up."""

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from environments.kube.names import TRACKING
+
 Manifest = dict[str, Any]
 
 
@@ -44,3 +46,35 @@ def ref_of(manifest: Mapping[str, Any], default_namespace: str = "") -> Ref:
     metadata = manifest["metadata"]
     namespace = metadata.get("namespace") or default_namespace
     return Ref(manifest["apiVersion"], manifest["kind"], namespace, metadata["name"])
+
+
+class Owner(NamedTuple):
+    """Whose releases an object is of. `environment` is "" in what was written before it was noted."""
+
+    application: str
+    environment: str = ""
+
+    @property
+    def mark(self) -> str:
+        """As the tracking annotation begins: "shop@dev"."""
+        return f"{self.application}@{self.environment}" if self.environment else self.application
+
+    @property
+    def text(self) -> str:
+        """As a person reads it: "shop in dev"."""
+        return f"{self.application} in {self.environment}" if self.environment else self.application
+
+
+def tracking_of(mark: str, ref: Ref) -> str:
+    """The tracking annotation of an object: it names the object itself, so that a copy of it is known as one."""
+    return f"{mark}:{ref.key}"
+
+
+def owner_of(obj: Mapping[str, Any]) -> Owner | None:
+    """Whose mark an object carries; None where nobody's, or that of another object, which it is a copy of."""
+    text = (obj["metadata"].get("annotations") or {}).get(TRACKING, "")
+    mark, _, key = str(text).partition(":")
+    if not mark or key != ref_of(obj).key:
+        return None
+    application, _, environment = mark.partition("@")
+    return Owner(application, environment)

@@ -1,13 +1,12 @@
 """Renders a bundle for an environment: complete objects, in the order of their stages, or every error at once."""
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from environments.kube.names import MANAGED, STABLE, TRACK, TRACKING, WAVE
-from environments.kube.objects import Manifest, Ref
+from environments.kube.names import APPLICATION, MANAGED, STABLE, TRACK, TRACKING, WAVE
+from environments.kube.objects import Manifest, Ref, tracking_of
 from kube_schema import recorded
 
 from .assemble import assemble
@@ -29,7 +28,6 @@ from .settings import SlipwayFile
 from .target import RenderTarget
 
 FROM_PORTAL = Origin(PORTAL)
-LABEL_VALUE = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
 
 
 @dataclass(frozen=True)
@@ -107,11 +105,6 @@ def images_needed(bundle: ManifestBundle, environment: RenderTarget, images: Map
     return tuple(sorted({use.node.value for use in open_uses}))
 
 
-def tracking_of(application: str, ref: Ref) -> str:
-    """The tracking annotation of an object: it names the object itself, so that a copy of it is known as one."""
-    return f"{application}:{ref.key}"
-
-
 def _finish(piece: Piece, target: RenderTarget, findings: Findings, notes: list[ReadingNote]) -> Piece:
     _check_place(piece, target, findings)
     reads = piece.api_version.rpartition("/")[0] in GROUPS_READ
@@ -174,30 +167,22 @@ def _elsewhere(piece: Piece, versions: Sequence[str]) -> str:
 
 
 def _marked(piece: Piece, target: RenderTarget) -> YamlNode:
-    """The object with its namespace, its labels and the tracking annotation."""
+    """The object with its namespace, our labels and the tracking annotation."""
     node = piece.node
     if piece.namespace and text_at(node, "metadata", "namespace") != piece.namespace:
         node = put(node, ("metadata", "namespace"), YamlNode(piece.namespace, FROM_PORTAL))
-    for name, value in _labels(piece, target).items():
+    for name, value in _labels(target).items():
         node = put(node, ("metadata", "labels", name), YamlNode(value, FROM_PORTAL))
     if piece.kind_id == "Deployment.apps":
         # So that a canary, or another colour, can be told apart from it later.
         node = put(node, ("spec", "template", "metadata", "labels", TRACK), YamlNode(STABLE, FROM_PORTAL))
-    tracking = tracking_of(target.application, _ref_of(piece))
+    tracking = tracking_of(target.owner.mark, _ref_of(piece))
     return put(node, ("metadata", "annotations", TRACKING), YamlNode(tracking, FROM_PORTAL))
 
 
-def _labels(piece: Piece, target: RenderTarget) -> dict[str, str]:
-    own = text_at(piece.node, "metadata", "labels", "app.kubernetes.io/name")
-    name = own or text_at(piece.node, "metadata", "labels", "app") or piece.name
-    wanted = {
-        **target.labels,
-        "app.kubernetes.io/name": "" if own else name,
-        "app.kubernetes.io/part-of": target.application,
-        "app.kubernetes.io/managed-by": "slipway",
-        MANAGED: "true",
-    }
-    return {key: value for key, value in wanted.items() if LABEL_VALUE.fullmatch(value)}
+def _labels(target: RenderTarget) -> dict[str, str]:
+    """The environment's labels and our own; what a bundle has under other names is its business."""
+    return {**target.labels, APPLICATION: target.application, MANAGED: "true"}
 
 
 def _check_number_of_images(pieces: Sequence[Piece]) -> None:

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
+from environments.kube.objects import Owner
+
 from .configuration import ConfiguredValue
 from .node import CONFIGURATION, PORTAL
 from .placeholders import Value
@@ -33,6 +35,10 @@ class RenderTarget:
     labels: Mapping[str, str] = field(default_factory=dict)
     digest_key: bytes = field(default=b"", repr=False)
     declared: frozenset[str] = frozenset()
+
+    @property
+    def owner(self) -> Owner:
+        return Owner(self.application, self.name)
 
     def allows_namespace(self, namespace: str) -> bool:
         return any(fnmatchcase(namespace, pattern) for pattern in (self.namespace, *self.allowed_namespaces))

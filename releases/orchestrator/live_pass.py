@@ -9,6 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from environments.clusters import gateway_for, prometheus_for
+from environments.kube.objects import Owner
 from portal.steps.flow import Decision
 from portal.steps.passes import drive
 from portal.steps.state import State
@@ -89,13 +90,14 @@ class LivePass:
         rollout, loaded = self.claim.rollout, self.loaded
         return Execution(
             gateway=gateway_for(rollout.environment.cluster),
-            application=rollout.application.name,
+            owner=Owner(rollout.application.name, rollout.environment.name),
             sequence=rollout.sequence,
             manifests=lambda index: loaded.manifests[index],
             scalers=loaded.scalers,
             may_write=self.claim.may_write,
             prometheus=prometheus_for(rollout.environment),
             keeps_size=loaded.keeps_size,
+            of_before=loaded.of_before,
         )
 
 

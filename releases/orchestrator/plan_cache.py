@@ -16,6 +16,8 @@ from releases.plan.rollback_plan import back_plan
 from releases.plan.secret_values import Masks, load_sealed, masks_of, sealed_digest_of, unseal, unseal_found
 
 KEPT = 512
+WITH_ENVIRONMENT = 3
+"""The format of plans since which the mark on an object names its environment."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class Loaded:
     keeps_size: frozenset[int] = frozenset()
     found: Mapping[int, Manifest] = field(default_factory=dict, repr=False)
     """What the plan took over from others, as it was, with the values of Secrets."""
+    of_before: bool = False
+    """Whether the rollout's plan has objects that do not say of which environment they are."""
 
     @cached_property
     def manifests(self) -> Mapping[int, Manifest]:
@@ -47,7 +51,8 @@ def load(rollout: Rollout, track: Track) -> Loaded:
 
 @lru_cache(KEPT)
 def _loaded(digest: str, sealed_digest: str) -> Loaded:
-    return _of(store.load(digest), sealed_digest)
+    plan = store.load(digest)
+    return replace(_of(plan, sealed_digest), of_before=plan["format"] < WITH_ENVIRONMENT)
 
 
 @lru_cache(KEPT)
@@ -57,7 +62,8 @@ def _way_back(digest: str, strategy: str) -> Loaded:
     sealed_digest = sealed_digest_of(before) if before else ""
     loaded = _of(back_plan(plan, store.load(before) if before else None), sealed_digest or "")
     steps = tuple(step.to_json() for step in strategies.find(strategy).back(loaded.work))
-    return replace(loaded, work=replace(loaded.work, steps=steps), found=_found(plan, digest, loaded.work))
+    of_before, found = plan["format"] < WITH_ENVIRONMENT, _found(plan, digest, loaded.work)
+    return replace(loaded, work=replace(loaded.work, steps=steps), found=found, of_before=of_before)
 
 
 def _found(plan: Mapping[str, Any], digest: str, work: Work) -> dict[int, Manifest]:

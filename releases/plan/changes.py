@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from environments.kube.names import SEQUENCE
+from environments.kube.names import MARKS, SEQUENCE
 from releases.plan.objects import Sighting
 from releases.plan.provenance import layer_of
 from releases.plan.risks import risk_of_field
@@ -12,7 +12,8 @@ POD_TEMPLATE = ("spec.template", "spec.jobTemplate")
 
 def change_row(sighting: Sighting) -> dict[str, Any]:
     """What becomes of one object; the server's own fields are no part of it."""
-    fields = [_field(sighting, change) for change in sighting.changes if SEQUENCE not in change.path]
+    told = [change for change in sighting.changes if SEQUENCE not in change.path and change.path not in MARKS]
+    fields = [_field(sighting, change) for change in told]
     conflicts = [{"field": cause.field, "manager": cause.manager} for cause in sighting.preview.conflicts]
     foreign = [
         {"manager": each.manager, "fields": [name for name in each.fields if SEQUENCE not in name]}

@@ -6,16 +6,15 @@ from typing import Any
 
 from environments.kube.apply.managers import SPARED
 from environments.kube.apply.server_side_apply import has_replicas
-from environments.kube.names import MANAGED, TRACKING
-from environments.kube.objects import Ref
+from environments.kube.names import APPLICATION, MANAGED, TRACKING
+from environments.kube.objects import Owner, Ref, tracking_of
 from environments.manifests.order import stage_of
-from environments.manifests.render import tracking_of
 from releases.plan.changes import change_row
 from releases.plan.objects import Plan, Row, Sighting, Wanted, lasting_by_key
 from releases.plan.risks import Circumstances, risks
 from releases.plan.rollback_plan import outlook
 
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True)
@@ -36,6 +35,10 @@ class Header:
     spare: Sequence[str] = SPARED
     masks: int = 0
     """The environment whose masks stand for values of Secrets, see releases.plan.secret_values.Masks."""
+
+    @property
+    def owner(self) -> Owner:
+        return Owner(self.application, self.environment)
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ def compose(
         "prune": [*_temporary(sightings), *prune],
         "adopt": [list(each.ref) for each in sightings if each.preview.taken],
         "spare": list(header.spare),
-        "added": _added(sightings, header.application, back.plan),
+        "added": _added(sightings, header.owner, back.plan),
         "namespaces": [each.ref.name for each in sightings if each.ref.kind == "Namespace" and each.action == "create"],
         "replicas": _replicas(sightings),
         "risks": risks(rows, prune, known),
@@ -125,13 +128,13 @@ def _object_row(sighting: Sighting, public: Mapping[str, Any]) -> dict[str, Any]
     }
 
 
-def _added(sightings: Sequence[Sighting], application: str, previous: Row | None) -> list[str]:
+def _added(sightings: Sequence[Sighting], owner: Owner, previous: Row | None) -> list[str]:
     """What this release brings: going back removes it. What others had put there before is not among it."""
     before = lasting_by_key(previous)
     return [
         each.ref.key
         for each in sightings
-        if each.ref.key not in before and (each.preview.live is None or each.is_ours(application))
+        if each.ref.key not in before and (each.preview.live is None or each.is_ours(owner))
     ]
 
 
@@ -147,15 +150,15 @@ def _wants_replicas(manifest: Mapping[str, Any]) -> bool:
     return has_replicas(manifest) and manifest.get("spec", {}).get("replicas") is not None
 
 
-def namespaces_to_create(names: Iterable[str], application: str, have: Iterable[Ref]) -> tuple[Wanted, ...]:
+def namespaces_to_create(names: Iterable[str], owner: Owner, have: Iterable[Ref]) -> tuple[Wanted, ...]:
     """The Namespaces that a plan brings itself, as the bundle has none of the kind."""
     known = {ref.name for ref in have if ref.kind == "Namespace"}
-    return tuple(_namespace(name, application) for name in sorted(set(names) - known))
+    return tuple(_namespace(name, owner) for name in sorted(set(names) - known))
 
 
-def _namespace(name: str, application: str) -> Wanted:
+def _namespace(name: str, owner: Owner) -> Wanted:
     ref = Ref("v1", "Namespace", "", name)
-    labels = {"app.kubernetes.io/managed-by": "slipway", "app.kubernetes.io/part-of": application, MANAGED: "true"}
-    metadata = {"name": name, "labels": labels, "annotations": {TRACKING: tracking_of(application, ref)}}
+    labels = {APPLICATION: owner.application, MANAGED: "true"}
+    metadata = {"name": name, "labels": labels, "annotations": {TRACKING: tracking_of(owner.mark, ref)}}
     manifest = {"apiVersion": ref.api_version, "kind": ref.kind, "metadata": metadata}
     return Wanted(manifest, ref, stage_of(manifest), 0)

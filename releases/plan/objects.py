@@ -5,9 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from environments.kube.apply.diff import FieldChange, Preview
-from environments.kube.names import TRACKING
-from environments.kube.objects import Manifest, Ref, ref_of
-from environments.manifests.render import tracking_of
+from environments.kube.objects import Manifest, Owner, Ref, owner_of
 
 Plan = dict[str, Any]
 Row = Mapping[str, Any]
@@ -50,15 +48,17 @@ class Sighting:
             return "create"
         return "update" if self.changes else "unchanged"
 
-    def is_ours(self, application: str) -> bool:
-        """Whether what is there was written by Slipway for this application."""
-        return self.preview.live is not None and is_tracked(self.preview.live, application)
+    def is_ours(self, owner: Owner) -> bool:
+        """Whether what is there was written by Slipway for this application and environment."""
+        return self.preview.live is not None and is_marked(self.preview.live, owner)
 
 
-def is_tracked(live: Manifest, application: str) -> bool:
-    """Whether an object that is there carries the application's mark, made for this very object."""
-    annotations = live["metadata"].get("annotations") or {}
-    return annotations.get(TRACKING) == tracking_of(application, ref_of(live))
+def is_marked(live: Manifest, owner: Owner) -> bool:
+    """Whether an object carries the owner's mark, or one of before that names the application alone.
+
+    Whose of its environments that one is, releases.planning.owners tells.
+    """
+    return owner_of(live) in (owner, Owner(owner.application))
 
 
 def ref_in(row: Row) -> Ref:

@@ -3,10 +3,8 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from environments.kube.names import TRACKING
-from environments.kube.objects import Manifest, Ref
-from environments.manifests.render import tracking_of
-from releases.plan.objects import Row, objects_by_key, ref_in
+from environments.kube.objects import Manifest, Owner, Ref
+from releases.plan.objects import Row, is_marked, objects_by_key, ref_in
 
 # Deleting one of these would take data, or objects that are not ours, with it.
 NEVER_PRUNED = frozenset({"Namespace", "CustomResourceDefinition", "PersistentVolumeClaim", "PersistentVolume"})
@@ -26,14 +24,10 @@ def kept(wanted: Iterable[Ref], earlier: Iterable[Row | None]) -> tuple[Ref, ...
     return tuple(ref for ref in found.values() if ref.kind in NEVER_PRUNED)
 
 
-def prune_rows(application: str, gone: Sequence[Ref], live: Mapping[str, Manifest | None]) -> list[dict[str, Any]]:
-    """[{"ref", "uid"}] of what is there and is ours; `live` by Ref.key."""
+def prune_rows(gone: Sequence[Ref], live: Mapping[str, Manifest | None], owner: Owner) -> list[dict[str, Any]]:
+    """[{"ref", "uid"}] of what is there and is the owner's; `live` by Ref.key."""
     return [
         {"ref": list(ref), "uid": found["metadata"]["uid"]}
         for ref in gone
-        if (found := live.get(ref.key)) and _tracking(found) == tracking_of(application, ref)
+        if (found := live.get(ref.key)) and is_marked(found, owner)
     ]
-
-
-def _tracking(obj: Manifest) -> str:
-    return str((obj["metadata"].get("annotations") or {}).get(TRACKING, ""))

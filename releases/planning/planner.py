@@ -16,7 +16,7 @@ from environments.kube.apply.diff import Taking
 from environments.kube.apply.managers import SPARED
 from environments.kube.apply.ownership import held_by_deployers
 from environments.kube.apply.reconcilers import Reconciler
-from environments.kube.objects import Manifest, Ref, ref_of
+from environments.kube.objects import Manifest, Owner, Ref, ref_of
 from environments.manifests.errors import BundleError
 from environments.manifests.images import repository_of
 from environments.models import Environment
@@ -31,12 +31,13 @@ from releases.lifecycle import end, move, required_approvals, running_release, s
 from releases.models import Rollout, Step
 from releases.plan import compose, pruning, store, taking_over
 from releases.plan.drift import Drift, compare
-from releases.plan.objects import Plan, Sighting, Wanted, is_tracked, lasting_by_key, ref_in
+from releases.plan.objects import Plan, Sighting, Wanted, is_marked, lasting_by_key, ref_in
 from releases.plan.risks import Circumstances
 from releases.plan.rollback_plan import BEFORE_SLIPWAY, is_touched, label
 from releases.plan.secret_values import Masks, Sealed, load_sealed, manifests_of, seal, store_sealed
 from releases.planning import admission, dry_run
 from releases.planning.arrange import arrange
+from releases.planning.owners import Owners, owner_for
 from releases.planning.sources import Source, source_of
 from releases.planning.way_back import BackwardLook
 from releases.states import Phase
@@ -147,21 +148,25 @@ def _ask(rollout: Rollout, source: Source, gateway: Gateway, *, tries_back: bool
     refs = [each.ref for each in source.objects]
     handed_over = [ref for entry in strategies.entries(source.traffic) for ref in entry.handed_over]
     going = pruning.dropped([*refs, *handed_over, *source.stays], earlier)
+    owner = owner_for(rollout)
     around = dry_run.survey(gateway, source.objects, going)
-    objects = (*_namespaces(rollout, around.missing, refs), *source.objects)
+    objects = (*_namespaces(rollout, owner, around.missing, refs), *source.objects)
     masks = Masks(rollout.environment_id)
     public, _ = seal([each.manifest for each in objects], masks)
     changed = _changed(before, objects, public)
     sightings = dry_run.sight(gateway, objects, around, masks, _taking(rollout, source, changed))
     manifests = [each.wanted.manifest for each in sightings]
-    prune = pruning.prune_rows(rollout.application.name, going, dry_run.read_all(gateway, going))
+    owners = Owners(rollout)
+    owners.refuse(sightings)
+    live = owners.without_others(dry_run.read_all(gateway, going))
+    prune = pruning.prune_rows(going, live, owner)
     admitted = admission.notes(rollout, manifests)
     public, sealed = seal(manifests, masks)
     back = compose.WayBack()
     if previous:
         back = compose.WayBack(previous.pk, previous.release.version, previous.plan_digest, before)
     if tries_back:
-        look = BackwardLook(gateway, rollout.application.name, masks)
+        look = BackwardLook(gateway, owner, masks)
         back, values = look.completed(back, previous, list(zip(sightings, public, strict=True)), leftovers)
         sealed |= values
     known = Circumstances(
@@ -185,8 +190,8 @@ def _leftovers(rollout: Rollout, previous: Rollout | None) -> list[tuple[Plan, s
     return [(store.load(digest), sealed) for digest, sealed in digests.items()]
 
 
-def _namespaces(rollout: Rollout, missing: Iterable[str], refs: Iterable[Ref]) -> tuple[Wanted, ...]:
-    to_come = compose.namespaces_to_create(missing, rollout.application.name, refs)
+def _namespaces(rollout: Rollout, owner: Owner, missing: Iterable[str], refs: Iterable[Ref]) -> tuple[Wanted, ...]:
+    to_come = compose.namespaces_to_create(missing, owner, refs)
     if to_come and not rollout.environment.create_namespaces:
         names = ", ".join(each.ref.name for each in to_come)
         raise PlanRefused(
@@ -223,13 +228,12 @@ def _changed(before: Plan | None, objects: Iterable[Wanted], public: Iterable[Ma
 
 def _taking(rollout: Rollout, source: Source, changed: frozenset[str]) -> Taking:
     """What is taken in for the first time or again from a tool; on a way back of what changes whatever others have."""
-    spare, application = frozenset(source.spare), rollout.application.name
+    spare, owner = frozenset(source.spare), owner_for(rollout)
     back = rollout.kind == Rollout.Kind.UNDO
 
     def taking(live: Manifest) -> frozenset[str] | None:
-        ours = is_tracked(live, application)
         undone = back and ref_of(live).key in changed
-        return spare if undone or not ours or held_by_deployers(live, spare) else None
+        return spare if undone or not is_marked(live, owner) or held_by_deployers(live, spare) else None
 
     return taking
 
@@ -261,8 +265,8 @@ def _notes(
     previous: Rollout | None,
     kept: Iterable[Ref],
 ) -> tuple[tuple[str, str], ...]:
-    application = rollout.application.name
-    strangers = [each for each in sightings if each.preview.live and not each.is_ours(application)]
+    owner = owner_for(rollout)
+    strangers = [each for each in sightings if each.preview.live and not each.is_ours(owner)]
     unowned = [each.ref.text for each in strangers if not each.preview.taken]
     return (
         *taking_over.notes(sightings, source.spare, lambda each: _is_alive(gateway, each)),
@@ -278,7 +282,7 @@ def _notes(
 
 
 def _first(rollout: Rollout, sightings: Iterable[Sighting]) -> str:
-    taken = any(each.preview.live and not each.is_ours(rollout.application.name) for each in sightings)
+    taken = any(each.preview.live and not each.is_ours(owner_for(rollout)) for each in sightings)
     removed = f"Going back removes what {rollout.release.version} added"
     return f"{removed}, and restores {BEFORE_SLIPWAY} of what it takes over." if taken else f"{removed}."
 

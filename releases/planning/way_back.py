@@ -8,7 +8,7 @@ from environments.kube.api.client import Gateway
 from environments.kube.api.errors import KubeError
 from environments.kube.apply.as_found import as_found
 from environments.kube.names import MANAGER
-from environments.kube.objects import Manifest
+from environments.kube.objects import Manifest, Owner
 from portal.blobs import BlobError
 from portal.encryption import SecretUnreadable
 from releases.models import Rollout
@@ -29,7 +29,7 @@ class BackwardLook:
     """What is asked of a cluster for the way back of a plan. `masks` are those of the environment."""
 
     gateway: Gateway
-    application: str
+    owner: Owner
     masks: Masks
 
     def completed(
@@ -50,7 +50,7 @@ class BackwardLook:
 
         Jobs are none of it: they have run, and are never run again.
         """
-        taken = [each for each in sightings if _is_taken_over(each, self.application)]
+        taken = [each for each in sightings if _is_taken_over(each, self.owner)]
         live = dry_run.read_all(self.gateway, [each.ref for each in taken])
         rows: list[Row] = []
         leaves: list[Row] = []
@@ -102,8 +102,8 @@ def found_before(plans: Iterable[tuple[Plan, str]], have: Iterable[Row]) -> tupl
     return rows, sealed
 
 
-def _is_taken_over(sighting: Sighting, application: str) -> bool:
-    there = sighting.preview.live is not None and not sighting.is_ours(application)
+def _is_taken_over(sighting: Sighting, owner: Owner) -> bool:
+    there = sighting.preview.live is not None and not sighting.is_ours(owner)
     return there and sighting.ref.kind != JOB and not sighting.wanted.temporary
 
 

@@ -138,7 +138,7 @@ def test_a_restart_by_hand_is_not_taken_back_with_what_else_is_taken(ns: Contrac
     body = {"spec": {"template": {"metadata": {"annotations": stamp}}}}
     ns.done(ns.patch(ns.ref(), body, "kubectl-rollout", form=STRATEGIC))
     changes, after = take_over(ns, annotated(ns.here(wanted()), team="a"))
-    assert [change.path for change in changes] == ["metadata.annotations"]
+    assert [change.path for change in changes] == ["metadata.annotations.team"]
     assert after["spec"]["template"]["metadata"]["annotations"] == stamp
 
 

@@ -211,7 +211,14 @@ def changes_between(before: Manifest, after: Manifest, mask: Mask = masking.hidd
     if after["kind"] == "Secret":
         return tuple(FieldChange(*each) for each in masking.differences(comparable(before), comparable(after), mask))
     root = recorded().root(after["apiVersion"], after["kind"])
-    return tuple(_compare(comparable(before), comparable(after), root, ""))
+    return tuple(_compare(_with_maps(before), _with_maps(after), root, ""))
+
+
+def _with_maps(obj: Manifest) -> Manifest:
+    """Comparable, and with labels and annotations: each of them is told alone, also the first and the last."""
+    known = comparable(obj)
+    maps = {name: known["metadata"].get(name) or {} for name in ("labels", "annotations")}
+    return {**known, "metadata": {**known["metadata"], **maps}}
 
 
 def _compare(before: Any, after: Any, node: SchemaNode | None, path: str) -> Iterator[FieldChange]:

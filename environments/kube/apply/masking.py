@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from environments.kube.names import MANAGED, SEQUENCE, TRACKING
+from environments.kube.names import APPLICATION, MANAGED, SEQUENCE, TRACKING
 from environments.kube.objects import Manifest, ref_of
 
 Mask = Callable[[str, str], str]
@@ -26,11 +26,13 @@ TYPES = frozenset(
         for name in ("basic-auth", "dockercfg", "dockerconfigjson", "service-account-token", "ssh-auth", "tls")
     }
 )
+SLUG = re.compile(r"[-a-zA-Z0-9_]{1,60}")
+MARK_OF_OWNER = re.compile(rf"{SLUG.pattern}(@{SLUG.pattern})?")
 OWN: dict[tuple[str, ...], re.Pattern[str]] = {
     ("metadata", "labels", MANAGED): re.compile("true"),
+    ("metadata", "labels", APPLICATION): SLUG,
     ("metadata", "annotations", SEQUENCE): re.compile(r"\d{1,19}"),
 }
-SLUG = re.compile(r"[-a-zA-Z0-9_]{1,60}")
 
 
 def hidden(_field: str, _value: str) -> str:
@@ -83,7 +85,7 @@ def _is_known(secret: Manifest, place: tuple[str, ...], value: Any) -> bool:
     if place == ("immutable",):
         return isinstance(value, bool)
     if place == ("metadata", "annotations", TRACKING):
-        application, _, tracked = str(value).partition(":")
-        return bool(SLUG.fullmatch(application)) and tracked == ref_of(secret).key
+        mark, _, tracked = str(value).partition(":")
+        return bool(MARK_OF_OWNER.fullmatch(mark)) and tracked == ref_of(secret).key
     pattern = OWN.get(place)
     return place in OPEN or (pattern is not None and pattern.fullmatch(str(value)) is not None)

@@ -3,9 +3,8 @@
 from environments.kube.apply.ownership import adopt
 from environments.kube.apply.prune import prune_object
 from environments.kube.apply.server_side_apply import apply_object, set_replicas
-from environments.kube.objects import Manifest
+from environments.kube.objects import Manifest, tracking_of
 from environments.kube.watch.projection import relevant
-from environments.manifests.render import tracking_of
 from portal.steps.operations import Result
 from releases.engine.operations import Adopt, Apply, Halt, Prune, Read, Scale
 from releases.strategies.shared.handling import Execution, handles
@@ -41,7 +40,9 @@ def take_over(execution: Execution, operation: Adopt) -> Result:
 
 @handles(Prune)
 def prune(execution: Execution, operation: Prune) -> Result:
-    tracking = tracking_of(execution.application, operation.ref)
+    owner, ref = execution.owner, operation.ref
+    marks = {owner.mark, owner.application} if operation.uid or execution.of_before else {owner.mark}
+    tracking = {tracking_of(mark, ref) for mark in marks}
     return {"deleted": prune_object(execution.gateway, operation.ref, operation.uid, tracking=tracking)}
 
 

@@ -7,16 +7,15 @@ from typing import Any
 
 from environments.kube.apply.diff import pod_template
 from environments.kube.apply.ownership import autoscaled
-from environments.kube.names import MANAGED, STABLE, TRACK, TRACKING
-from environments.kube.objects import Manifest, Ref
+from environments.kube.names import APPLICATION, MANAGED, STABLE, TRACK, TRACKING
+from environments.kube.objects import Manifest, Ref, tracking_of
 from environments.kube.traffic import Route, find
-from environments.manifests.render import tracking_of
 from releases.plan.objects import Wanted
 
 COLOURS = ("blue", "green")
 SCALERS = frozenset({"HorizontalPodAutoscaler", "ScaledObject"})
 PROBED = "slipway-probe"
-OWN_LABELS = frozenset({MANAGED, "app.kubernetes.io/part-of", "app.kubernetes.io/managed-by"})
+OWN_LABELS = frozenset({MANAGED, APPLICATION})
 KIND = "blue-green"
 """What marks an entry of a plan's `traffic` as one of a workload in colours."""
 
@@ -205,8 +204,8 @@ def _renamed(wanted: Wanted, name: str) -> Wanted:
     ref, metadata = wanted.ref._replace(name=name), {**wanted.manifest["metadata"], "name": name}
     annotations = metadata.get("annotations") or {}
     if TRACKING in annotations:
-        application = annotations[TRACKING].partition(":")[0]
-        metadata["annotations"] = {**annotations, TRACKING: tracking_of(application, ref)}
+        mark = annotations[TRACKING].partition(":")[0]
+        metadata["annotations"] = {**annotations, TRACKING: tracking_of(mark, ref)}
     return replace(wanted, manifest={**wanted.manifest, "metadata": metadata}, ref=ref)
 
 

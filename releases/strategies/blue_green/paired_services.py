@@ -4,9 +4,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from environments.kube.names import TRACKING
-from environments.kube.objects import Manifest, Ref
+from environments.kube.objects import Manifest, Ref, tracking_of
 from environments.kube.traffic import Route, find
-from environments.manifests.render import tracking_of
 from releases.plan.objects import Wanted
 from releases.strategies.blue_green.colours import COLOURS
 
@@ -46,9 +45,9 @@ def _one(pair: list[Wanted], ref: Ref) -> Wanted:
     first, last = (each.manifest["spec"].get("selector") or {} for each in (pair[0], pair[-1]))
     selector = {name: value for name, value in first.items() if last.get(name) == value}
     given = pair[0].manifest
-    application = ((given["metadata"].get("annotations") or {}).get(TRACKING) or "").partition(":")[0]
+    mark = ((given["metadata"].get("annotations") or {}).get(TRACKING) or "").partition(":")[0]
     labels = {name: value for name, value in (given["metadata"].get("labels") or {}).items() if value not in COLOURS}
-    annotations = {**(given["metadata"].get("annotations") or {}), TRACKING: tracking_of(application, ref)}
+    annotations = {**(given["metadata"].get("annotations") or {}), TRACKING: tracking_of(mark, ref)}
     metadata = {**given["metadata"], "name": ref.name, "labels": labels, "annotations": annotations}
     manifest = {**given, "metadata": metadata, "spec": {**given["spec"], "selector": selector}}
     return replace(pair[0], ref=ref, manifest=manifest)

@@ -6,13 +6,12 @@ from dataclasses import replace
 from typing import Any
 
 from environments.kube.apply.ownership import autoscaled
-from environments.kube.names import CANARY, MANAGED, TRACK, TRACKING, WAVE
-from environments.kube.objects import Manifest, Ref
+from environments.kube.names import APPLICATION, CANARY, MANAGED, TRACK, TRACKING, WAVE
+from environments.kube.objects import Manifest, Ref, tracking_of
 from environments.kube.traffic import Route, find
-from environments.manifests.render import tracking_of
 from releases.plan.objects import Wanted
 
-OWN_LABELS = frozenset({MANAGED, "app.kubernetes.io/part-of", "app.kubernetes.io/managed-by"})
+OWN_LABELS = frozenset({MANAGED, APPLICATION})
 SCALERS = frozenset({"HorizontalPodAutoscaler", "ScaledObject"})
 
 
@@ -111,5 +110,5 @@ def _tracked(annotations: dict[str, str], ref: Ref) -> dict[str, str]:
     """The annotations with the tracking one for the object's own name."""
     if TRACKING not in annotations:
         return annotations
-    application = annotations[TRACKING].partition(":")[0]
-    return {**annotations, TRACKING: tracking_of(application, ref)}
+    mark = annotations[TRACKING].partition(":")[0]
+    return {**annotations, TRACKING: tracking_of(mark, ref)}

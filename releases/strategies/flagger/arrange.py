@@ -6,12 +6,11 @@ from typing import Any
 
 from environments.kube import traffic
 from environments.kube.apply.ownership import autoscaled
-from environments.kube.names import MANAGED, TRACKING
-from environments.kube.objects import Manifest, Ref, ref_of
+from environments.kube.names import APPLICATION, MANAGED, TRACKING
+from environments.kube.objects import Manifest, Ref, ref_of, tracking_of
 from environments.kube.status.workload import workload_status
 from environments.kube.traffic import Route
 from environments.manifests.order import stage_of
-from environments.manifests.render import tracking_of
 from releases.errors import PlanRefused
 from releases.plan.objects import Wanted
 from releases.strategies.base import Arrangement, Arranging
@@ -33,6 +32,8 @@ SCALERS = frozenset({"HorizontalPodAutoscaler", "ScaledObject"})
 OWN_ROUTES = {"VirtualService": "istio", "HTTPRoute": "gateway"}
 BEGUN = ("", "Initializing", "Terminating")
 PROGRESS_SECONDS = 600.0
+
+OWN_LABELS = frozenset({MANAGED, APPLICATION})
 
 
 def arrange(given: Arranging) -> Arrangement:
@@ -163,8 +164,11 @@ def _hosts(given: Arranging, route: Route | None) -> tuple[str, ...]:
 def _marked(given: Arranging, wanted: Wanted, canary: Manifest) -> Manifest:
     """With the labels and the annotation by which Slipway knows what it wrote."""
     labels = wanted.manifest["metadata"].get("labels") or {}
-    kept = {name: value for name, value in labels.items() if name.startswith("app.kubernetes.io/") or name == MANAGED}
-    tracking = tracking_of(given.application, ref_of(canary, given.namespace))
+    kept = {
+        name: value for name, value in labels.items() if name.startswith("app.kubernetes.io/") or name in OWN_LABELS
+    }
+    mark = ((wanted.manifest["metadata"].get("annotations") or {}).get(TRACKING) or given.application).partition(":")[0]
+    tracking = tracking_of(mark, ref_of(canary, given.namespace))
     return {**canary, "metadata": {**canary["metadata"], "labels": kept, "annotations": {TRACKING: tracking}}}
 
 

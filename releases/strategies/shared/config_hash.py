@@ -14,8 +14,7 @@ from typing import Any, NamedTuple
 
 from environments.kube.apply.diff import pod_template
 from environments.kube.names import TRACKING
-from environments.kube.objects import Manifest, Ref
-from environments.manifests.render import tracking_of
+from environments.kube.objects import Manifest, Ref, tracking_of
 from portal.blobs import canonical
 from portal.encryption import keyed_hash
 from releases.plan.objects import Wanted
@@ -131,8 +130,8 @@ def _renamed(wanted: Wanted, name: str) -> Wanted:
     ref, metadata = wanted.ref._replace(name=name), {**wanted.manifest["metadata"], "name": name}
     annotations = metadata.get("annotations") or {}
     if TRACKING in annotations:
-        application = annotations[TRACKING].partition(":")[0]
-        metadata["annotations"] = {**annotations, TRACKING: tracking_of(application, ref)}
+        mark = annotations[TRACKING].partition(":")[0]
+        metadata["annotations"] = {**annotations, TRACKING: tracking_of(mark, ref)}
     return replace(wanted, manifest={**wanted.manifest, "metadata": metadata}, ref=ref)
 
 

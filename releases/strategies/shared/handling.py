@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from environments.kube.api.client import Gateway
-from environments.kube.objects import Manifest
+from environments.kube.objects import Manifest, Owner
 from environments.prometheus import Prometheus
 from portal.steps.handlers import Handlers
 
@@ -19,13 +19,15 @@ class Execution:
     """
 
     gateway: Gateway
-    application: str
+    owner: Owner
     sequence: int
     manifests: Callable[[int], Manifest]
     scalers: frozenset[int]
     may_write: Callable[[], bool]
     prometheus: Prometheus | None = field(default=None, repr=False)
     keeps_size: frozenset[int] = frozenset()
+    of_before: bool = False
+    """Whether the plan is of a version whose objects do not say of which environment they are."""
 
 
 HANDLERS: Handlers[Execution] = Handlers("releases.orchestrator.handlers", "releases.strategies")

@@ -1,14 +1,16 @@
 """What is rendered, in which order, and where every value came from."""
 
 import base64
+import json
 import time
 
 import pytest
 
+from environments.kube.objects import Owner, owner_of, tracking_of
 from environments.manifests.bundle import ManifestBundle, read_bundle
 from environments.manifests.configuration import ConfiguredValue
 from environments.manifests.errors import BundleErrors
-from environments.manifests.render import Rendered, Rendering, images_needed, render, tracking_of
+from environments.manifests.render import Rendered, Rendering, images_needed, render
 from environments.manifests.target import RenderTarget
 
 from .making import CONFIG_MAP, DEPLOYMENT, DEV, IMAGES, SECRET, WEB_IMAGE, bundle, dev, tar_gz
@@ -34,21 +36,31 @@ def test_an_object_is_complete_for_the_cluster() -> None:
     assert found.manifest["metadata"] == {
         "name": "web-config",
         "namespace": "shop-dev",
-        "labels": {
-            "app.kubernetes.io/name": "web-config",
-            "app.kubernetes.io/part-of": "shop",
-            "app.kubernetes.io/managed-by": "slipway",
-            "slipway.dev/managed": "true",
-        },
-        "annotations": {"slipway.dev/tracking": "shop:/ConfigMap/shop-dev/web-config"},
+        "labels": {"slipway.dev/application": "shop", "slipway.dev/managed": "true"},
+        "annotations": {"slipway.dev/tracking": "shop@dev:/ConfigMap/shop-dev/web-config"},
     }
-    assert tracking_of("shop", found.ref) == "shop:/ConfigMap/shop-dev/web-config"
+    assert tracking_of("shop@dev", found.ref) == "shop@dev:/ConfigMap/shop-dev/web-config"
 
 
-def test_an_objects_own_name_label_stays_and_the_environments_labels_come() -> None:
-    text = CONFIG_MAP.replace("  name: web-config", "  name: web-config\n  labels: {app.kubernetes.io/name: mine}")
+def test_an_objects_own_labels_stay_and_the_environments_come() -> None:
+    own = {f"app.kubernetes.io/{name}": name for name in ("name", "part-of", "managed-by")}
+    text = CONFIG_MAP.replace("  name: web-config", f"  name: web-config\n  labels: {json.dumps(own)}")
     labels = rendered(bundle(base=text), dev(labels={"team": "a"})).objects[0].manifest["metadata"]["labels"]
-    assert (labels["app.kubernetes.io/name"], labels["team"]) == ("mine", "a")
+    assert labels == {**own, "team": "a", "slipway.dev/application": "shop", "slipway.dev/managed": "true"}
+
+
+@pytest.mark.parametrize(
+    ("tracking", "owner"),
+    [
+        ("shop@dev:apps/Deployment/shop-dev/web", Owner("shop", "dev")),
+        ("shop:apps/Deployment/shop-dev/web", Owner("shop")),
+        ("shop@dev:apps/Deployment/shop-dev/another", None),
+        ("", None),
+    ],
+)
+def test_whose_mark_an_object_carries(tracking: str, owner: Owner | None) -> None:
+    metadata = {"name": "web", "namespace": "shop-dev", "annotations": {"slipway.dev/tracking": tracking}}
+    assert owner_of({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata}) == owner
 
 
 def test_what_only_a_server_writes_is_left_out() -> None:

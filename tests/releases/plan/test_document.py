@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from environments.kube.api.errors import Cause
 from environments.kube.apply.diff import FieldChange, Preview
 from environments.kube.apply.ownership import ForeignFields
-from environments.kube.objects import Ref
-from environments.manifests.render import tracking_of
+from environments.kube.objects import Ref, tracking_of
 from portal.blobs import canonical
 from releases.plan.compose import Header, WayBack, compose
 from releases.plan.objects import Plan, Sighting, Wanted
@@ -125,7 +124,7 @@ def test_going_back_restores_all_that_was_and_removes_only_what_came(
     back = back_plan(plan, previous)
     assert back["objects"] == previous["objects"]
     had = {Ref(*row["ref"]).key for row in previous["objects"]}
-    there = {each.ref.key for each in after if each.preview.live and not each.is_ours("shop")}
+    there = {each.ref.key for each in after if each.preview.live and not each.is_ours(HEADER.owner)}
     gone = {Ref(*row["ref"]).key for row in back["prune"]}
     came = {each.ref.key for each in after if each.ref.kind != "Namespace"} - had - there
     assert gone == came
