@@ -22,6 +22,8 @@ class Wanted:
     layers: Mapping[str, str] = field(default_factory=dict, repr=False)
     temporary: bool = False
     """Whether it is there only while the rollout runs."""
+    labelled: bool = False
+    """Whether its strategy needs the track label on its pods, though they restart for it."""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TypeVar
 
 from django.db import connections
@@ -25,6 +26,7 @@ from environments.kube.objects import Manifest, Ref
 from releases.errors import PlanPostponed, PlanRefused
 from releases.plan.objects import Sighting, Wanted
 from releases.plan.secret_values import Masks
+from releases.planning.undisturbed import Undisturbed
 
 SIDE_BY_SIDE = 4
 SCRATCH = "default"
@@ -72,16 +74,24 @@ def survey(gateway: Gateway, objects: Sequence[Wanted], going: Iterable[Ref]) ->
     )
 
 
-def sight(
-    gateway: Gateway, objects: Sequence[Wanted], around: Surroundings, masks: Masks, taking: Taking
-) -> list[Sighting]:
-    """Every object beside what the cluster has, by dry runs; `masks` are those of the environment.
+@dataclass(frozen=True)
+class Asking:
+    """How objects are tried. `masks` are those of the environment, `taking` says of what is there whether it is taken
+    over, and `undisturbed` how workloads that run already are left alone; None to try all as they are.
+    """
 
-    `taking` says of what is there whether it is taken over.
+    around: Surroundings
+    masks: Masks
+    taking: Taking
+    undisturbed: Undisturbed | None = None
+
+
+def sight(gateway: Gateway, objects: Sequence[Wanted], asking: Asking) -> list[Sighting]:
+    """Every object beside what the cluster has, by dry runs: what pods read first, then the workloads.
 
     PlanRefused has the words of every object that the cluster refuses; PlanPostponed where it cannot be told yet.
     """
-    answers = side_by_side(lambda wanted: _try(gateway, wanted, around, masks, taking), objects)
+    answers = _answers(gateway, objects, asking)
     errors = [answer for answer in answers if isinstance(answer, KubeError)]
     refused = [error.words for error in errors if is_refusal(error)]
     if refused:
@@ -89,6 +99,18 @@ def sight(
     if errors:
         raise postponed(errors[0])
     return [answer for answer in answers if isinstance(answer, Sighting)]
+
+
+def _answers(gateway: Gateway, objects: Sequence[Wanted], asking: Asking) -> list[Sighting | KubeError]:
+    changed: frozenset[str] = frozenset()
+    found: dict[int, Sighting | KubeError] = {}
+    for runs_pods in (False, True):
+        part = [at for at, each in enumerate(objects) if (pod_template(each.manifest) is not None) is runs_pods]
+        tried = side_by_side(partial(_try, gateway, asking, changed), [objects[at] for at in part])
+        found |= zip(part, tried, strict=True)
+        if asking.undisturbed and not runs_pods:
+            changed = asking.undisturbed.changed([each for each in tried if isinstance(each, Sighting)])
+    return [found[at] for at in range(len(objects))]
 
 
 def is_refusal(error: KubeError) -> bool:
@@ -173,17 +195,22 @@ def _definitions(objects: Iterable[Wanted]) -> Iterable[tuple[str, str]]:
             yield spec["group"], spec["names"]["kind"]
 
 
-def _try(gateway: Gateway, wanted: Wanted, around: Surroundings, masks: Masks, taking: Taking) -> Sighting | KubeError:
+def _try(gateway: Gateway, asking: Asking, changed: frozenset[str], wanted: Wanted) -> Sighting | KubeError:
+    around = asking.around
     scaled = autoscaled(list(around.autoscalers), wanted.ref)
     new = wanted.ref.namespace in around.missing
     scratch = SCRATCH if new else ""
 
+    mask = asking.masks.of(wanted.ref)
+
     def seen(each: Wanted) -> Preview:
-        mask = masks.of(each.ref)
-        return preview(gateway, each.manifest, scaler=scaled, mask=mask, scratch=scratch, taking=taking)
+        return preview(gateway, each.manifest, scaler=scaled, mask=mask, scratch=scratch, taking=asking.taking)
 
     try:
-        sighting = _with_or_without_nulls(wanted, seen, scaled=scaled)
+        if asking.undisturbed and pod_template(wanted.manifest) is not None and not new:
+            sighting = Sighting(*asking.undisturbed.preview(wanted, changed, seen), scaled)
+        else:
+            sighting = _with_or_without_nulls(wanted, seen, scaled=scaled)
         pods = _pods(gateway, sighting, around.brought) if not new else ()
         return replace(sighting, warnings=(*sighting.warnings, *pods))
     except KindMissing as error:

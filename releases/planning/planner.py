@@ -11,12 +11,9 @@ from django.utils import timezone
 
 from environments.clusters import ConnectError, gateway_for
 from environments.kube.api.client import Gateway
-from environments.kube.api.errors import Denied, KindMissing, KubeError
-from environments.kube.apply.diff import Taking
+from environments.kube.api.errors import KubeError
 from environments.kube.apply.managers import SPARED
-from environments.kube.apply.ownership import held_by_deployers
-from environments.kube.apply.reconcilers import Reconciler
-from environments.kube.objects import Manifest, Owner, Ref, ref_of
+from environments.kube.objects import Owner, Ref
 from environments.manifests.errors import BundleError
 from environments.manifests.images import repository_of
 from environments.models import Environment
@@ -31,7 +28,7 @@ from releases.lifecycle import end, move, required_approvals, running_release, s
 from releases.models import Rollout, Step
 from releases.plan import compose, pruning, store, taking_over
 from releases.plan.drift import Drift, compare
-from releases.plan.objects import Plan, Sighting, Wanted, is_marked, lasting_by_key, ref_in
+from releases.plan.objects import Plan, Sighting, Wanted, lasting_by_key, ref_in
 from releases.plan.risks import Circumstances
 from releases.plan.rollback_plan import BEFORE_SLIPWAY, is_touched, label
 from releases.plan.secret_values import Masks, Sealed, load_sealed, manifests_of, seal, store_sealed
@@ -39,6 +36,8 @@ from releases.planning import admission, dry_run
 from releases.planning.arrange import arrange
 from releases.planning.owners import Owners, owner_for
 from releases.planning.sources import Source, source_of
+from releases.planning.taking import is_alive, taking
+from releases.planning.undisturbed import Undisturbed, changed_configuration, references_of
 from releases.planning.way_back import BackwardLook
 from releases.states import Phase
 from releases.wake import wake
@@ -125,6 +124,7 @@ def confirm(rollout: Rollout) -> Drift | None:
         tuple(plan["smoke_tests"]),
         traffic=tuple(plan["traffic"]),
         spare=tuple(plan.get("spare", SPARED)),
+        stored=True,
     )
     try:
         again = _plan_of(rollout, source, gateway_for(rollout.environment.cluster), tries_back=False)
@@ -153,8 +153,10 @@ def _ask(rollout: Rollout, source: Source, gateway: Gateway, *, tries_back: bool
     objects = (*_namespaces(rollout, owner, around.missing, refs), *source.objects)
     masks = Masks(rollout.environment_id)
     public, _ = seal([each.manifest for each in objects], masks)
-    changed = _changed(before, objects, public)
-    sightings = dry_run.sight(gateway, objects, around, masks, _taking(rollout, source, changed))
+    take = taking(rollout, source, _changed(before, objects, public))
+    changes = changed_configuration(before, [plan for plan, _sealed in leftovers], masks)
+    calm = Undisturbed(gateway, references_of(source.references, source.images), changes)
+    sightings = dry_run.sight(gateway, objects, dry_run.Asking(around, masks, take, None if source.stored else calm))
     manifests = [each.wanted.manifest for each in sightings]
     owners = Owners(rollout)
     owners.refuse(sightings)
@@ -171,7 +173,11 @@ def _ask(rollout: Rollout, source: Source, gateway: Gateway, *, tries_back: bool
         sealed |= values
     known = Circumstances(
         _versions(before, source),
-        (*admitted, *_notes(rollout, source, gateway, sightings, previous, pruning.kept(refs, earlier))),
+        (
+            *admitted,
+            *calm.notes(sightings, source.images.values()),
+            *_notes(rollout, source, gateway, sightings, previous, pruning.kept(refs, earlier)),
+        ),
     )
     document = compose.compose(_header(rollout, source), sightings, public, prune, back, known)
     return Planned(_with_steps(document), sealed, previous)
@@ -226,18 +232,6 @@ def _changed(before: Plan | None, objects: Iterable[Wanted], public: Iterable[Ma
     return frozenset(each.ref.key for each, now in pairs if is_touched(had.get(each.ref.key), {"manifest": now}))
 
 
-def _taking(rollout: Rollout, source: Source, changed: frozenset[str]) -> Taking:
-    """What is taken in for the first time or again from a tool; on a way back of what changes whatever others have."""
-    spare, owner = frozenset(source.spare), owner_for(rollout)
-    back = rollout.kind == Rollout.Kind.UNDO
-
-    def taking(live: Manifest) -> frozenset[str] | None:
-        undone = back and ref_of(live).key in changed
-        return spare if undone or not is_marked(live, owner) or held_by_deployers(live, spare) else None
-
-    return taking
-
-
 def _versions(before: Plan | None, source: Source) -> dict[str, tuple[str, str]]:
     known = before["references"] if before else {}
     return {name: (_tag(known[name]), _tag(now)) for name, now in source.references.items() if name in known}
@@ -245,16 +239,6 @@ def _versions(before: Plan | None, source: Source) -> dict[str, tuple[str, str]]
 
 def _tag(reference: str) -> str:
     return reference.partition("@")[0].removeprefix(repository_of(reference)).lstrip(":")
-
-
-def _is_alive(gateway: Gateway, reconciler: Reconciler) -> bool:
-    """Whether what a tool goes by is still there, as far as it may be looked at."""
-    try:
-        return reconciler.source is None or gateway.get(reconciler.source) is not None
-    except KindMissing:
-        return False
-    except Denied:
-        return True
 
 
 def _notes(
@@ -269,7 +253,7 @@ def _notes(
     strangers = [each for each in sightings if each.preview.live and not each.is_ours(owner)]
     unowned = [each.ref.text for each in strangers if not each.preview.taken]
     return (
-        *taking_over.notes(sightings, source.spare, lambda each: _is_alive(gateway, each)),
+        *taking_over.notes(sightings, source.spare, lambda each: is_alive(gateway, each)),
         ("Taken in as it is", ", ".join(unowned[:5]) + (f" and {len(unowned) - 5} more" if len(unowned) > 5 else "")),
         ("Not proven before", _unproven(rollout)),
         ("An image has changed under its tag", _moved_images(rollout, source)),

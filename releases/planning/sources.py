@@ -46,6 +46,8 @@ class Source:
     routes: tuple[RouteSetting, ...] = ()
     change: str = ""
     spare: tuple[str, ...] = SPARED
+    stored: bool = False
+    """Whether the objects are those of a stored plan, which are applied as they are."""
     traffic: tuple[Mapping[str, Any], ...] = ()
     notes: tuple[tuple[str, str], ...] = ()
     left: tuple[str, ...] = ()
@@ -151,6 +153,7 @@ def _from_plan(rollout: Rollout) -> Source:
         smoke_tests=tuple(plan["smoke_tests"]),
         traffic=tuple(plan.get("traffic", ())),
         spare=tuple(plan.get("spare", SPARED)),
+        stored=True,
     )
 
 

@@ -33,6 +33,7 @@ ROLLED = "Rolled out in its wave"
 UNCHECKED = "Room for both colours was not checked"
 SHARED = "Changes for both versions at once, since more than pods refers to it"
 PROBED_FIELD = "spec.template.spec.containers[0].readinessProbe.httpGet.path"
+UNLABELLED = "its pods cannot be told apart from new ones yet: this rollout rolls it to label them"
 UNMEASURED = "The soak measures no requests"
 
 
@@ -65,7 +66,9 @@ def arrange(given: Arranging) -> Arrangement:
         (UNMEASURED, _unmeasured(entries)),
         (SHARED, ", ".join(shared(objects, idle, given.environment))),
     )
-    return Arrangement(objects, tuple(traffic), notes)
+    labelled = {each.name for each in rolled if each.why == UNLABELLED}
+    marked = (replace(e, labelled=e.ref.kind == "Deployment" and e.ref.name in labelled) for e in objects)
+    return Arrangement(tuple(marked), tuple(traffic), notes)
 
 
 def _refuse_unknown(given: Arranging) -> None:
@@ -182,7 +185,7 @@ def _serving(given: Arranging, wanted: Wanted, route: Route) -> str | Rolled:
         return Rolled(name, "it is not there yet")
     labels = plain["spec"]["template"]["metadata"].get("labels") or {}
     if labels.get(TRACK) != STABLE:
-        return Rolled(name, "its pods cannot be told apart from new ones yet: this rollout labels them")
+        return Rolled(name, UNLABELLED)
     return STABLE
 
 

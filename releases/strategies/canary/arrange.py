@@ -1,7 +1,7 @@
 """Which workloads of a release are canaried, by what, and why the others are not. Pure but for what it may ask."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ from releases.strategies.shared.config_hash import hash_names
 from releases.strategies.shared.two_versions import one_at_a_time, shared_service, untold_apart
 
 LONGEST_NAME = 63
+UNLABELLED = "its live pods carry no track label yet: this release rolls it to label them, the next can be a canary"
 WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet"})
 INGRESSES = ("networking.k8s.io/v1", "Ingress")
 AUTOSCALERS = (("autoscaling/v2", "HorizontalPodAutoscaler"), ("keda.sh/v1alpha1", "ScaledObject"))
@@ -45,6 +46,8 @@ class Chooser:
     given: Arranging
     weights: tuple[int, ...]
     testers: Testers
+    unlabelled: set[str] = field(default_factory=set)
+    """Workloads whose pods are to get the track label though nothing else changes; filled while it looks."""
 
     def arrangement(self) -> Arrangement:
         """Raises PlanRefused where a canary cannot go as asked."""
@@ -56,7 +59,8 @@ class Chooser:
             self._refuse(each)
         entries = tuple(self._entry(each) for each in found)
         traffic = tuple(each.to_json() for each in entries)
-        return Arrangement(self._objects(found, entries), traffic, self._notes(found, entries, rolled))
+        objects = (replace(e, labelled=_is_unlabelled(e, self.unlabelled)) for e in self._objects(found, entries))
+        return Arrangement(tuple(objects), traffic, self._notes(found, entries, rolled))
 
     @cached_property
     def _workloads(self) -> tuple[Wanted, ...]:
@@ -100,13 +104,15 @@ class Chooser:
         if not is_inside_its_subset(routes):
             return shared_service(ways.around, ways.wanted.ref)
         others = untold_apart(self.given, ways.around, ways.wanted.ref)
+        self.unlabelled.update(others)
         return f"pods of {', '.join(others)} behind the same Service carry no track label yet" if others else ""
 
     def _not_yet(self, wanted: Wanted, route: Route, live: Manifest) -> str:
         """Why what is live there cannot have a canary beside it; "" where it can."""
         labels = (live["spec"]["template"].get("metadata") or {}).get("labels") or {}
         if labels.get(TRACK) != STABLE:
-            return "its live pods carry no track label yet: this release rolls it, the next can be a canary"
+            self.unlabelled.add(wanted.ref.name)
+            return UNLABELLED
         if route.object and self._knows(route.object) and self.given.live(route.object) is None:
             return f"{_text(route)} comes with this release"
         if any(each.ref.name == wanted.ref.name and each.ref != wanted.ref for each in self._deployments):
@@ -276,6 +282,10 @@ class Chooser:
 
 
 NO_PROMETHEUS = "The environment has no Prometheus, so the canary stops at its first weight and asks."
+
+
+def _is_unlabelled(wanted: Wanted, names: Collection[str]) -> bool:
+    return wanted.ref.kind == "Deployment" and wanted.ref.name in names
 
 
 def _size(found: Found) -> int:

@@ -11,6 +11,7 @@ from environments.kube.traffic import Route
 from releases.errors import PlanRefused
 from releases.states import Phase
 from releases.strategies import ParameterError, find
+from releases.strategies.canary.arrange import UNLABELLED
 from releases.strategies.canary.strategy import metrics_of, weights_of
 from releases.strategies.canary.workloads import CanaryWorkload
 from tests.environments.kube.traffic import documents
@@ -177,10 +178,9 @@ def test_pods_without_the_label_are_rolled_once() -> None:
     for each in before:
         if each["kind"] == "Deployment":
             del each["spec"]["template"]["metadata"]["labels"][TRACK]
-    notes = dict(STRATEGY.arrange(arranging(bundle(), live=before)).notes)
-    assert notes["Rolled"] == (
-        "agent-service: its live pods carry no track label yet: this release rolls it, the next can be a canary"
-    )
+    arranged = STRATEGY.arrange(arranging(bundle(), live=before))
+    assert dict(arranged.notes)["Rolled"] == f"agent-service: {UNLABELLED}"
+    assert [each.ref.name for each in arranged.objects if each.labelled] == ["agent-service"]
 
 
 def test_a_route_that_comes_with_the_release_moves_nothing_yet() -> None:
