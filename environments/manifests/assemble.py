@@ -10,6 +10,7 @@ from . import generated
 from .bundle import Contents, ManifestBundle, contents_of
 from .errors import BundleError, Findings
 from .exported import made_by
+from .hooks import HookReading, read_hook
 from .kinds import CLUSTER_KINDS, kind_id
 from .merge import Merger
 from .node import RENDERED, Place, Unresolved, YamlNode, field_of, find, text_at
@@ -26,10 +27,13 @@ IDENTITY: tuple[Place, ...] = (("apiVersion",), ("kind",), NAME)
 
 
 class Assembly(NamedTuple):
+    """`left_out`: hooks of other occasions, as a person reads them."""
+
     pieces: list[Piece]
     settings: SlipwayFile
     declared: Declared
     notes: tuple[ReadingNote, ...]
+    left_out: tuple[str, ...] = ()
 
 
 def assemble(bundle: ManifestBundle, target: RenderTarget, findings: Findings) -> Assembly:
@@ -44,7 +48,7 @@ def assemble(bundle: ManifestBundle, target: RenderTarget, findings: Findings) -
     settings = _settings(contents, pieces, Resolver(values, Declared(every=True), findings), findings)
     patches = _once_each(_identified(overlays, target, resolver, findings), findings)
     named, names = generated.named(_overlaid(pieces, patches, findings), target.version)
-    return Assembly(named, settings, declared, (*left_out, *names))
+    return _without_other_hooks(Assembly(named, settings, declared, (*left_out, *names)), target)
 
 
 def _without_controlled(pieces: Sequence[Piece]) -> tuple[list[Piece], list[ReadingNote]]:
@@ -64,6 +68,19 @@ def _declared(settings: SlipwayFile, target: RenderTarget, bundle: ManifestBundl
         tuple(prefix for prefix in prefixes if prefix),
         every_escape=bundle.every_escape,
     )
+
+
+def _without_other_hooks(assembly: Assembly, target: RenderTarget) -> Assembly:
+    read = [(piece, _hook_of(piece, target)) for piece in assembly.pieces]
+    left_out = tuple(f"{piece.text} ({reading.left_out})" for piece, reading in read if reading.left_out)
+    kept = [piece._replace(hook=reading.hook) for piece, reading in read if not reading.left_out]
+    return assembly._replace(pieces=kept, left_out=left_out)
+
+
+def _hook_of(piece: Piece, target: RenderTarget) -> HookReading:
+    node = find(piece.node, "metadata", "annotations")
+    children = node.value if node is not None and isinstance(node.value, dict) else {}
+    return read_hook({key: str(child.value) for key, child in children.items()}, first=target.first)
 
 
 def _layers(
@@ -212,4 +229,9 @@ def _workload_names(settings: SlipwayFile) -> list[tuple[Place, str]]:
         for number, wave in enumerate(settings.waves)
         for index, name in enumerate(wave.workloads)
     ]
-    return [*waves, *((("routes", index, "workload"), route.workload) for index, route in enumerate(settings.routes))]
+    jobs = [(("jobs", name), name) for name in settings.jobs]
+    return [
+        *waves,
+        *jobs,
+        *((("routes", index, "workload"), route.workload) for index, route in enumerate(settings.routes)),
+    ]

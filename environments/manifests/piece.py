@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from .hooks import Hook
 from .kinds import kind_id
 from .node import YamlNode
 
@@ -14,6 +15,7 @@ class Piece(NamedTuple):
     kind: str
     namespace: str
     name: str
+    hook: Hook | None = None
 
     @property
     def kind_id(self) -> str:

@@ -1,11 +1,13 @@
 """Renders a bundle for an environment: complete objects, in the order of their stages, or every error at once."""
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from environments.kube.names import APPLICATION, MANAGED, STABLE, TRACK, TRACKING, WAVE
+from environments.kube.names import APPLICATION, JOB, MANAGED, STABLE, TRACK, TRACKING, WAVE
 from environments.kube.objects import Manifest, Ref, tracking_of
 from kube_schema import recorded
 
@@ -15,19 +17,21 @@ from .configuration import ConfiguredValue, encode_string_data, set_entry, stamp
 from .conform import Conformer
 from .errors import BundleError, BundleErrors, Findings
 from .exported import cleaned
+from .hooks import Hook
 from .images import ImageMap, replace_images, repository_of, uses
 from .kinds import CLUSTER_KINDS, DEFAULT_KINDS, GROUPS_READ, allowed
 from .limits import LIMITS
 from .node import PORTAL, Origin, YamlNode, field_of, find, leaves, plain, put, text_at
 from .notes import EMPTIED, WRITTEN_BY_SERVER, ReadingNote, left_in
-from .order import STAGES, stage_of, wave_of
+from .order import STAGES, BundleOrder, names_of
 from .piece import Piece
 from .placeholders import UNDECLARED
 from .removed import removed_words
-from .settings import SlipwayFile
+from .settings import JOB_POLICIES, RENAME, SlipwayFile
 from .target import RenderTarget
 
 FROM_PORTAL = Origin(PORTAL)
+JOB_NAME = 54  # characters of a Job's own name before the nine of its content: 63 in all, as its pods' labels take
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,9 @@ class Rendered:
     wave: int
     source: str
     _tree: YamlNode = field(repr=False, compare=False)
+    hook: Hook | None = None
+    job: str = ""
+    """What the bundle says of a Job whose template has changed, one of settings.JOB_POLICIES; "" for nothing."""
 
     @cached_property
     def provenance(self) -> Mapping[str, Origin]:
@@ -56,12 +63,14 @@ class Rendering:
     """`unused` says in sentences which images and which configuration nothing in the bundle asked for.
 
     `notes` say what was read otherwise than it may seem.
+    `left_out`: hooks of other occasions, "Job cleanup (helm.sh/hook: pre-delete)".
     """
 
     objects: tuple[Rendered, ...]
     settings: SlipwayFile
     unused: tuple[str, ...] = ()
     notes: tuple[ReadingNote, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 def render(bundle: ManifestBundle, environment: RenderTarget, images: Mapping[str, str]) -> Rendering:
@@ -78,12 +87,13 @@ def render(bundle: ManifestBundle, environment: RenderTarget, images: Mapping[st
     ]
     works = [_finish(piece, environment, findings, notes) for piece in assembly.pieces]
     works, used = _with_images(works, images, findings)
-    objects = [_rendered(each, assembly.settings, findings) for each in _stamped(works, environment)]
+    manifests = (plain(piece.node) for piece in works if piece.hook is None)
+    order = BundleOrder.of(manifests, assembly.settings, first=environment.first)
+    objects = [_rendered(each, order, findings) for each in _stamped(works, environment)]
     findings.check()
-    objects.sort(
-        key=lambda each: (STAGES.index(each.stage), each.wave, each.ref.kind, each.ref.namespace, each.ref.name)
-    )
-    return Rendering(tuple(objects), assembly.settings, _unused(works, environment, images, used), tuple(notes))
+    objects.sort(key=_position)
+    unused = _unused(works, environment, images, used)
+    return Rendering(tuple(objects), assembly.settings, unused, tuple(notes), assembly.left_out)
 
 
 def images_needed(bundle: ManifestBundle, environment: RenderTarget, images: Mapping[str, str]) -> tuple[str, ...]:
@@ -127,7 +137,7 @@ def _check_place(piece: Piece, target: RenderTarget, findings: Findings) -> None
     """Reports a kind or a namespace that the environment does not allow; of a kind that has moved, where it is."""
     if words := removed_words(piece.api_version, piece.kind):
         _tell(piece, ("apiVersion",), words, findings)
-    elif not allowed(piece.kind_id, target.allowed_kinds):
+    elif not (allowed(piece.kind_id, target.allowed_kinds) or _is_hook_pod(piece)):
         kinds = DEFAULT_KINDS if target.allowed_kinds is None else target.allowed_kinds
         close = findings.close_to(piece.kind, (kind.partition(".")[0] for kind in kinds), 0.8)
         hint = f", did you mean {close}?" if close and close != piece.kind else ""
@@ -141,6 +151,11 @@ def _check_place(piece: Piece, target: RenderTarget, findings: Findings) -> None
         _tell(
             piece, ("metadata", "namespace"), f"{target.name} does not allow the namespace {piece.namespace}", findings
         )
+
+
+def _is_hook_pod(piece: Piece) -> bool:
+    """A Pod that a step runs to its end, as a Job."""
+    return piece.kind_id == "Pod" and piece.hook is not None
 
 
 def _tell(piece: Piece, place: tuple[str, ...], message: str, findings: Findings) -> None:
@@ -221,16 +236,50 @@ def _stamped(works: list[Piece], target: RenderTarget) -> list[Piece]:
     ]
 
 
-def _rendered(piece: Piece, settings: SlipwayFile, findings: Findings) -> Rendered:
+def _rendered(piece: Piece, order: BundleOrder, findings: Findings) -> Rendered:
     manifest: Manifest = plain(piece.node)
-    wave = 0
-    try:
-        wave = wave_of(manifest, settings)
-    except ValueError as error:
-        _tell(piece, ("metadata", "annotations", WAVE), str(error), findings)
+    stage, wave = ("hooks", 0) if piece.hook else _place_of(piece, manifest, order, findings)
+    policy = _job_policy(piece, order.settings, findings)
+    if policy == RENAME and not piece.hook:
+        piece, manifest = _named_by_content(piece, manifest)
     origin = piece.node.origin
     source = f"{origin.path} line {origin.line}"
-    return Rendered(manifest, _ref_of(piece), stage_of(manifest), wave, source, piece.node)
+    return Rendered(manifest, _ref_of(piece), stage, wave, source, piece.node, piece.hook, policy)
+
+
+def _position(each: Rendered) -> tuple[Any, ...]:
+    hook = each.hook.place(each.ref.kind, each.ref.name) if each.hook else ()
+    return STAGES.index(each.stage), each.wave, hook, each.ref.kind, each.ref.namespace, each.ref.name
+
+
+def _place_of(piece: Piece, manifest: Manifest, order: BundleOrder, findings: Findings) -> tuple[str, int]:
+    try:
+        return order.place_of(manifest)
+    except ValueError as error:
+        _tell(piece, ("metadata", "annotations", WAVE), str(error), findings)
+        return "after", 0
+
+
+def _job_policy(piece: Piece, settings: SlipwayFile, findings: Findings) -> str:
+    if piece.kind_id != "Job.batch":
+        return ""
+    said = text_at(piece.node, "metadata", "annotations", JOB)
+    if said and said not in JOB_POLICIES:
+        _tell(piece, ("metadata", "annotations", JOB), f"is one of {', '.join(JOB_POLICIES)}", findings)
+    names = names_of(piece.kind, piece.namespace, piece.name)
+    return said or next((settings.jobs[name] for name in names if name in settings.jobs), "")
+
+
+def _named_by_content(piece: Piece, manifest: Manifest) -> tuple[Piece, Manifest]:
+    """A Job under a name that changes with what it runs, so that each of them is a Job of its own."""
+    content = json.dumps(manifest.get("spec"), sort_keys=True, separators=(",", ":")).encode()
+    renamed = piece._replace(name=f"{piece.name[:JOB_NAME]}-{hashlib.sha256(content).hexdigest()[:8]}")
+    metadata = {**manifest["metadata"], "name": renamed.name}
+    if TRACKING in metadata.get("annotations", {}):
+        application = metadata["annotations"][TRACKING].partition(":")[0]
+        tracking = tracking_of(application, _ref_of(renamed))
+        metadata["annotations"] = {**metadata["annotations"], TRACKING: tracking}
+    return renamed, {**manifest, "metadata": metadata}
 
 
 def _ref_of(piece: Piece) -> Ref:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -17,6 +17,8 @@ from .yaml import Document
 SETTINGS_FILE = "slipway.yaml"
 CHANGES = ("everyday", "major", "high-risk", "schema", "hotfix")
 TAKE_OVER = ("keep", "take")
+REPLACE, RENAME = "replace", "rename"
+JOB_POLICIES = (REPLACE, RENAME)
 ROUTERS = ("service", "nginx", "istio", "gateway")
 FIELDS = {"smokeTests": "smoke_tests", "placeholderPrefix": "placeholder_prefix", "takeOver": "take_over"}
 PLACEHOLDER = re.compile(r"\$\{\w+\}")
@@ -69,6 +71,7 @@ class SlipwayFile:
     a placeholder of every name that begins with it, "" of none. `source` is what the bundle was rendered from.
     `take_over` says what becomes of the labels and annotations by which other tools know what they brought: one of
     TAKE_OVER.
+    `jobs` says what becomes of a Job whose template has changed, one of JOB_POLICIES, by a name as waves have it.
     """
 
     change: str = ""
@@ -79,6 +82,7 @@ class SlipwayFile:
     placeholder_prefix: str = ""
     take_over: str = "keep"
     source: SourceSettings | None = None
+    jobs: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def wave_of(self) -> Mapping[str, int]:
@@ -105,6 +109,7 @@ def read_settings(documents: Sequence[Document]) -> SlipwayFile:
         placeholderPrefix=_name,
         takeOver=_one_of(TAKE_OVER),
         source=read_source,
+        jobs=_by_name(_one_of(JOB_POLICIES)),
     )
     findings.check()
     return SlipwayFile(**{FIELDS.get(key, key): value for key, value in top.items()})
@@ -201,6 +206,17 @@ def _many(read_one: Read) -> Read:
             return ()
         read_all = [read_one(reader, child, (*place, index)) for index, child in enumerate(node.value)]
         return tuple(one for one in read_all if one is not None)
+
+    return read
+
+
+def _by_name(read_one: Read) -> Read:
+    def read(reader: _SettingsReader, node: YamlNode, place: Place) -> Mapping[str, Any]:
+        if not isinstance(node.value, dict):
+            reader.tell(node, place, "a map by name is needed")
+            return {}
+        read_all = {name: read_one(reader, child, (*place, name)) for name, child in node.value.items()}
+        return {name: value for name, value in read_all.items() if value is not None}
 
     return read
 

@@ -35,6 +35,8 @@ class RenderTarget:
     labels: Mapping[str, str] = field(default_factory=dict)
     digest_key: bytes = field(default=b"", repr=False)
     declared: frozenset[str] = frozenset()
+    first: bool = False
+    """Whether nothing of the application runs there yet: hooks of an installation count, not those of an upgrade."""
 
     @property
     def owner(self) -> Owner:

@@ -6,6 +6,7 @@ from typing import Any
 
 from environments.kube.apply.managers import SPARED
 from environments.kube.objects import Ref
+from environments.manifests.hooks import Hook
 from portal.steps import step as steps
 
 WATCHED = frozenset({"Deployment", "StatefulSet", "DaemonSet", "Job"})
@@ -35,6 +36,11 @@ class Target:
     manifest: Mapping[str, Any]
     temporary: bool = False
     """Whether it is there only while the rollout runs."""
+    hook: Hook | None = None
+    anew: bool = False
+    """Whether what has its name is deleted first."""
+    finished: bool = False
+    """A Job that ran to its end in the release before, and is left alone."""
 
     @property
     def key(self) -> str:
@@ -79,6 +85,9 @@ class Work:
                     entry["wave"],
                     entry["manifest"],
                     entry.get("temporary", False),
+                    Hook.from_json(entry["hook"]) if entry.get("hook") else None,
+                    entry.get("anew", False),
+                    entry.get("finished", False),
                 )
                 for index, entry in enumerate(plan["objects"])
             ),

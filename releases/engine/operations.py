@@ -59,6 +59,38 @@ class Halt(Write):
 
 
 @dataclass(frozen=True)
+class Clear(OnObject):
+    """Delete what has the name, so that it can be made anew: a Job, a hook. Result: {"gone": bool, "why": str}.
+
+    `uid`: what an earlier step or try of this rollout wrote, which goes like any other; what else of this rollout's
+    is there stays, since only a crash has kept us from knowing of it. `patient`: a Job that still runs is waited for.
+    """
+
+    uid: str = ""
+    patient: bool = False
+    slot: ClassVar[str] = "cleared"
+
+    def remembered(self, before: Result, outcome: Outcome, now: float) -> Result | None:  # noqa: ARG002
+        """With when; what is not gone yet is tried again."""
+        return None if outcome.trouble else {**outcome.result, "at": now}
+
+
+@dataclass(frozen=True)
+class Finish(Write):
+    """Take down how a Job or Pod that ran has ended, and give it the TTL that it has been kept without. Result: {}.
+
+    From here on it may be gone: it has ended as `state` ("done" or "fail") and `why` say.
+    """
+
+    state: str
+    why: str
+    slot: ClassVar[str] = "finished"
+
+    def written(self, before: Result | None, result: Result, now: float) -> Result | None:  # noqa: ARG002
+        return {**(before or {"uid": "", "generation": 0, "at": now}), "ended": {"state": self.state, "why": self.why}}
+
+
+@dataclass(frozen=True)
 class Scale(OnObject):
     """Set the replicas of a workload, in the hand of slipway-scale. Result: {"replicas", "generation"}."""
 

@@ -12,11 +12,12 @@ from portal.steps.operations import Operation
 from portal.steps.step import Notes, undone
 from portal.steps.verdicts import Done, Fail, Judgement, Wait
 from releases.engine.facts import WATCHED, Target, View
-from releases.engine.operations import Adopt, Apply, OnObject, Prune, Read
+from releases.engine.operations import Adopt, Apply, Clear, OnObject, Prune, Read
 
 KINDS_IN = "releases.strategies"
 LEFT = "left"
 READ_PAUSES = (0.2, 0.5, 1.0, 2.0)
+CLEAR_PAUSE = 1.0  # seconds between two tries to delete what is to be made anew
 BEFORE_ROUTES = frozenset({"DestinationRule"})
 
 
@@ -52,6 +53,20 @@ def read_due(view: View, target: Target, pauses: tuple[float, ...] = READ_PAUSES
     return read is None or view.facts.now >= read["at"] + pauses[min(read["count"], len(pauses)) - 1]
 
 
+def _in_the_way(view: View, target: Target) -> bool:
+    return target.anew and not view.slot(Clear.slot).get(target.key, {}).get("gone")
+
+
+def _clear(view: View, target: Target) -> Clear:
+    written = view.written.get(target.key, {})
+    return Clear(target.ref, written.get("uid", ""), patient=target.hook is None)
+
+
+def _clear_due(view: View, target: Target) -> bool:
+    cleared = view.slot(Clear.slot).get(target.key)
+    return cleared is None or bool(view.facts.now >= cleared["at"] + CLEAR_PAUSE)
+
+
 @dataclass(frozen=True)
 class ConfirmStep(RolloutStep):
     """The dry run of the plan once more. Without it a rollout does not become live, so here it is on record alone."""
@@ -81,13 +96,18 @@ class AdoptStep(RolloutStep):
 
 @dataclass(frozen=True)
 class ApplyStep(RolloutStep):
-    """Apply objects, side by side; stored is done.
+    """Apply objects, side by side; stored is done. What can only be made anew is deleted before.
 
     On the way back an object beside the workloads that the cluster refuses is left as it is, for good.
     """
 
     def wanted(self, view: View) -> tuple[Operation, ...]:
-        return tuple(Apply(target.ref, target.index, _steps_over(view, target)) for target in self.targets(view))
+        to_apply = (target for target in self.targets(view) if not self.has_run(view, target))
+        return tuple(Apply(target.ref, target.index, _steps_over(view, target)) for target in to_apply)
+
+    def has_run(self, view: View, target: Target) -> bool:
+        """Whether it is a Job that this rollout has seen succeed: applied again it might run again."""
+        return (view.written.get(target.key, {}).get("ended") or {}).get("state") == "done"
 
     def remember(self, view: View) -> Notes:
         applied = view.slot(Apply.slot)
@@ -95,12 +115,23 @@ class ApplyStep(RolloutStep):
         return Notes(view.memory, with_left(view.kept, left))
 
     def operations(self, view: View) -> tuple[Operation, ...]:
-        return undone(view, self.wanted(view))
+        left = undone(view, self.wanted(view))
+        keys = {operation.key for operation in left}
+        there = [target for target in self.targets(view) if target.key in keys and _in_the_way(view, target)]
+        clears = tuple(_clear(view, target) for target in there if _clear_due(view, target))
+        return (*clears, *(each for each in left if each.key not in {target.key for target in there}))
 
     def verdict(self, view: View) -> Judgement:
-        left = [result["left"] for result in view.slot(Apply.slot).values() if "left" in result]
-        done = f"{len(self.objects) - len(left)} applied"
-        return all_done(view, self.wanted(view), "; left as it is: ".join([done, *left]))
+        there = [t for t in self.targets(view) if _in_the_way(view, t) and not self.has_run(view, t)]
+        if not there:
+            left = [result["left"] for result in view.slot(Apply.slot).values() if "left" in result]
+            done = f"{len(self.objects) - len(left)} applied"
+            return all_done(view, self.wanted(view), "; left as it is: ".join([done, *left]))
+        cleared = view.slot(Clear.slot)
+        words = "; ".join(f"{t.ref.text}: {cleared.get(t.key, {}).get('why', 'not deleted yet')}" for t in there)
+        if view.spent > view.facts.progress_seconds:
+            return Fail(f"could not be made anew for {view.facts.progress_seconds:.0f} s: {words}")
+        return Wait(words, CLEAR_PAUSE)
 
 
 def with_left(kept: Mapping[str, Any], left: Mapping[str, str]) -> Mapping[str, Any]:

@@ -10,8 +10,14 @@ import yaml
 
 from environments.kube.objects import Ref
 
-ORDER = {"delete": 0, "update": 1, "create": 2, "unchanged": 3}
-WORDS = {"create": "new", "update": "changed", "delete": "removed", "unchanged": "unchanged"}
+ORDER = {"delete": 0, "replace": 1, "update": 2, "create": 3, "unchanged": 4}
+WORDS = {
+    "create": "new",
+    "replace": "made anew",
+    "update": "changed",
+    "delete": "removed",
+    "unchanged": "unchanged",
+}
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,7 @@ class ChangeRow:
     where: str
     action: str
     restarts: bool
+    hook: str
     fields: tuple[FieldRow, ...]
     warnings: tuple[str, ...]
     conflicts: tuple[Mapping[str, str], ...]
@@ -73,6 +80,7 @@ def _row(change: Mapping[str, Any], manifest: Mapping[str, Any] | None) -> Chang
         where=ref.namespace,
         action=change["action"],
         restarts=bool(change.get("restarts")),
+        hook=change.get("hook", ""),
         fields=tuple(_field(field) for field in change.get("fields", ())),
         warnings=tuple(change.get("warnings", ())),
         conflicts=tuple(change.get("conflicts", ())),

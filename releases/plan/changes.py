@@ -21,13 +21,14 @@ def change_row(sighting: Sighting) -> dict[str, Any]:
     ]
     return {
         "ref": list(sighting.ref),
-        "action": sighting.action if fields or sighting.action == "create" else "unchanged",
+        "action": sighting.action if fields or sighting.action in ("create", "replace") else "unchanged",
         "fields": fields,
         "warnings": sorted({*sighting.preview.warnings, *sighting.warnings}),
         "conflicts": sorted(conflicts, key=lambda row: (row["manager"], row["field"])),
         "foreign": foreign,
         "taken": list(sighting.preview.taken),
-        "restarts": any(row["path"].startswith(POD_TEMPLATE) for row in fields),
+        "restarts": not sighting.anew and any(row["path"].startswith(POD_TEMPLATE) for row in fields),
+        **({"hook": sighting.wanted.hook.said} if sighting.wanted.hook else {}),
     }
 
 

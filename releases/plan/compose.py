@@ -125,6 +125,10 @@ def _object_row(sighting: Sighting, public: Mapping[str, Any]) -> dict[str, Any]
         "manifest": public,
         "scaler": sighting.scaled,
         **({"temporary": True} if wanted.temporary else {}),
+        **({"hook": wanted.hook.to_json()} if wanted.hook else {}),
+        **({"job": wanted.job} if wanted.job else {}),
+        **({"anew": True} if sighting.anew else {}),
+        **({"finished": True} if sighting.finished else {}),
     }
 
 
@@ -134,7 +138,9 @@ def _added(sightings: Sequence[Sighting], owner: Owner, previous: Row | None) ->
     return [
         each.ref.key
         for each in sightings
-        if each.ref.key not in before and (each.preview.live is None or each.is_ours(owner))
+        if each.ref.key not in before
+        and each.wanted.hook is None
+        and (each.preview.live is None or each.is_ours(owner))
     ]
 
 

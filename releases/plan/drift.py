@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 SHOWN = 5
+RUNS = ("create", "replace")  # a Job runs either way: its TTL may have removed the old one meanwhile
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,13 @@ def compare(planned: Mapping[str, Any], now: Mapping[str, Any]) -> Drift | None:
 
 
 def _effects(plan: Mapping[str, Any]) -> dict[tuple[str, ...], Any]:
-    changes = {tuple(row["ref"]): _effect(row) for row in plan["changes"]}
+    changes = {tuple(row["ref"]): _effect(row) for row in plan["changes"] if "hook" not in row}
     return changes | {tuple(row["ref"]): ("prune", row["uid"]) for row in plan["prune"]}
 
 
 def _effect(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    if row["ref"][1] == "Job" and row["action"] in RUNS:
+        return (RUNS, row["conflicts"])
     # A stored plan has the keys of its maps in another order than one just made, and so the fields.
     fields = {field["path"]: (field["before"], field["after"]) for field in row["fields"]}
     return row["action"], fields, row["conflicts"]

@@ -6,6 +6,7 @@ from typing import Any
 
 from environments.kube.apply.diff import FieldChange, Preview
 from environments.kube.objects import Manifest, Owner, Ref, owner_of
+from environments.manifests.hooks import Hook
 
 Plan = dict[str, Any]
 Row = Mapping[str, Any]
@@ -24,16 +25,26 @@ class Wanted:
     """Whether it is there only while the rollout runs."""
     labelled: bool = False
     """Whether its strategy needs the track label on its pods, though they restart for it."""
+    hook: Hook | None = None
+    """When it runs, of a hook: no part of what stays, of what is pruned, and of the way back."""
+    job: str = ""
+    """What the bundle says of a Job whose template has changed, see slipway.yaml."""
 
 
 @dataclass(frozen=True)
 class Sighting:
-    """One wanted object beside what the cluster has. `scaled`: an autoscaler holds its replicas."""
+    """One wanted object beside what the cluster has. `scaled`: an autoscaler holds its replicas.
+
+    `anew`: it can only be deleted and made again. `finished`: a Job that ran to its end in the release before, just
+    as it is here, and that is not run again.
+    """
 
     wanted: Wanted
     preview: Preview
     scaled: bool = False
     warnings: tuple[str, ...] = ()
+    anew: bool = False
+    finished: bool = False
 
     @property
     def ref(self) -> Ref:
@@ -45,7 +56,11 @@ class Sighting:
 
     @property
     def action(self) -> str:
-        """create, update or unchanged."""
+        """create, replace, update or unchanged."""
+        if self.finished:
+            return "unchanged"
+        if self.anew and self.preview.live is not None:
+            return "replace"
         if self.preview.live is None:
             return "create"
         return "update" if self.changes else "unchanged"
@@ -69,8 +84,8 @@ def ref_in(row: Row) -> Ref:
 
 
 def lasting(rows: Iterable[Row]) -> list[Row]:
-    """The rows of what stays when a rollout is over."""
-    return [row for row in rows if not row.get("temporary")]
+    """The rows of what stays when a rollout is over: hooks have had their time."""
+    return [row for row in rows if not (row.get("temporary") or row.get("hook"))]
 
 
 def objects_by_key(plan: Row | None) -> dict[str, Row]:

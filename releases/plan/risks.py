@@ -100,7 +100,8 @@ def risks(rows: Sequence[Row], prune: Sequence[Row], known: Circumstances) -> li
 
 
 def _migrations(rows: Sequence[Row]) -> Iterable[dict[str, str]]:
-    jobs = [ref_in(row) for row in rows if row["action"] == "create" and ref_in(row).kind == "Job"]
+    made = [row for row in rows if row["action"] in ("create", "replace") and "hook" not in row]
+    jobs = [ref_in(row) for row in made if ref_in(row).kind == "Job"]
     yield _risk("A job runs once", (ref.text for ref in jobs if "migrat" not in ref.name))
     yield _risk("A database migration runs", (ref.text for ref in jobs if "migrat" in ref.name))
 

@@ -21,12 +21,14 @@ def arrange(rollout: Rollout, source: Source, gateway: Gateway) -> Source:
     previous = running_release(rollout.application_id, rollout.environment_id)
     before = store.load(previous.plan_digest) if previous else None
     strategy = strategies.find(rollout.strategy)
+    hooks = tuple(each for each in source.objects if each.hook)
+    everyday = tuple(each for each in source.objects if not each.hook)
     neighbours.refuse(strategy, before)
     live = cache(lambda ref: _live(gateway, ref))
     moved_hosts = cache(lambda: _moved_hosts(rollout))
     arranged = strategy.arrange(
         Arranging(
-            objects=apart(neighbours.as_bundled(source.objects, source.traffic), live, before),
+            objects=apart(neighbours.as_bundled(everyday, source.traffic), live, before),
             application=rollout.application.name,
             namespace=rollout.environment.namespace_for(rollout.application.name),
             parameters=rollout.parameters,
@@ -44,7 +46,7 @@ def arrange(rollout: Rollout, source: Source, gateway: Gateway) -> Source:
     )
     notes = (*source.notes, *arranged.notes, *neighbours.notes(strategy, [each.ref for each in arranged.objects]))
     objects = neighbours.sized(arranged.objects, (before or {}).get("traffic", ()), live)
-    return replace(source, objects=objects, traffic=arranged.traffic, notes=notes)
+    return replace(source, objects=(*objects, *hooks), traffic=arranged.traffic, notes=notes)
 
 
 def _live(gateway: Gateway, ref: Ref) -> Manifest | None:

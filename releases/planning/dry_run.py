@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -22,10 +22,11 @@ from environments.kube.api.errors import (
 from environments.kube.apply.diff import Preview, Taking, pod_template, preview, preview_pod_template
 from environments.kube.apply.managers import SCALED_KINDS
 from environments.kube.apply.ownership import autoscaled
-from environments.kube.objects import Manifest, Ref
+from environments.kube.objects import Manifest, Owner, Ref
 from releases.errors import PlanPostponed, PlanRefused
-from releases.plan.objects import Sighting, Wanted
+from releases.plan.objects import Sighting, Wanted, is_marked
 from releases.plan.secret_values import Masks
+from releases.planning import jobs
 from releases.planning.undisturbed import Undisturbed
 
 SIDE_BY_SIDE = 4
@@ -35,6 +36,8 @@ SCALERS = frozenset(kind for _, kind in AUTOSCALERS)
 NOT_TRIED = "Its pods could not be tried: Slipway has no right to create pods there."
 
 NULL = 'Invalid value: "null"'
+NOBODY = Owner("")
+
 KIND_TO_COME = "Its kind comes with this release, so it could not be tried."
 
 In = TypeVar("In")
@@ -45,13 +48,15 @@ Out = TypeVar("Out")
 class Surroundings:
     """What stands around the objects. `missing`: namespaces that are not there; `defined`: kinds to come.
 
-    `brought`: the objects themselves, which are there when pods are made.
+    `brought`: the objects themselves, which are there when pods are made. `ran`: the Jobs of the running release.
     """
 
     autoscalers: tuple[Manifest, ...] = ()
     missing: frozenset[str] = frozenset()
     defined: frozenset[tuple[str, str]] = frozenset()
     brought: frozenset[Ref] = frozenset()
+    ran: Mapping[str, Manifest] = field(default_factory=dict)
+    owner: Owner = NOBODY
 
 
 def survey(gateway: Gateway, objects: Sequence[Wanted], going: Iterable[Ref]) -> Surroundings:
@@ -94,6 +99,7 @@ def sight(gateway: Gateway, objects: Sequence[Wanted], asking: Asking) -> list[S
     answers = _answers(gateway, objects, asking)
     errors = [answer for answer in answers if isinstance(answer, KubeError)]
     refused = [error.words for error in errors if is_refusal(error)]
+    refused += [str(answer) for answer in answers if isinstance(answer, PlanRefused)]
     if refused:
         raise PlanRefused("\n".join(dict.fromkeys(refused)))
     if errors:
@@ -101,9 +107,9 @@ def sight(gateway: Gateway, objects: Sequence[Wanted], asking: Asking) -> list[S
     return [answer for answer in answers if isinstance(answer, Sighting)]
 
 
-def _answers(gateway: Gateway, objects: Sequence[Wanted], asking: Asking) -> list[Sighting | KubeError]:
+def _answers(gateway: Gateway, objects: Sequence[Wanted], asking: Asking) -> list[Sighting | KubeError | PlanRefused]:
     changed: frozenset[str] = frozenset()
-    found: dict[int, Sighting | KubeError] = {}
+    found: dict[int, Sighting | KubeError | PlanRefused] = {}
     for runs_pods in (False, True):
         part = [at for at, each in enumerate(objects) if (pod_template(each.manifest) is not None) is runs_pods]
         tried = side_by_side(partial(_try, gateway, asking, changed), [objects[at] for at in part])
@@ -195,29 +201,44 @@ def _definitions(objects: Iterable[Wanted]) -> Iterable[tuple[str, str]]:
             yield spec["group"], spec["names"]["kind"]
 
 
-def _try(gateway: Gateway, asking: Asking, changed: frozenset[str], wanted: Wanted) -> Sighting | KubeError:
+def _try(
+    gateway: Gateway, asking: Asking, changed: frozenset[str], wanted: Wanted
+) -> Sighting | KubeError | PlanRefused:
     around = asking.around
     scaled = autoscaled(list(around.autoscalers), wanted.ref)
     new = wanted.ref.namespace in around.missing
-    scratch = SCRATCH if new else ""
+    try:
+        sighting = _seen(gateway, asking, changed, wanted)
+        pods = _pods(gateway, sighting, around.brought) if not new else ()
+        return replace(sighting, warnings=(*sighting.warnings, *pods))
+    except KindMissing as error:
+        known = (wanted.ref.group, wanted.ref.kind) in around.defined
+        return Sighting(wanted, _unseen(wanted), scaled) if known else _elsewhere(gateway, wanted.ref, error)
+    except (KubeError, PlanRefused) as error:
+        return error
 
+
+def _seen(gateway: Gateway, asking: Asking, changed: frozenset[str], wanted: Wanted) -> Sighting:
+    scratch = SCRATCH if wanted.ref.namespace in asking.around.missing else ""
+    if wanted.hook:
+        return jobs.sight_hook(gateway, wanted, scratch=scratch)
+    scaled = autoscaled(list(asking.around.autoscalers), wanted.ref)
     mask = asking.masks.of(wanted.ref)
 
     def seen(each: Wanted) -> Preview:
         return preview(gateway, each.manifest, scaler=scaled, mask=mask, scratch=scratch, taking=asking.taking)
 
     try:
-        if asking.undisturbed and pod_template(wanted.manifest) is not None and not new:
+        if asking.undisturbed and pod_template(wanted.manifest) is not None and not scratch:
             sighting = Sighting(*asking.undisturbed.preview(wanted, changed, seen), scaled)
         else:
             sighting = _with_or_without_nulls(wanted, seen, scaled=scaled)
-        pods = _pods(gateway, sighting, around.brought) if not new else ()
-        return replace(sighting, warnings=(*sighting.warnings, *pods))
-    except KindMissing as error:
-        known = (wanted.ref.group, wanted.ref.kind) in around.defined
-        return Sighting(wanted, _unseen(wanted), scaled) if known else _elsewhere(gateway, wanted.ref, error)
-    except KubeError as error:
-        return error
+    except Rejected as error:
+        live = gateway.get(wanted.ref) if jobs.is_immutable(wanted, error) else None
+        if live is None:
+            raise
+        return jobs.sight_anew(gateway, wanted, live, ours=is_marked(live, asking.around.owner))
+    return jobs.judged(gateway, sighting, asking.around.ran) if wanted.ref.kind == "Job" else sighting
 
 
 def _elsewhere(gateway: Gateway, ref: Ref, error: KindMissing) -> KubeError:
@@ -260,7 +281,7 @@ def _pods(gateway: Gateway, sighting: Sighting, brought: frozenset[Ref]) -> tupl
     """
     template = pod_template(sighting.wanted.manifest)
     changes = any(change.path.startswith(("spec.template", "spec.jobTemplate")) for change in sighting.changes)
-    if template is None or not (changes or sighting.action == "create"):
+    if template is None or sighting.finished or not (changes or sighting.action in ("create", "replace")):
         return ()
     try:
         return preview_pod_template(gateway, sighting.wanted.manifest, brought=brought)

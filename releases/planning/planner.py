@@ -1,7 +1,7 @@
 """Planning: what will happen is worked out with registry and cluster, outside any transaction, and then frozen."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,6 +15,7 @@ from environments.kube.api.errors import KubeError
 from environments.kube.apply.managers import SPARED
 from environments.kube.objects import Owner, Ref
 from environments.manifests.errors import BundleError
+from environments.manifests.hooks import Hook
 from environments.manifests.images import repository_of
 from environments.models import Environment
 from portal import blobs
@@ -32,7 +33,7 @@ from releases.plan.objects import Plan, Sighting, Wanted, lasting_by_key, ref_in
 from releases.plan.risks import Circumstances
 from releases.plan.rollback_plan import BEFORE_SLIPWAY, is_touched, label
 from releases.plan.secret_values import Masks, Sealed, load_sealed, manifests_of, seal, store_sealed
-from releases.planning import admission, dry_run
+from releases.planning import admission, dry_run, jobs
 from releases.planning.arrange import arrange
 from releases.planning.owners import Owners, owner_for
 from releases.planning.sources import Source, source_of
@@ -40,6 +41,7 @@ from releases.planning.taking import is_alive, taking
 from releases.planning.undisturbed import Undisturbed, changed_configuration, references_of
 from releases.planning.way_back import BackwardLook
 from releases.states import Phase
+from releases.strategies.shared.hooks import with_hooks
 from releases.wake import wake
 
 log = structlog.get_logger(__name__)
@@ -114,7 +116,15 @@ def confirm(rollout: Rollout) -> Drift | None:
     plan = store.load_plan(rollout)
     manifests = manifests_of(plan, load_sealed(rollout.sealed_digest))
     objects = tuple(
-        Wanted(manifest, ref_in(row), row["stage"], row["wave"], temporary=row.get("temporary", False))
+        Wanted(
+            manifest,
+            ref_in(row),
+            row["stage"],
+            row["wave"],
+            temporary=row.get("temporary", False),
+            hook=Hook.from_json(row["hook"]) if row.get("hook") else None,
+            job=row.get("job", ""),
+        )
         for row, manifest in zip(plan["objects"], manifests, strict=True)
     )
     source = Source(
@@ -150,6 +160,7 @@ def _ask(rollout: Rollout, source: Source, gateway: Gateway, *, tries_back: bool
     going = pruning.dropped([*refs, *handed_over, *source.stays], earlier)
     owner = owner_for(rollout)
     around = dry_run.survey(gateway, source.objects, going)
+    around = replace(around, ran=jobs.ran_before(before), owner=owner)
     objects = (*_namespaces(rollout, owner, around.missing, refs), *source.objects)
     masks = Masks(rollout.environment_id)
     public, _ = seal([each.manifest for each in objects], masks)
@@ -176,6 +187,8 @@ def _ask(rollout: Rollout, source: Source, gateway: Gateway, *, tries_back: bool
         (
             *admitted,
             *calm.notes(sightings, source.images.values()),
+            *jobs.notes(sightings, source.left_out),
+            ("Stays, as it says itself", ", ".join(pruning.spared(going, live, owner))),
             *_notes(rollout, source, gateway, sightings, previous, pruning.kept(refs, earlier)),
         ),
     )
@@ -185,8 +198,8 @@ def _ask(rollout: Rollout, source: Source, gateway: Gateway, *, tries_back: bool
 
 def _with_steps(document: Plan) -> Plan:
     strategy = strategies.find(document["strategy"]["name"])
-    steps = strategy.steps(Work.of({**document, "steps": ()}))
-    return {**document, "steps": [step.to_json() for step in steps]}
+    work = Work.of({**document, "steps": ()})
+    return {**document, "steps": [step.to_json() for step in with_hooks(work, strategy.steps(work))]}
 
 
 def _leftovers(rollout: Rollout, previous: Rollout | None) -> list[tuple[Plan, str]]:

@@ -1,7 +1,7 @@
 """What a rollout is planned from: the release's bundle and images, or the stored plan that an undo brings back."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -43,6 +43,8 @@ class Source:
     references: Mapping[str, str]
     smoke_tests: tuple[Mapping[str, Any], ...] = ()
     unused: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+    """Hooks of other occasions, as a person reads them."""
     routes: tuple[RouteSetting, ...] = ()
     change: str = ""
     spare: tuple[str, ...] = SPARED
@@ -93,7 +95,8 @@ def _entries(environment: Environment, application: str) -> tuple[ConfiguredValu
 
 def _from_release(rollout: Rollout, gateway: Gateway) -> Source:
     release = rollout.release
-    target = target_of(rollout.environment, rollout.application.name, release.version)
+    first = running_release(rollout.application_id, rollout.environment_id) is None
+    target = replace(target_of(rollout.environment, rollout.application.name, release.version), first=first)
     bundle = open_bundle(release.bundle)
     further = images_needed(bundle, target, release.images)
     references = {**release.images, **{reference: reference for reference in further}}
@@ -105,6 +108,7 @@ def _from_release(rollout: Rollout, gateway: Gateway) -> Source:
         references=references,
         smoke_tests=tuple(asdict(test) for test in rendering.settings.smoke_tests),
         unused=rendering.unused,
+        left_out=rendering.left_out,
         routes=rendering.settings.routes,
         change=rendering.settings.change,
         notes=(*pinned.notes, *by_title(rendering.notes)),
@@ -127,6 +131,8 @@ def _wanted(rendering: Rendering, rollout: Rollout) -> tuple[Wanted, ...]:
             each.stage,
             each.wave,
             {name: origin.text for name, origin in each.provenance.items()},
+            hook=each.hook,
+            job=each.job,
         )
         for each in rendering.objects
     )
@@ -184,4 +190,4 @@ def _stored(row: Mapping[str, Any], sealed: Mapping[str, Any], masks: Masks) -> 
         manifest = unseal(ref, row["manifest"], sealed, masks)
     except ValueError as error:
         raise PlanRefused(str(error)) from error
-    return Wanted(manifest, ref, row["stage"], row["wave"])
+    return Wanted(manifest, ref, row["stage"], row["wave"], job=row.get("job", ""))

@@ -48,6 +48,8 @@ def newest_pods(gateway: Gateway, obj: Json) -> tuple[Json, list[Manifest]]:
     Of a StatefulSet also those of earlier revisions that are not ready, since the newest wait for them. Raises
     KubeError.
     """
+    if obj["kind"] == "Pod":
+        return obj, [obj]  # type: ignore[list-item]
     selector, namespace = selector_of(obj), obj["metadata"]["namespace"]
     if obj["kind"] != "Deployment":
         pods = owned(gateway.list("v1", "Pod", namespace, labels=selector), obj)

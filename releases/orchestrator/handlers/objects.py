@@ -1,18 +1,37 @@
 """Objects applied, adopted, read and deleted."""
 
+from environments.kube.apply.jobs import TTL, Clearing, clear_away, set_ttl, without_ttl
 from environments.kube.apply.ownership import adopt
 from environments.kube.apply.prune import prune_object
 from environments.kube.apply.server_side_apply import apply_object, set_replicas
 from environments.kube.objects import Manifest, tracking_of
 from environments.kube.watch.projection import relevant
 from portal.steps.operations import Result
-from releases.engine.operations import Adopt, Apply, Halt, Prune, Read, Scale
+from releases.engine.operations import Adopt, Apply, Clear, Finish, Halt, Prune, Read, Scale
 from releases.strategies.shared.handling import Execution, handles
 
 
 @handles(Apply)
 def apply(execution: Execution, operation: Apply) -> Result:
     return _apply(execution, execution.manifests(operation.index), operation.index)
+
+
+@handles(Clear)
+def clear(execution: Execution, operation: Clear) -> Result:
+    tracking = frozenset(
+        tracking_of(mark, operation.ref) for mark in (execution.owner.mark, execution.owner.application)
+    )
+    way = Clearing(operation.uid, execution.sequence, tracking, patient=operation.patient)
+    why = clear_away(execution.gateway, operation.ref, way)
+    return {"gone": not why, "why": why}
+
+
+@handles(Finish)
+def finish(execution: Execution, operation: Finish) -> Result:
+    manifest = execution.manifests(operation.index)
+    if manifest["kind"] == "Job" and manifest["spec"].get(TTL) is not None:
+        set_ttl(execution.gateway, manifest, sequence=execution.sequence)
+    return {}
 
 
 @handles(Halt)
@@ -55,7 +74,7 @@ def read(execution: Execution, operation: Read) -> Result:
 def _apply(execution: Execution, manifest: Manifest, index: int) -> Result:
     applied = apply_object(
         execution.gateway,
-        manifest,
+        without_ttl(manifest),
         sequence=execution.sequence,
         scaler=index in execution.scalers,
         keeps_size=index in execution.keeps_size,

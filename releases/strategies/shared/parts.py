@@ -74,12 +74,13 @@ def waves(work: Work) -> tuple[tuple[int, list[Target]], ...]:
 
 def ending(work: Work, *, returning: bool = False) -> tuple[RolloutStep, ...]:
     """Policies and workloads read back."""
-    everything = [target for target in work.targets if not target.temporary]
+    everything = [target for target in work.targets if not (target.temporary or target.hook or target.finished)]
     return (*policing(work, returning=returning), VerifyStep("Read everything back", indices(everything)))
 
 
 def at_stage(work: Work, stage: str) -> list[Target]:
-    return [target for target in work.targets if target.stage == stage]
+    """The objects of a stage, without Jobs that have run already."""
+    return [target for target in work.targets if target.stage == stage and not target.finished]
 
 
 def indices(targets: Sequence[Target]) -> tuple[int, ...]:

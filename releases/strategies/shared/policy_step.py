@@ -74,7 +74,8 @@ class PolicingStep(RolloutStep):
 
 def policing(work: Work, *, returning: bool = False) -> tuple[RolloutStep, ...]:
     """The step for a plan that has policies; () for one without. `returning`: of a way back."""
-    found = [target for target in work.targets if not target.temporary and planned(dict(target.manifest))]
+    lasting = [target for target in work.targets if not (target.temporary or target.hook)]
+    found = [target for target in lasting if planned(dict(target.manifest))]
     if not found:
         return ()
     count = sum(len(planned(dict(target.manifest))) for target in found)

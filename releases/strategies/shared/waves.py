@@ -8,10 +8,10 @@ from environments.kube.status.verdict import Verdict
 from environments.kube.status.workload import workload_status
 from portal.steps.operations import Operation
 from portal.steps.state import Memory
-from portal.steps.step import Notes
+from portal.steps.step import Notes, undone
 from portal.steps.verdicts import HEARTBEAT, Done, Fail, Judgement, Wait
 from releases.engine.facts import WATCHED, Target, View
-from releases.engine.operations import Diagnose, Read
+from releases.engine.operations import Diagnose, Finish, Read
 from releases.engine.steps import ApplyStep, read_due
 
 LOOK_PAUSES = (3.0, 6.0, 12.0, 30.0, 120.0, 300.0)  # seconds without progress before each look at a workload's pods
@@ -33,19 +33,49 @@ def parameter(view: View, name: str, default: float) -> float:
 
 
 def is_workload(target: Target) -> bool:
+    if target.ref.kind == "Pod" and not target.ref.group:
+        return target.hook is not None
     return target.ref.kind in WATCHED and target.ref.group in ("apps", "batch")
+
+
+def endings(view: View, judged: Sequence[Judged]) -> tuple[Operation, ...]:
+    """What has run to its end and is not noted yet; what failed is looked at before, while its pods are there."""
+    ended = [
+        Finish(target.ref, target.index, verdict.state, verdict.why)
+        for target, verdict in judged
+        if target.ref.kind in ("Job", "Pod")
+        and target.key in view.written
+        and not view.written[target.key].get("ended")
+        if verdict.state == "done" or (verdict.state == "fail" and _explained(view, target))
+    ]
+    return undone(view, ended)
+
+
+def _explained(view: View, target: Target) -> bool:
+    return target.key in view.slot("looked") or not _present(view, target)
 
 
 def judge(view: View, target: Target) -> Verdict:
     """How far a workload is since this rollout wrote it."""
     written, look = view.written.get(target.key, {}), view.look(target.key)
+    if ended := written.get("ended"):
+        return Verdict(ended["state"], ended["why"])
     if look is None:
         return Verdict("wait", "the cluster has not told of it yet")
     if look.object is None:
         return _gone(view, target)
     if written.get("uid", look.uid) != look.uid:
         return Verdict("wait", "the last look was at an object that has been replaced")
-    return workload_status(look.object, generation=int(written.get("generation", 0)))
+    return _as_wanted(target, workload_status(look.object, generation=int(written.get("generation", 0))), look.object)
+
+
+def _as_wanted(target: Target, verdict: Verdict, found: Mapping[str, Any]) -> Verdict:
+    """A Job that the bundle itself suspends is as it should be; a hook's Pod has to run to its end."""
+    if target.ref.kind == "Pod" and verdict.state == "done" and found.get("status", {}).get("phase") != "Succeeded":
+        return verdict._replace(state="wait", why="the pod runs")
+    if verdict.state == "suspended" and target.ref.kind == "Job" and target.manifest["spec"].get("suspend"):
+        return verdict._replace(state="done", why="the job is suspended, as the bundle has it")
+    return verdict
 
 
 def _gone(view: View, target: Target) -> Verdict:
@@ -210,7 +240,7 @@ class WaveStep(ApplyStep):
         applies = super().operations(view)
         left = {each.key for each in applies}
         judged = judge_all(view, [target for target in self.targets(view) if target.key not in left])
-        return (*applies, *reads(view, judged), *looks(view, judged))
+        return (*applies, *reads(view, judged), *looks(view, judged), *endings(view, judged))
 
     def verdict(self, view: View) -> Judgement:
         judged = judge_all(view, self.targets(view))

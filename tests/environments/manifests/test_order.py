@@ -50,7 +50,7 @@ def test_stages(kind: str, stage: str) -> None:
 
 SETTINGS = SlipwayFile(waves=(Wave("a", ("x",)), Wave("b", ("Job/y", "Deployment/ns/z"))))
 WAVES: list[tuple[str, str, dict[str, str], SlipwayFile, int]] = [
-    ("StatefulSet", "x", {}, SlipwayFile(), 0),
+    ("StatefulSet", "x", {}, SlipwayFile(), 2),
     ("Job", "db-migration", {}, SlipwayFile(), 1),
     ("Job", "report", {}, SlipwayFile(), 2),
     ("Deployment", "migrator", {}, SlipwayFile(), 2),

@@ -228,6 +228,7 @@ def test_waves_go_one_after_the_other_and_side_by_side_within(live: Portal) -> N
         "base/db.yaml": deployment("db", "shop/web", kind="StatefulSet", replicas=1),
     }
     bundle |= {f"base/{name}.yaml": deployment(name, "shop/web", replicas=1) for name in names}
+    bundle["slipway.yaml"] = "waves: [{name: data, workloads: [db]}]\n"
     rollout = live.wait(live.ask("1", bundle, {"shop/web": "shop/web:1"}))
     assert rollout.phase == Phase.SUCCEEDED, rollout.why
     first, second = Step.objects.filter(rollout=rollout, label__startswith="Wave").order_by("index")
