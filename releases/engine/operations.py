@@ -1,7 +1,8 @@
 """What a step may want done to the objects of a cluster. Data only: handlers carry it out."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from environments.kube.objects import Ref
 from portal.steps.operations import Operation, Outcome, Result
@@ -126,7 +127,7 @@ class Read(OnObject):
 class Diagnose(OnObject):
     """List the pods of a workload that stalls; free a StatefulSet that stands on broken pods of an old revision.
 
-    Result: {"problems": [{"words", "fatal"}, …], "summary": str, "freed": [pod, …], "said": str}.
+    Result: {"problems": [{"words", "fatal", "missing"}, …], "summary": str, "freed": [pod, …], "said": str}.
     """
 
     slot: ClassVar[str] = "looked"
@@ -137,12 +138,19 @@ class Diagnose(OnObject):
         if outcome.trouble:
             summary = f"why is not known, since its pods cannot be looked at: {outcome.trouble.words}"
             return {**found, "summary": summary, "fatal": False, "fatal_since": None}
-        fatal = any(problem["fatal"] for problem in outcome.result["problems"])
-        since = (before.get("fatal_since") or now) if fatal else None
-        return {**found, "summary": outcome.result.get("summary", ""), "fatal": fatal, "fatal_since": since}
+        grave = [problem for problem in outcome.result["problems"] if problem["fatal"]]
+        since = (before.get("fatal_since") or now) if grave else None
+        told = {"summary": outcome.result.get("summary", ""), "fatal": bool(grave), "fatal_since": since}
+        return {**found, **told, "missing": _missing(grave)}
 
     def output(self, result: Result) -> str:
         return str(result.get("said", ""))
+
+
+def _missing(problems: Sequence[Mapping[str, Any]]) -> list[str]:
+    """ConfigMaps and Secrets that are not there, where nothing else stands in the way: somebody may make them yet."""
+    names = {str(problem.get("missing", "")) for problem in problems}
+    return sorted(names) if "" not in names else []
 
 
 @dataclass(frozen=True)

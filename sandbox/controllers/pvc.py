@@ -49,7 +49,9 @@ class ClaimController(Controller):
         claim = self.view.get(self.kind, key)
         if claim is None or deleting(claim) or (claim.get("status") or {}).get("phase") == "Bound":
             return None
-        if claim["spec"].get("storageClassName", STANDARD) != STANDARD:
+        wanted_class = claim["spec"].get("storageClassName", STANDARD)
+        if wanted_class != STANDARD:
+            self._refuse(claim, wanted_class)
             return None
         name = f"pvc-{uid_of(claim)}"
         if self.view.get("PersistentVolume", NamespacedName("", name)) is None:
@@ -59,6 +61,12 @@ class ClaimController(Controller):
         bound = self.cluster.hands.update(changed(claim, spec=wanted))
         self.cluster.hands.update_status(changed(bound, status=_bound(claim)))
         return None
+
+    def _refuse(self, claim: Object, name: str) -> None:
+        """Tells of a class that is not there; one that is there has no provisioner here."""
+        if name and self.view.get("storage.k8s.io/StorageClass", NamespacedName("", name)) is None:
+            words = f'storageclass.storage.k8s.io "{name}" not found'
+            self.cluster.hands.event(claim, "Warning", "ProvisioningFailed", words, "persistentvolume-controller")
 
     def release(self, uid: object) -> None:
         """Deletes the volume of a claim that is gone."""

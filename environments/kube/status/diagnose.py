@@ -9,7 +9,8 @@ from itertools import islice
 
 from environments.kube.api.client import Gateway
 from environments.kube.api.errors import KubeError
-from environments.kube.objects import Manifest
+from environments.kube.objects import Manifest, Ref
+from environments.kube.status.claims import claim_problem, claims_of
 from environments.kube.status.owner_references import (
     REVISION,
     REVISION_HASH,
@@ -25,12 +26,14 @@ from environments.kube.status.verdict import Json, count, holds, section
 
 LOGS = 2
 LINES = 10
+CLAIMS = 3
 
 
 def diagnose(gateway: Gateway, obj: Json) -> tuple[Problem, ...]:
     """Why the pods of the workload's newest revision do not come up; empty where nothing is visibly wrong.
 
-    At most six requests. Where events or logs cannot be read, the rest is still told.
+    At most six requests, and two for each claim of a pod that no node takes. Where events or logs cannot be read,
+    the rest is still told.
     """
     try:
         maker, pods = newest_pods(gateway, obj)
@@ -39,7 +42,7 @@ def diagnose(gateway: Gateway, obj: Json) -> tuple[Problem, ...]:
         return (Problem("", "", "unreadable", words, False),)
     ailing = sorted((p for p in pods if _ailing(p)), key=_trouble, reverse=True)
     events = _events(gateway, obj, [maker, *ailing[:1]])
-    return pod_problems(pods, events, _logs(gateway, ailing))
+    return (*_unbound(gateway, ailing[:1]), *pod_problems(pods, events, _logs(gateway, ailing)))
 
 
 def newest_pods(gateway: Gateway, obj: Json) -> tuple[Json, list[Manifest]]:
@@ -110,6 +113,20 @@ def _events(gateway: Gateway, obj: Json, about: Sequence[Json]) -> list[Manifest
                 fields = f"involvedObject.uid={uid}"
                 found += gateway.list("v1", "Event", obj["metadata"]["namespace"], fields=fields)
     return found
+
+
+def _unbound(gateway: Gateway, pods: Iterable[Json]) -> list[Problem]:
+    """Why claims of the pods have no volume."""
+    found = []
+    for pod in pods:
+        namespace = pod["metadata"]["namespace"]
+        for name in claims_of(pod)[:CLAIMS]:
+            with suppress(KubeError):
+                claim = gateway.get(Ref("v1", "PersistentVolumeClaim", namespace, name)) or {}
+                fields = f"involvedObject.uid={section(claim, 'metadata').get('uid', '')}"
+                events = gateway.list("v1", "Event", namespace, fields=fields) if claim else ()
+                found.append(claim_problem(pod["metadata"]["name"], claim, events))
+    return [problem for problem in found if problem]
 
 
 def _logs(gateway: Gateway, pods: Iterable[Json]) -> dict[str, str]:

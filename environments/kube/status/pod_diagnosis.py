@@ -44,6 +44,7 @@ KIND_WORDS = {
     "configmap": "ConfigMap", "secret": "Secret", "persistentvolumeclaim": "PersistentVolumeClaim",
     "serviceaccount": "ServiceAccount",
 }  # fmt: skip
+MADE_LATER = frozenset({"configmap", "secret"})
 HOPELESS_PULL = frozenset({"ErrImageNeverPull", "InvalidImageName", "SignatureValidationFailed"})
 PULLING = HOPELESS_PULL | {"ErrImagePull", "ImagePullBackOff", "ImageInspectError", "RegistryUnavailable"}
 EXIT_WORDS = {126: "its command cannot be executed", 127: "its command was not found", 137: "it was killed",
@@ -55,7 +56,8 @@ class Problem(NamedTuple):
 
     `pod` is "" where the pod could not even be created, `container` "" where it concerns the whole pod.
     `fatal`: waiting will not help without a change, so a rollout may fail at once. `said` is what the program itself
-    wrote about it, which only those may read who may read its log; no other field has any of it.
+    wrote about it, which only those may read who may read its log; no other field has any of it. `missing`:
+    the ConfigMap or Secret that is not there, "Secret db", where that is all.
     """
 
     pod: str
@@ -64,6 +66,7 @@ class Problem(NamedTuple):
     words: str
     fatal: bool
     said: str = ""
+    missing: str = ""
 
 
 def pod_problems(
@@ -103,7 +106,8 @@ def _object_of(event: Json) -> Json:
     return event.get("involvedObject") or event.get("regarding") or {}
 
 
-def _message(event: Json) -> str:
+def message_of(event: Json) -> str:
+    """The words of an event; "" for none."""
     return event.get("message") or event.get("note") or ""
 
 
@@ -120,7 +124,8 @@ def _about(event: Json, obj: Json) -> bool:
     return about.get("kind") == "Pod" and about.get("name") == metadata.get("name")
 
 
-def _newest(events: Iterable[Json], *reasons: str) -> Json:
+def newest(events: Iterable[Json], *reasons: str) -> Json:
+    """The newest event with one of the reasons; {} for none."""
     return max((e for e in events if e.get("reason") in reasons), key=_time, default={})
 
 
@@ -128,13 +133,13 @@ def _newest(events: Iterable[Json], *reasons: str) -> Json:
 
 
 def _refusals(pods: Sequence[Json], events: Sequence[Json]) -> Iterator[Problem]:
-    event = _newest((e for e in events if _object_of(e).get("kind") != "Pod"), "FailedCreate")
+    event = newest((e for e in events if _object_of(e).get("kind") != "Pod"), "FailedCreate")
     newest_pod = max((section(p, "metadata").get("creationTimestamp", "") for p in pods), default="")
     if not event or _time(event)[:19] < newest_pod[:19]:
         return
-    message = _message(event)
+    message = message_of(event)
     stopping = any(section(p, "metadata").get("deletionTimestamp") for p in pods)
-    words = _cut(message.partition("is forbidden: ")[2] or message.removeprefix("Error creating: "))
+    words = cut(message.partition("is forbidden: ")[2] or message.removeprefix("Error creating: "))
     if "exceeded quota" in message:
         yield Problem("", "", "quota", f"the namespace's quota leaves no room for another pod: {words}", not stopping)
     else:
@@ -154,7 +159,7 @@ def _of_pod(pod: Json, events: list[Json], logs: Mapping[str, str]) -> Iterator[
 
 def _whole_pod(pod: Json, events: list[Json]) -> Iterator[Problem]:
     name, status, spec = pod["metadata"]["name"], section(pod, "status"), section(pod, "spec")
-    reason, message = status.get("reason", ""), _cut(status.get("message", ""))
+    reason, message = status.get("reason", ""), cut(status.get("message", ""))
     scheduled = condition(status, "PodScheduled")
     if reason == "Evicted":
         yield Problem(name, "", "evicted", f"the node evicted the pod: {message}", False)
@@ -171,7 +176,7 @@ def _unscheduled(name: str, scheduled: Json, events: list[Json]) -> Problem:
     if scheduled.get("reason") == "SchedulingGated":
         return Problem(name, "", "unschedulable", "the pod's scheduling gates hold it back", False)
     found = explain(scheduled.get("message", ""))
-    growing, not_growing = _newest(events, "TriggeredScaleUp"), _newest(events, "NotTriggerScaleUp")
+    growing, not_growing = newest(events, "TriggeredScaleUp"), newest(events, "NotTriggerScaleUp")
     hopeless = bool(not_growing) and _time(not_growing) >= _time(growing)
     note = "; the cluster cannot grow for it" if hopeless else "; the cluster is adding a node" if growing else ""
     return Problem(name, "", "unschedulable", f"{found.words}{note}", found.missing or (found.standing and hopeless))
@@ -195,14 +200,13 @@ def _of_container(pod: Json, one: Json, label: str, events: list[Json], log: str
     if reason in PULLING:
         return _pull(pod, one, reason, message, events)
     if reason == "CreateContainerConfigError":
-        return Problem(
-            pod["metadata"]["name"], one["name"], "configuration", f"{label} {_configuration(message)}", True
-        )
+        words = f"{label} {_configuration(message)}"
+        return Problem(pod["metadata"]["name"], one["name"], "configuration", words, True, missing=_missing(message))
     if ended := _ended_badly(one):
         return _crash(pod, one, label, ended, log)
     if reason.startswith("Err") or reason.endswith(("Error", "BackOff")):
         fatal = bool(BAD_PROGRAM.search(message))
-        words = f"{label} cannot be started: {_cut(message) or reason}"
+        words = f"{label} cannot be started: {cut(message) or reason}"
         return Problem(pod["metadata"]["name"], one["name"], "start", words, fatal)
     return None
 
@@ -210,8 +214,10 @@ def _of_container(pod: Json, one: Json, label: str, events: list[Json], log: str
 def _pull(pod: Json, one: Json, reason: str, message: str, events: list[Json]) -> Problem:
     detail = message
     if reason == "ImagePullBackOff" and not (ABSENT.search(detail) or NO_RIGHT.search(detail)):
-        failed = [e for e in events if "Failed to pull image" in _message(e) and one.get("image", "") in _message(e)]
-        detail = _message(max(failed, key=_time, default={})) or message
+        failed = [
+            e for e in events if "Failed to pull image" in message_of(e) and one.get("image", "") in message_of(e)
+        ]
+        detail = message_of(max(failed, key=_time, default={})) or message
     image = _image_of(pod, one)
     if ABSENT.search(detail):
         cause, fatal = "the registry does not have it", True
@@ -223,7 +229,7 @@ def _pull(pod: Json, one: Json, reason: str, message: str, events: list[Json]) -
         cause, fatal = reason, reason in HOPELESS_PULL or reason == "ImagePullBackOff"
     words = f"image {image} cannot be pulled: {cause}"
     return Problem(
-        pod["metadata"]["name"], one["name"], "image", f"{words} ({_cut(detail)})" if detail else words, fatal
+        pod["metadata"]["name"], one["name"], "image", f"{words} ({cut(detail)})" if detail else words, fatal
     )
 
 
@@ -242,7 +248,13 @@ def _configuration(message: str) -> str:
         return f"needs the key {key[1]} of {key[2]} {key[3]}, which is not there"
     if missing := MISSING_OBJECT.search(message):
         return f"needs the {KIND_WORDS[missing[1].lower()]} {missing[2]}, which is not there"
-    return f"cannot be configured: {_cut(message) or 'no reason given'}"
+    return f"cannot be configured: {cut(message) or 'no reason given'}"
+
+
+def _missing(message: str) -> str:
+    """What somebody may still make: of a key alone nobody does that."""
+    found = MISSING_OBJECT.search(message)
+    return f"{KIND_WORDS[found[1].lower()]} {found[2]}" if found and found[1].lower() in MADE_LATER else ""
 
 
 def _ended_badly(one: Json) -> Json:
@@ -266,7 +278,7 @@ def _crash(pod: Json, one: Json, label: str, ended: Json, log: str) -> Problem:
     message = ended.get("message", "")
     if ended.get("reason") in {"StartError", "ContainerCannotRun"}:
         fatal = bool(BAD_PROGRAM.search(message)) or restarts >= CRASHES
-        return Problem(name, one["name"], "start", f"{label} cannot be started: {_cut(message)}", fatal)
+        return Problem(name, one["name"], "start", f"{label} cannot be started: {cut(message)}", fatal)
     end = f"{label} exits by itself with code 0" if not code else f"{label} crashes with exit code {code}"
     meaning = f" ({EXIT_WORDS[code]})" if code in EXIT_WORDS else ""
     words = f"{end}{meaning}{_restarted(restarts)}"
@@ -289,13 +301,13 @@ def _last_words(log: str) -> str:
 
 def _slow(pod: Json, events: list[Json]) -> Iterator[Problem]:
     name = pod["metadata"]["name"]
-    if mount := _newest(events, "FailedMount", "FailedAttachVolume"):
+    if mount := newest(events, "FailedMount", "FailedAttachVolume"):
         if not _any_running(pod):
-            yield _mount(name, _message(mount))
+            yield _mount(name, message_of(mount))
         return
-    if sandbox := _newest(events, "FailedCreatePodSandBox"):
+    if sandbox := newest(events, "FailedCreatePodSandBox"):
         if not _any_running(pod):
-            yield Problem(name, "", "network", f"the node cannot set the pod up: {_cut(_message(sandbox))}", False)
+            yield Problem(name, "", "network", f"the node cannot set the pod up: {cut(message_of(sandbox))}", False)
         return
     yield from _unready(pod, events)
 
@@ -307,18 +319,18 @@ def _any_running(pod: Json) -> bool:
 def _mount(name: str, message: str) -> Problem:
     if missing := MISSING_OBJECT.search(message):
         words = f"a volume of the pod needs the {KIND_WORDS[missing[1].lower()]} {missing[2]}, which is not there"
-        return Problem(name, "", "volume", words, True)
-    return Problem(name, "", "volume", f"a volume of the pod cannot be mounted: {_cut(message)}", False)
+        return Problem(name, "", "volume", words, True, missing=_missing(message))
+    return Problem(name, "", "volume", f"a volume of the pod cannot be mounted: {cut(message)}", False)
 
 
 def _unready(pod: Json, events: list[Json]) -> Iterator[Problem]:
     name, status = pod["metadata"]["name"], section(pod, "status")
-    probe = _newest(events, "Unhealthy")
+    probe = newest(events, "Unhealthy")
     for one in status.get("containerStatuses") or ():
         if one.get("ready") or "running" not in section(one, "state"):
             continue
         if probe:
-            words, said = _of_probe(_message(probe))
+            words, said = _of_probe(message_of(probe))
             yield Problem(name, one["name"], "probe", f"container {one['name']} runs, but {words}", False, said)
         elif _spec_of(pod, one["name"]).get("readinessProbe"):
             yield Problem(name, one["name"], "not ready", f"container {one['name']} runs, but is not ready yet", False)
@@ -327,15 +339,16 @@ def _unready(pod: Json, events: list[Json]) -> Iterator[Problem]:
 def _of_probe(message: str) -> tuple[str, str]:
     """The kubelet's own words, and apart from them what a command wrote that it had run."""
     if KUBELETS_OWN.fullmatch(message):
-        return f"is not ready: {_cut(message)}", ""
+        return f"is not ready: {cut(message)}", ""
     kind, _, said = message.partition(": ")
-    return f"is not ready: {kind if PROBE_FAILED.fullmatch(kind) else 'its probe fails'}", _cut(said or message)
+    return f"is not ready: {kind if PROBE_FAILED.fullmatch(kind) else 'its probe fails'}", cut(said or message)
 
 
 def _printable(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text)
 
 
-def _cut(text: str) -> str:
+def cut(text: str) -> str:
+    """One printable line of at most MESSAGE characters."""
     line = sentence(_printable(text))
     return line if len(line) <= MESSAGE else f"{line[: MESSAGE - 1]}…"

@@ -29,7 +29,10 @@ def look_at_pods(execution: Execution, operation: Diagnose) -> Result:
     if freed:
         told = f"deleted {', '.join(freed)}, broken and of an earlier revision, so that it can go on"
         words = f"{told}; {words}" if words else told
-    shown = [{"words": problem.words, "fatal": problem.fatal and not freed} for problem in problems]
+    shown = [
+        {"words": problem.words, "fatal": problem.fatal and not freed, "missing": problem.missing}
+        for problem in problems
+    ]
     return {"problems": shown, "summary": words, "freed": freed, "said": sayings(problems)}
 
 

@@ -112,7 +112,7 @@ class BlueGreen(Strategy):
             SwitchBackStep(_cut(f"Requests back to {_and(e.live.name for e in entries)}"), _needed(work, entries)),
             *parts.adopted(work),
             *_there(work, entries),
-            *(step for number, targets in parts.waves(work) for step in parts.wave(number, targets)),
+            *(step for number, targets in parts.waves(work) for step in parts.wave(work, number, targets)),
             *_late(work, entries),
             *parts.after(work),
             _drained("Keep the new version until nobody asks it", "returned", DRAIN_BACK),
@@ -185,7 +185,7 @@ def _needed(work: Work, entries: Sequence[ColouredWorkload]) -> tuple[int, ...]:
 def _waves(work: Work, entries: Sequence[ColouredWorkload]) -> Iterable[RolloutStep]:
     idle = {entry.idle.key for entry in entries}
     for number, targets in parts.waves(work):
-        yield from parts.wave(number, [target for target in targets if target.key not in idle])
+        yield from parts.wave(work, number, [target for target in targets if target.key not in idle])
         if moved := [entry for entry in entries if entry.wave == number]:
             yield from _moved(work, moved)
 

@@ -74,7 +74,7 @@ def _wave(
 ) -> Iterator[RolloutStep]:
     mine = [each for each in moved if each.key in {target.key for target in targets}]
     taken = {key for each in mine for key in (each.key, each.canary)}
-    yield from parts.wave(number, [target for target in targets if target.key not in taken])
+    yield from parts.wave(work, number, [target for target in targets if target.key not in taken])
     if mine:
         yield from _canaries(work, mine, way)
 

@@ -60,9 +60,11 @@ def after(work: Work) -> tuple[RolloutStep, ...]:
     return _stage(work, "after", AfterStep, AFTER)
 
 
-def wave(number: int, targets: Sequence[Target], step: type[RolloutStep] = WaveStep) -> tuple[RolloutStep, ...]:
+def wave(work: Work, number: int, targets: Sequence[Target]) -> tuple[RolloutStep, ...]:
     """One step for these workloads, side by side, none for no one."""
-    return (step(f"Wave {number}: {names(targets)}"[:200], indices(targets)),) if targets else ()
+    followed = any(target.wave > number for target in at_stage(work, "workloads"))
+    settings = {"followed": True} if followed else {}
+    return (WaveStep(f"Wave {number}: {names(targets)}"[:200], indices(targets), settings),) if targets else ()
 
 
 def waves(work: Work) -> tuple[tuple[int, list[Target]], ...]:

@@ -24,7 +24,7 @@ def _there(work: Work, *, returning: bool = False) -> tuple[RolloutStep, ...]:
         *parts.adopted(work),
         *parts.configured(work),
         *parts.services(parts.early_services(work)),
-        *(step for number, targets in parts.waves(work) for step in parts.wave(number, targets)),
+        *(step for number, targets in parts.waves(work) for step in parts.wave(work, number, targets)),
         *parts.services(parts.late_services(work), "Services of one side"),
         *parts.after(work),
         *neighbours.drained(work),

@@ -43,12 +43,15 @@ def endings(view: View, judged: Sequence[Judged]) -> tuple[Operation, ...]:
     ended = [
         Finish(target.ref, target.index, verdict.state, verdict.why)
         for target, verdict in judged
-        if target.ref.kind in ("Job", "Pod")
-        and target.key in view.written
-        and not view.written[target.key].get("ended")
+        if target.ref.kind in ("Job", "Pod") and target.key in view.written and not has_ended(view, target)
         if verdict.state == "done" or (verdict.state == "fail" and _explained(view, target))
     ]
     return undone(view, ended)
+
+
+def has_ended(view: View, target: Target) -> bool:
+    """Whether it is on record how it ended: it may be gone by now."""
+    return "ended" in view.written.get(target.key, {})
 
 
 def _explained(view: View, target: Target) -> bool:
@@ -97,6 +100,8 @@ def mark_progress(view: View, judged: Sequence[Judged]) -> Memory:
     """
     progress, looked = dict(view.slot("progress")), dict(view.slot("looked"))
     for target, verdict in judged:
+        if has_ended(view, target):
+            continue
         before = progress.get(target.key, {})
         aim, best = _aim(view, target, verdict), _best(verdict)
         if before.get("aim") == aim and all(now <= most for now, most in zip(best, before["best"], strict=True)):
@@ -135,7 +140,7 @@ def looks(view: View, judged: Sequence[Judged]) -> tuple[Operation, ...]:
 
 
 def _look_now(view: View, target: Target, verdict: Verdict) -> bool:
-    if target.key not in view.written:
+    if target.key not in view.written or has_ended(view, target):
         return False
     if verdict.state == "fail":
         return target.key not in view.slot("looked") and _present(view, target)
@@ -176,8 +181,19 @@ def _unwatched(view: View, target: Target) -> bool:
 
 
 def failure(view: View, judged: Sequence[Judged]) -> str:
-    """Why the step has failed, in the words of every workload that has; "" while it has not."""
-    return "; ".join(f"{t.ref.name}: {words}" for t, v in judged if (words := _failure(view, t, v)))
+    """Why the step has failed, in the words of every workload that has; "" while it has not.
+
+    What only misses a ConfigMap or Secret is waited for as long as another workload that comes up may make it.
+    """
+    others = any(verdict.state == "wait" and not missing(view, target) for target, verdict in judged)
+    failed = [(t, words) for t, v in judged if (words := _failure(view, t, v)) and not (others and missing(view, t))]
+    return "; ".join(f"{target.ref.name}: {words}" for target, words in failed)
+
+
+def missing(view: View, target: Target) -> Sequence[str]:
+    """The ConfigMaps and Secrets that a workload waits for and that are not there, where nothing else is wrong."""
+    looked: Mapping[str, Any] = view.slot("looked").get(target.key) or {}
+    return looked.get("missing") or ()
 
 
 def _failure(view: View, target: Target, verdict: Verdict) -> str:
@@ -229,7 +245,11 @@ def _soon_read(view: View, target: Target) -> bool:
 
 @dataclass(frozen=True)
 class WaveStep(ApplyStep):
-    """Apply workloads side by side, then wait until every one of them is up."""
+    """Apply workloads side by side, then wait until every one of them is up.
+
+    With `settings` {"followed": True} one that waits for a ConfigMap or Secret that is not there is not waited for:
+    the wave that follows may make it, and the last step reads all of them back.
+    """
 
     kind: ClassVar[str] = "wave"
 
@@ -249,11 +269,21 @@ class WaveStep(ApplyStep):
             return applied
         if all(verdict.state == "done" for _, verdict in judged):
             return Done(self._done(judged))
+        if self.settings.get("followed") and (words := self._left(view, judged)):
+            return Done(words)
         if words := failure(view, judged):
             return Fail(words)
         if view.spent >= view.facts.progress_seconds:
             return Fail(f"not ready after {view.facts.progress_seconds:.0f} s; {waiting(view, judged)}")
         return Wait(waiting(view, judged), due_in(view, judged))
+
+    def _left(self, view: View, judged: Sequence[Judged]) -> str:
+        """What still waits for something to be made, where that is all that is left; else ""."""
+        left = [target for target, verdict in judged if verdict.state != "done"]
+        if not all(missing(view, target) for target in left):
+            return ""
+        words = (f"{target.ref.name} waits for {' and '.join(missing(view, target))}" for target in left)
+        return f"{'; '.join(words)}, not there yet: the next wave may make it"
 
     def _done(self, judged: Sequence[Judged]) -> str:
         return "; ".join(f"{target.ref.name}: {verdict.why}" for target, verdict in judged)

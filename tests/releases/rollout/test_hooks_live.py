@@ -54,13 +54,17 @@ spec: {{restartPolicy: Never, containers: [{{name: c, image: shop/web}}]}}
 
 
 def release(live: Portal, version: str, tag: str = "1", settings: str = "", **more: str) -> Rollout:
+    return live.wait(ask(live, version, tag, settings, **more))
+
+
+def ask(live: Portal, version: str, tag: str = "1", settings: str = "", **more: str) -> Rollout:
     files = {
         "base/config.yaml": config(VERSION=version),
         "base/web.yaml": deployment("web", "shop/web", replicas=1),
         **{f"base/{name}.yaml": text for name, text in more.items()},
         **({"slipway.yaml": settings} if settings else {}),
     }
-    return live.wait(live.ask(version, files, {"shop/web": f"shop/web:{tag}"}, parameters={"fatalGraceSeconds": 1}))
+    return live.ask(version, files, {"shop/web": f"shop/web:{tag}"}, parameters={"fatalGraceSeconds": 1})
 
 
 def labels(rollout: Rollout) -> list[str]:
@@ -157,7 +161,7 @@ def test_a_job_that_its_ttl_removes_at_once_has_ended_as_it_did(live: Portal, co
     rollout = release(live, "1", migrate=ttl, settings="waves: [{name: first, workloads: [migrate-1]}]\n")
     assert rollout.phase == (Phase.FAILED if code else Phase.SUCCEEDED), rollout.why
     if code:
-        assert "migrate-1: the job failed" in Step.objects.get(rollout=rollout, state="failed").why
+        assert "the job failed: 1 run failed" in Step.objects.get(rollout=rollout, state="failed").why
     assert bool(live.get("Deployment", "web")) is not bool(code)
     live.wait_for(lambda: not uid(live, "migrate-1"))
 
@@ -182,3 +186,31 @@ def test_what_says_that_it_stays_is_not_pruned(live: Portal) -> None:
     there: dict[str, Any] = {name: live.get("ConfigMap", name, "v1") for name in ("kept", "spared", "other")}
     assert [bool(there[name]) for name in ("kept", "spared", "other")] == [True, True, False]
     assert "kept (helm.sh/resource-policy: keep)" in risks(second)["Stays, as it says itself"]
+
+
+def reading(name: str, secret: str) -> str:
+    text = deployment(name, "shop/web", replicas=1)
+    return text.replace("configMapRef: {name: settings}", f"secretRef: {{name: {secret}}}")
+
+
+def test_what_waits_for_a_secret_is_told_and_the_next_wave_may_make_it(live: Portal) -> None:
+    waves = "waves:\n- {name: first, workloads: [reader]}\n- {name: second, workloads: [web]}\n"
+    rollout = ask(live, "1", settings=waves, reader=reading("reader", "made-later"))
+    live.wait_for(lambda: rollout.steps.filter(label="Wave 1: web", state="done").exists())
+    first = rollout.steps.get(label="Wave 0: reader")
+    assert "reader waits for Secret made-later, not there yet: the next wave may make it" in first.why
+    live.gateway.apply(made(live, "made-later"), manager="somebody")
+    assert live.wait(rollout).phase == Phase.SUCCEEDED, rollout.why
+
+
+def made(live: Portal, name: str) -> dict[str, Any]:
+    metadata = {"name": name, "namespace": live.namespace}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": {"KEY": "dmFsdWU="}}
+
+
+def test_a_storage_class_that_is_not_there_is_told_by_name(live: Portal) -> None:
+    claims = "  volumeClaimTemplates:\n  - metadata: {name: data}\n    spec: {storageClassName: nowhere, accessModes: "
+    claims += "[ReadWriteOnce], resources: {requests: {storage: 1Gi}}}\n"
+    rollout = release(live, "1", db=deployment("db", "shop/web", kind="StatefulSet", replicas=1, more=claims))
+    assert rollout.phase == Phase.FAILED
+    assert "the claim data-db-0 needs the StorageClass nowhere, which is not there" in rollout.why
