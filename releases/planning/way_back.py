@@ -104,7 +104,8 @@ def found_before(plans: Iterable[tuple[Plan, str]], have: Iterable[Row]) -> tupl
 
 def _is_taken_over(sighting: Sighting, owner: Owner) -> bool:
     there = sighting.preview.live is not None and not sighting.is_ours(owner)
-    return there and sighting.ref.kind != JOB and not sighting.wanted.temporary
+    lasting_one = sighting.wanted.hook is None and not sighting.wanted.temporary
+    return there and sighting.ref.kind != JOB and lasting_one
 
 
 def _kept(was: Manifest, left: Left | None) -> Manifest | None:
