@@ -48,6 +48,11 @@ class ChangeRow:
     manifest: Mapping[str, Any] | None
 
     @property
+    def stands_open(self) -> bool:
+        """Whether its fields are shown at once: what is new is long, and what is unchanged has none."""
+        return self.action in ("update", "replace", "delete")
+
+    @property
     def text(self) -> str:
         """A new object in full, as YAML."""
         return _yaml(self.manifest) if self.manifest and self.action == "create" else ""
