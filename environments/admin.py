@@ -270,7 +270,8 @@ class EnvironmentAdmin(HoldingAdmin, AuditedAdmin):
     search_fields = ["name", "title"]
     inlines = [GrantInline, ConfigurationInline]
     fieldsets = [
-        (None, {"fields": ["name", "title", "order", "cluster", "namespace", "more_namespaces", "allowed_kinds"]}),
+        (None, {"fields": ["name", "title", "order", "cluster", "namespace", "more_namespaces"]}),
+        ("Kinds", {"fields": ["allowed_kinds", "more_kinds"]}),
         (
             "Approvals",
             {"fields": ["required_approvals", "approval_hours", "start_when_approved", "rollback_needs_approval"]},

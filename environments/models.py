@@ -100,7 +100,15 @@ class Environment(RowBound):
         help_text="Other namespaces that a bundle may name, one a line; * stands for any characters.",
     )
     allowed_kinds = models.TextField(
-        blank=True, help_text="Kinds that a bundle may have, one a line; empty: the usual namespaced kinds."
+        blank=True,
+        help_text="The only kinds that a bundle may have, beside more kinds, one a line; "
+        "empty: the usual namespaced kinds.",
+    )
+    more_kinds = models.TextField(
+        blank=True,
+        help_text="Kinds that a bundle may have beside these, one a line: Namespace, Certificate.cert-manager.io, "
+        "*.monitoring.coreos.com; * stands for any characters. With CustomResourceDefinition, a bundle may have "
+        "objects of the kinds that it defines.",
     )
     admission = models.CharField(
         max_length=6,
@@ -171,7 +179,7 @@ class Environment(RowBound):
         return Level(self.admission) if self.admission else Level.REFUSE if self.required_approvals else Level.WARN
 
     def kinds(self) -> tuple[str, ...] | None:
-        """The kinds that a bundle may have; None for the usual ones."""
+        """The kinds that a bundle may have beside more_kinds; None for the usual ones."""
         return tuple(self.allowed_kinds.split()) or None
 
 

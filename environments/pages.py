@@ -5,7 +5,7 @@ from datetime import datetime
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 
-from environments.access import environment_for, roles_of, visible
+from environments.access import environment_for, may, roles_of, visible
 from environments.kube.api.access import Access
 from environments.kube.api.credential_expiry import expires_at
 from environments.models import Cluster, Grant
@@ -33,6 +33,7 @@ def show(request: HttpRequest, name: str) -> HttpResponse:
         "entries": environment.configuration.all(),
         "credential_ends": _credential_end(environment.cluster),
         "grants": Grant.objects.filter(environment=environment).select_related("user", "group"),
+        "may_import": may(actor, Verb.CONFIGURE, environment),
         "roles": sorted(roles_of(actor, environment)),
         "table": [(role.label, [verb.label for verb in Verb if verb in ALLOWED[role]]) for role in Role],
     }

@@ -23,6 +23,7 @@ def environment(row: Environment) -> dict[str, Any]:
         "namespace": row.namespace,
         "more_namespaces": row.more_namespaces,
         "allowed_kinds": row.allowed_kinds,
+        "more_kinds": row.more_kinds,
         "admission": row.admission,
         "admission_rules": row.admission_rules,
         "allowed_registries": row.allowed_registries,
@@ -68,7 +69,9 @@ def _pending() -> QuerySet[PolicyChange]:
 
 
 def register() -> None:
-    vouch_for(Environment, VouchedKind(environment, Environment.objects.order_by("pk").all))
+    # Rows of before more_kinds was there had none.
+    of_before = {"more_kinds": ""}
+    vouch_for(Environment, VouchedKind(environment, Environment.objects.order_by("pk").all, plain=of_before))
     vouch_for(
         Grant, VouchedKind(grant, Grant.objects.select_related("environment", "user", "group").order_by("pk").all)
     )

@@ -56,6 +56,11 @@ def store_bundle(
     return _stored_bundle(actor, application, bundles.bundle_of(made.members, filename).files, made.origin)
 
 
+def keep_bundle(actor: Actor, application: Application, bundle: bundles.ManifestBundle) -> Bundle:
+    """The stored bundle of files that are read already."""
+    return _stored_bundle(actor, application, bundle.files, {})
+
+
 def _stored_bundle(
     actor: Actor, application: Application, files: Sequence[bundles.BundleFile], origin: Mapping[str, Any]
 ) -> Bundle:

@@ -8,10 +8,12 @@ from kube_schema import recorded
 
 from . import generated
 from .bundle import Contents, ManifestBundle, contents_of
+from .definitions import KIND as DEFINITION
+from .definitions import KindDefinition, definitions_in
 from .errors import BundleError, Findings
 from .exported import made_by
 from .hooks import HookReading, read_hook
-from .kinds import CLUSTER_KINDS, kind_id
+from .kinds import kind_id
 from .merge import Merger
 from .node import RENDERED, Place, Unresolved, YamlNode, field_of, find, text_at
 from .notes import CONTROLLED, ReadingNote
@@ -27,12 +29,13 @@ IDENTITY: tuple[Place, ...] = (("apiVersion",), ("kind",), NAME)
 
 
 class Assembly(NamedTuple):
-    """`left_out`: hooks of other occasions, as a person reads them."""
+    """`definitions` are the kinds that the bundle itself defines; `left_out`: hooks of other occasions, in words."""
 
     pieces: list[Piece]
     settings: SlipwayFile
     declared: Declared
     notes: tuple[ReadingNote, ...]
+    definitions: Mapping[str, KindDefinition]
     left_out: tuple[str, ...] = ()
 
 
@@ -43,12 +46,14 @@ def assemble(bundle: ManifestBundle, target: RenderTarget, findings: Findings) -
     declared = _declared(read_settings(contents.settings), target, bundle)
     resolver = Resolver(values, declared, findings)
     base, overlays = _layers(contents, target, findings)
+    definitions = definitions_in(document.data for document in base if text_at(document.node, "kind") == DEFINITION)
+    target = target.with_cluster_kinds(each.kind for each in definitions.values() if not each.namespaced)
     identified, left_out = _without_controlled(_identified(base, target, resolver, findings))
     pieces = _once_each(generated.told_apart(identified), findings)
     settings = _settings(contents, pieces, Resolver(values, Declared(every=True), findings), findings)
     patches = _once_each(_identified(overlays, target, resolver, findings), findings)
     named, names = generated.named(_overlaid(pieces, patches, findings), target.version)
-    return _without_other_hooks(Assembly(named, settings, declared, (*left_out, *names)), target)
+    return _without_other_hooks(Assembly(named, settings, declared, (*left_out, *names), definitions), target)
 
 
 def _without_controlled(pieces: Sequence[Piece]) -> tuple[list[Piece], list[ReadingNote]]:
@@ -126,7 +131,8 @@ def _identify(node: YamlNode, target: RenderTarget, findings: Findings) -> Piece
         return None
     api_version, kind, name = str(text_at(node, "apiVersion")), str(text_at(node, "kind")), str(name)
     namespace = str(text_at(node, "metadata", "namespace")) or target.namespace
-    piece = Piece(node, api_version, kind, "" if kind_id(api_version, kind) in CLUSTER_KINDS else namespace, name)
+    of_cluster = target.is_of_cluster(kind_id(api_version, kind))
+    piece = Piece(node, api_version, kind, "" if of_cluster else namespace, name)
     return piece if _is_well_named(piece, findings) else None
 
 

@@ -78,7 +78,7 @@ def stamp(obj: YamlNode, kind: str, reader: str, known: Mapping[str, Any], key: 
     if kind not in RESTARTED:
         return obj
     template = find(obj, "spec", "template", "spec")
-    read = sorted(set(_references(template)) & set(known)) if template is not None else []
+    read = sorted(set(references(template)) & set(known)) if template is not None else []
     if not read:
         return obj
     digest = digest_of({reader: {name: known[name] for name in read}}, key)
@@ -86,7 +86,7 @@ def stamp(obj: YamlNode, kind: str, reader: str, known: Mapping[str, Any], key: 
     return put(obj, place, YamlNode(digest, Origin(PORTAL)))
 
 
-def _references(spec: YamlNode) -> Iterator[str]:
+def references(spec: YamlNode) -> Iterator[str]:
     """The ConfigMaps and Secrets that a pod reads, as "KIND/NAME"."""
     for containers in ("initContainers", "containers"):
         for container in _items(find(spec, containers)):

@@ -69,14 +69,14 @@ class Conformer:
                 else:
                     self._left_out((*place, key))
                 continue
-            if known is None and kind.type == "struct":
+            if known is None and kind.type == "struct" and not kind.open:
                 close = self.findings.close_to(key, kind.children)
                 words = f"unknown field{f', did you mean {close}?' if close else ''}"
                 self._tell(child, (*place, key), words)
                 continue
             children[key] = self.conform(child, known, (*place, key))
         for name in kind.required:
-            if name not in children and name not in node.value:
+            if name not in children and name not in node.value and not _has_default(kind, name):
                 self._tell(node, (*place, name), "is missing")
         return YamlNode(children, node.origin)
 
@@ -158,6 +158,11 @@ class Conformer:
 
     def _tell(self, node: YamlNode, place: Place, message: str) -> None:
         self.findings.add(node.origin, field_of(place), message)
+
+
+def _has_default(kind: Type, name: str) -> bool:
+    child = kind.child(name)
+    return child is not None and child.default is not None
 
 
 def _is_int(value: Any) -> bool:

@@ -143,14 +143,15 @@ def _places(node: YamlNode, kind: str) -> Iterator[Place]:
     ]
     annotations = find(node, "metadata", "annotations")
     if annotations is not None and annotations.is_map:
-        always += [("metadata", "annotations", name) for name in annotations.value if _is_written_by_server(name)]
+        always += [("metadata", "annotations", name) for name in annotations.value if is_written_by_server(name)]
     exported = is_exported(node)
     yield from (place for place in always if find(node, *place) is not None)
     if exported:
         yield from (place for place in _filled_in(node, kind) if find(node, *place) is not None)
 
 
-def _is_written_by_server(annotation: str) -> bool:
+def is_written_by_server(annotation: str) -> bool:
+    """Whether the annotation is one of those by which the cluster's own controllers remember things."""
     return annotation in ANNOTATIONS or annotation.startswith("autoscaling.alpha.kubernetes.io/")
 
 

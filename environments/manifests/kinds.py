@@ -1,9 +1,11 @@
 """What the portal knows of kinds: which a bundle may have, which belong to no namespace, which run pods."""
 
+from fnmatch import fnmatchcase
+
 from .node import Place
 
 # Left out on purpose: bare Pods and ReplicaSets (nothing rolls them), ResourceQuota and LimitRange (an environment's
-# budget is not a release's to change), EnvoyFilter and Istio's Gateway (they reach beyond a namespace).
+# budget is not a release's to change), what reaches beyond a namespace. An environment may add them by name.
 DEFAULT_KINDS = (
     "ConfigMap",
     "PersistentVolumeClaim",
@@ -87,6 +89,15 @@ GROUPS_READ = frozenset(
     }
 )
 
+# Never a bundle's own kind, whatever definition it brings: these reach beyond a namespace though they are in one.
+FAR_REACHING = frozenset(
+    {
+        "EnvoyFilter.networking.istio.io",
+        "Gateway.networking.istio.io",
+        "Gateway.gateway.networking.k8s.io",
+    }
+)
+
 WORKLOADS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob"})
 
 # A Job runs once and cannot change its template; a CronJob's next pod reads the new configuration anyway.
@@ -111,7 +122,12 @@ def kind_id(api_version: str, kind: str) -> str:
 
 
 def allowed(kind: str, kinds: tuple[str, ...] | None) -> bool:
-    """Whether "Deployment.apps" is among `kinds`, which name kinds with or without their group (None: the usual)."""
+    """Whether "Deployment.apps" is among `kinds` (None: the usual).
+
+    These name kinds with or without their group, * stands for any characters: "Certificate.cert-manager.io",
+    "Namespace", "*.monitoring.coreos.com".
+    """
     if kinds is None:
         return kind in DEFAULT_KINDS
-    return kind in kinds or kind.partition(".")[0] in kinds
+    short = kind.partition(".")[0]
+    return any(short == pattern or fnmatchcase(kind, pattern) for pattern in kinds)

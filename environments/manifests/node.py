@@ -108,6 +108,16 @@ def put(node: YamlNode, place: Place, value: YamlNode) -> YamlNode:
     return YamlNode(children, node.origin)
 
 
+def without(node: YamlNode, place: tuple[str, ...]) -> YamlNode:
+    """`node` without the field at a place of names; the same where it has none."""
+    step, rest = place[0], place[1:]
+    if not isinstance(node.value, dict) or step not in node.value:
+        return node
+    if rest:
+        return YamlNode({**node.value, step: without(node.value[step], rest)}, node.origin)
+    return YamlNode({key: child for key, child in node.value.items() if key != step}, node.origin)
+
+
 def leaves(node: YamlNode, place: Place = ()) -> Iterator[tuple[Place, YamlNode]]:
     """Every scalar and every empty map or list, with its place."""
     if isinstance(node.value, dict) and node.value:

@@ -27,6 +27,7 @@ _STAGE_OF = {
             *("ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"),
             *("ConfigMap", "Secret", "ExternalSecret", "SecretProviderClass", "PersistentVolume"),
             *("PersistentVolumeClaim", "StorageClass", "PriorityClass", "ResourceQuota", "LimitRange"),
+            *("CSIDriver", "GatewayClass", "IngressClass", "RuntimeClass"),
             *("NetworkPolicy", "AuthorizationPolicy", "PeerAuthentication", "RequestAuthentication", "Sidecar"),
             "Telemetry",
             *("Issuer", "ClusterIssuer", "Certificate", "TriggerAuthentication"),
@@ -39,7 +40,10 @@ _STAGE_OF = {
 
 
 def stage_of(manifest: Mapping[str, Any]) -> str:
-    """One of STAGES. What is not known (routes, autoscalers, monitors, custom resources) comes after the workloads."""
+    """One of STAGES. What is not known (routes, autoscalers, monitors, custom resources) comes after the workloads.
+
+    So do webhooks and APIServices: one whose pods are not there stops others' requests.
+    """
     return _STAGE_OF.get(manifest["kind"], "after")
 
 

@@ -15,13 +15,14 @@ from .assemble import assemble
 from .bundle import ManifestBundle
 from .configuration import ConfiguredValue, encode_string_data, set_entry, stamp, takes
 from .conform import Conformer
+from .definitions import KindDefinition
 from .errors import BundleError, BundleErrors, Findings
 from .exported import cleaned
 from .hooks import Hook
 from .images import ImageMap, replace_images, repository_of, uses
-from .kinds import CLUSTER_KINDS, DEFAULT_KINDS, GROUPS_READ, allowed
+from .kinds import DEFAULT_KINDS, GROUPS_READ
 from .limits import LIMITS
-from .node import PORTAL, Origin, YamlNode, field_of, find, leaves, plain, put, text_at
+from .node import PORTAL, Origin, YamlNode, field_of, find, leaves, plain, put, text_at, without
 from .notes import EMPTIED, WRITTEN_BY_SERVER, ReadingNote, left_in
 from .order import STAGES, BundleOrder, names_of
 from .piece import Piece
@@ -85,7 +86,7 @@ def render(bundle: ManifestBundle, environment: RenderTarget, images: Mapping[st
     notes += [
         note for piece in assembly.pieces for note in left_in(piece.node, piece.kind_id, piece.text, assembly.declared)
     ]
-    works = [_finish(piece, environment, findings, notes) for piece in assembly.pieces]
+    works = [_finish(piece, environment, assembly.definitions, findings, notes) for piece in assembly.pieces]
     works, used = _with_images(works, images, findings)
     manifests = (plain(piece.node) for piece in works if piece.hook is None)
     order = BundleOrder.of(manifests, assembly.settings, first=environment.first)
@@ -115,12 +116,22 @@ def images_needed(bundle: ManifestBundle, environment: RenderTarget, images: Map
     return tuple(sorted({use.node.value for use in open_uses}))
 
 
-def _finish(piece: Piece, target: RenderTarget, findings: Findings, notes: list[ReadingNote]) -> Piece:
-    _check_place(piece, target, findings)
+def _finish(
+    piece: Piece,
+    target: RenderTarget,
+    own: Mapping[str, KindDefinition],
+    findings: Findings,
+    notes: list[ReadingNote],
+) -> Piece:
+    definition = own.get(piece.kind_id)
+    _check_place(piece, target, findings, definition)
     reads = piece.api_version.rpartition("/")[0] in GROUPS_READ
     conformer = Conformer(findings, secret=piece.kind_id == "Secret", drops_nulls=reads)
     written = cleaned(piece.node, piece.kind_id)
-    node = conformer.conform(written.node, _schema_of(piece, findings))
+    # As the API server does: charts name a namespace everywhere.
+    placed = written.node if piece.namespace else without(written.node, ("metadata", "namespace"))
+    schema = definition.schema(piece.api_version) if definition else _schema_of(piece, findings)
+    node = conformer.conform(placed, schema)
     if written.taken:
         notes.append(ReadingNote(WRITTEN_BY_SERVER, piece.text, written.taken))
     if conformer.emptied:
@@ -133,24 +144,39 @@ def _finish(piece: Piece, target: RenderTarget, findings: Findings, notes: list[
     return piece._replace(node=_marked(piece._replace(node=node), target))
 
 
-def _check_place(piece: Piece, target: RenderTarget, findings: Findings) -> None:
-    """Reports a kind or a namespace that the environment does not allow; of a kind that has moved, where it is."""
-    if words := removed_words(piece.api_version, piece.kind):
+def _check_place(piece: Piece, target: RenderTarget, findings: Findings, own: KindDefinition | None) -> None:
+    """Reports a kind or a namespace that the environment does not allow; of a kind that has moved, where it is.
+
+    `own` is the bundle's own definition of the kind: who may define kinds may have objects of them.
+    """
+    if words := removed_words(piece.api_version, piece.kind) or _not_served(piece, own):
         _tell(piece, ("apiVersion",), words, findings)
-    elif not (allowed(piece.kind_id, target.allowed_kinds) or _is_hook_pod(piece)):
-        kinds = DEFAULT_KINDS if target.allowed_kinds is None else target.allowed_kinds
-        close = findings.close_to(piece.kind, (kind.partition(".")[0] for kind in kinds), 0.8)
-        hint = f", did you mean {close}?" if close and close != piece.kind else ""
-        _tell(piece, ("kind",), f"{target.name} does not allow objects of kind {piece.kind_id}{hint}", findings)
-    if piece.kind_id in CLUSTER_KINDS:
-        if find(piece.node, "metadata", "namespace") is not None:
-            _tell(piece, ("metadata", "namespace"), f"a {piece.kind} belongs to no namespace", findings)
+    elif not (own or target.allows_kind(piece.kind_id) or _is_hook_pod(piece)):
+        _tell(piece, ("kind",), _not_allowed(piece, target, findings), findings)
+    if not piece.namespace:
         if piece.kind_id == "Namespace" and not target.allows_namespace(piece.name):
             _tell(piece, ("metadata", "name"), f"{target.name} does not allow the namespace {piece.name}", findings)
     elif not target.allows_namespace(piece.namespace):
         _tell(
             piece, ("metadata", "namespace"), f"{target.name} does not allow the namespace {piece.namespace}", findings
         )
+
+
+def _not_allowed(piece: Piece, target: RenderTarget, findings: Findings) -> str:
+    kinds = [*(DEFAULT_KINDS if target.allowed_kinds is None else target.allowed_kinds), *target.more_kinds]
+    close = findings.close_to(piece.kind, (kind.partition(".")[0] for kind in kinds), 0.8)
+    hint = f", did you mean {close}?" if close and close != piece.kind else ""
+    advice = hint or f'; who administers {target.name} adds it to its "More kinds"'
+    return f"{target.name} does not allow objects of kind {piece.kind_id}{advice}"
+
+
+def _not_served(piece: Piece, own: KindDefinition | None) -> str:
+    """Where the bundle's own definition has the kind, if not in this version; "" for any other."""
+    group, _, version = piece.api_version.rpartition("/")
+    if own is None or version in own.schemas:
+        return ""
+    served = [f"{group}/{name}" for name in own.schemas]
+    return f"the bundle's definition of {piece.kind} has no {piece.api_version}; it has {' and '.join(served)}"
 
 
 def _is_hook_pod(piece: Piece) -> bool:

@@ -1,13 +1,14 @@
 """Where a bundle is rendered for."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from environments.kube.objects import Owner
 
 from .configuration import ConfiguredValue
+from .kinds import CLUSTER_KINDS, allowed
 from .node import CONFIGURATION, PORTAL
 from .placeholders import Value
 
@@ -19,10 +20,11 @@ class RenderTarget:
     """An environment, as far as rendering needs it, and the application and version that go there.
 
     `namespace` is where objects go that name none. `allowed_namespaces` are others that a bundle may name (* stands
-    for any characters). `allowed_kinds` has kinds as "Deployment" or "Deployment.apps"; None means the usual
-    namespaced ones (kinds.DEFAULT_KINDS). `configuration` is the environment's own layer, `labels` go on every
-    object, and `digest_key` keeps the digests of configuration from telling what was digested. `declared` are names of
-    placeholders that some environment has a value for: one of them that has none here is missing.
+    for any characters). `allowed_kinds` has kinds as "Deployment", "Deployment.apps" or "*.apps"; None means the usual
+    namespaced ones (kinds.DEFAULT_KINDS), and `more_kinds` are allowed beside either. `cluster_kinds` are kinds of
+    which the cluster says that they belong to no namespace. `configuration` is the environment's own layer, `labels`
+    go on every object, and `digest_key` keeps the digests of configuration from telling what was digested. `declared`
+    are names of placeholders that some environment has a value for: one of them that has none here is missing.
     """
 
     name: str
@@ -31,6 +33,8 @@ class RenderTarget:
     version: str
     allowed_namespaces: tuple[str, ...] = ()
     allowed_kinds: tuple[str, ...] | None = None
+    more_kinds: tuple[str, ...] = ()
+    cluster_kinds: frozenset[str] = frozenset()
     configuration: tuple[ConfiguredValue, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     digest_key: bytes = field(default=b"", repr=False)
@@ -44,6 +48,18 @@ class RenderTarget:
 
     def allows_namespace(self, namespace: str) -> bool:
         return any(fnmatchcase(namespace, pattern) for pattern in (self.namespace, *self.allowed_namespaces))
+
+    def allows_kind(self, kind: str) -> bool:
+        """Whether a bundle may have objects of a kind such as "Deployment.apps"."""
+        return allowed(kind, self.allowed_kinds) or allowed(kind, self.more_kinds)
+
+    def is_of_cluster(self, kind: str) -> bool:
+        """Whether objects of a kind belong to no namespace."""
+        return kind in CLUSTER_KINDS or kind in self.cluster_kinds
+
+    def with_cluster_kinds(self, kinds: Iterable[str]) -> "RenderTarget":
+        """The same where these kinds belong to no namespace too."""
+        return replace(self, cluster_kinds=self.cluster_kinds | frozenset(kinds))
 
     def placeholders(self) -> dict[str, Value]:
         """What ${NAME} stands for here; the portal's own names cannot be taken by the configuration.

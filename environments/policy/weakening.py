@@ -21,6 +21,10 @@ def _more(before: Any, after: Any) -> bool:
     return bool(after > before)
 
 
+def _adds(before: Any, after: Any) -> bool:
+    return not set(str(after).split()) <= set(str(before).split())
+
+
 def _not_refused(before: Any, after: Any) -> bool:
     # Empty is "refuse" where approvals are required, and this is asked of such environments only.
     return _differs(before, after) and after not in ("", Level.REFUSE)
@@ -37,6 +41,7 @@ APPROVALS: Mapping[str, Weakens] = {
 # What a bundle may bring. Which of two lists of checks, registries or hosts is stricter, nobody could say for sure.
 ADMISSION: Mapping[str, Weakens] = {
     "admission": _not_refused,
+    "more_kinds": _adds,
     **dict.fromkeys(("allowed_kinds", "admission_rules", "allowed_registries", "hosts"), _differs),
 }
 FIELDS: Mapping[str, Weakens] = {**PLACE, **APPROVALS, **ADMISSION}

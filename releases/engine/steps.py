@@ -1,6 +1,6 @@
 """What every strategy is made of: steps on a plan's objects. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar
@@ -17,6 +17,8 @@ from releases.engine.operations import Adopt, Apply, Clear, OnObject, Prune, Rea
 KINDS_IN = "releases.strategies"
 LEFT = "left"
 READ_PAUSES = (0.2, 0.5, 1.0, 2.0)
+TOLD = 4  # of many definitions that are waited for
+BEFORE_BINDINGS = frozenset({"Role", "ClusterRole"})
 CLEAR_PAUSE = 1.0  # seconds between two tries to delete what is to be made anew
 BEFORE_ROUTES = frozenset({"DestinationRule"})
 
@@ -145,7 +147,12 @@ def _steps_over(view: View, target: Target) -> bool:
 
 @dataclass(frozen=True)
 class ConfigurationStep(ApplyStep):
+    """Roles first: who may not bind every role can only bind one that is there."""
+
     kind: ClassVar[str] = "configuration"
+
+    def operations(self, view: View) -> tuple[Operation, ...]:
+        return _first(super().operations(view), BEFORE_BINDINGS)
 
 
 @dataclass(frozen=True)
@@ -160,8 +167,7 @@ class AfterStep(ApplyStep):
     kind: ClassVar[str] = "after"
 
     def operations(self, view: View) -> tuple[Operation, ...]:
-        left = super().operations(view)
-        return tuple(each for each in left if isinstance(each, OnObject) and each.ref.kind in BEFORE_ROUTES) or left
+        return _first(super().operations(view), BEFORE_ROUTES)
 
 
 @dataclass(frozen=True)
@@ -182,8 +188,8 @@ class DefinitionsStep(ApplyStep):
         if not waiting:
             return Done(f"{len(self.objects)} ready")
         if view.spent > view.facts.progress_seconds:
-            return Fail(f"not ready after {view.facts.progress_seconds:.0f} s: {'; '.join(waiting)}")
-        return Wait("; ".join(waiting), READ_PAUSES[-1])
+            return Fail(f"not ready after {view.facts.progress_seconds:.0f} s: {_some(waiting)}")
+        return Wait(_some(waiting), READ_PAUSES[-1])
 
     def _waits(self, view: View, target: Target) -> bool:
         if target.key in view.kept.get(LEFT, {}):
@@ -194,6 +200,16 @@ class DefinitionsStep(ApplyStep):
     def _words(self, view: View, target: Target) -> str:
         look = view.look(target.key)
         return health(look.object).why if look and look.object else "it is not there yet"
+
+
+def _first(operations: tuple[Operation, ...], kinds: frozenset[str]) -> tuple[Operation, ...]:
+    """Those on objects of these kinds while there are any, then all others."""
+    return tuple(each for each in operations if isinstance(each, OnObject) and each.ref.kind in kinds) or operations
+
+
+def _some(words: Sequence[str]) -> str:
+    more = f"; and {len(words) - TOLD} more" if len(words) > TOLD else ""
+    return "; ".join(words[:TOLD]) + more
 
 
 @dataclass(frozen=True)

@@ -64,10 +64,12 @@ def compose(
     prune: Sequence[Mapping[str, Any]],
     back: WayBack,
     known: Circumstances,
+    shared: Sequence[Ref] = (),
 ) -> Plan:
     """The plan without its steps, which the strategy makes of it.
 
-    `public` are the manifests as the plan may show them, in the order of `sightings`.
+    `public` are the manifests as the plan may show them, in the order of `sightings`; `shared` is what the release
+    has and another one looks after.
     """
     rows = [change_row(sighting) for sighting in sightings]
     objects = [_object_row(*pair) for pair in zip(sightings, public, strict=True)]
@@ -89,6 +91,7 @@ def compose(
         "prune": [*_temporary(sightings), *prune],
         "adopt": [list(each.ref) for each in sightings if each.preview.taken],
         "spare": list(header.spare),
+        **({"shared": [list(ref) for ref in shared]} if shared else {}),
         "added": _added(sightings, header.owner, back.plan),
         "namespaces": [each.ref.name for each in sightings if each.ref.kind == "Namespace" and each.action == "create"],
         "replicas": _replicas(sightings),

@@ -9,6 +9,8 @@ from environments.kube.objects import Manifest, Owner, Ref
 from releases.plan.objects import Row, is_marked, ref_in
 
 NEVER_PRUNED = prune.NEVER_PRUNED
+# What others have put on a namespace (pod security, quotas of meshes, owners) is about all that is in it.
+NEVER_ADOPTED = frozenset({"Namespace"})
 
 
 def dropped(wanted: Iterable[Ref], earlier: Iterable[Row | None]) -> tuple[Ref, ...]:

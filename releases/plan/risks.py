@@ -9,6 +9,7 @@ from environments.kube.apply.diff import FieldChange
 from environments.kube.objects import Ref
 from environments.kube.quantity import quantity
 from releases.plan.objects import Row, ref_in
+from releases.plan.reach import reaching
 
 RIGHTS = frozenset({"Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding", "ServiceAccount"})
 ROUTES = frozenset({"Ingress", "HTTPRoute", "GRPCRoute", "VirtualService", "DestinationRule"})
@@ -17,6 +18,7 @@ ADDRESS = re.compile(r"URL|URI|DSN|HOST|ENDPOINT|ADDR|DATABASE|BROKER|PORT$", re
 PROBE = re.compile(r"\.(readiness|liveness|startup)Probe\b")
 LIMIT = re.compile(r"\.resources\.limits(\.\w+)?$")
 VARIABLE = re.compile(r"\.env\[name=\"([^\"]*)\"\]")
+MARKS = "slipway.dev/"
 SHOWN = 5
 
 
@@ -82,7 +84,9 @@ FIELD_RULES = (
 
 
 def risk_of_field(ref: Ref, change: FieldChange) -> str:
-    """The title of the first rule that flags the field, "" where none does."""
+    """The title of the first rule that flags the field, "" where none does; Slipway's own marks are no risk."""
+    if MARKS in change.path:
+        return ""
     return next((rule.title for rule in FIELD_RULES if ref.kind in rule.kinds and rule.flags(change)), "")
 
 
@@ -93,6 +97,7 @@ def risks(rows: Sequence[Row], prune: Sequence[Row], known: Circumstances) -> li
         *_deletions(prune),
         *_flagged(rows),
         *_major_versions(known.versions),
+        *_reaching(rows),
         *_overruled(rows),
         *({"title": title, "detail": detail} for title, detail in known.notes),
     ]
@@ -123,6 +128,12 @@ def risk_of_creation(ref: Ref) -> str:
     always = (rule for rule in FIELD_RULES if rule.flags is _any and ref.kind in rule.kinds)
     known = ref.kind in RIGHTS - {"ServiceAccount"} or ref.kind in ("NetworkPolicy", "AuthorizationPolicy")
     return next((rule.title for rule in always), "") if known else ""
+
+
+def _reaching(rows: Sequence[Row]) -> Iterable[dict[str, str]]:
+    found = list(reaching(rows))
+    for title in dict.fromkeys(title for title, _ in found):
+        yield _risk(title, (text for other, text in found if other == title))
 
 
 def _major_versions(versions: Mapping[str, tuple[str, str]]) -> Iterable[dict[str, str]]:

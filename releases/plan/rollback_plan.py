@@ -8,7 +8,7 @@ from environments.kube.apply.managers import SPARED
 from environments.kube.objects import Ref
 from releases.plan.irreversible import Left, left_of
 from releases.plan.objects import Plan, Row, lasting, lasting_by_key, objects_by_key, ref_in
-from releases.plan.pruning import NEVER_PRUNED
+from releases.plan.pruning import NEVER_ADOPTED, NEVER_PRUNED
 
 BEFORE_SLIPWAY = "what ran before Slipway"
 JOB = "Job"
@@ -54,7 +54,7 @@ def back_plan(plan: Row, previous: Row | None) -> Plan:
         "changes": [],
         "prune": _added(plan, previous),
         "spare": plan.get("spare", list(SPARED)),
-        "adopt": [list(each.ref) for each in objects if each.touched],
+        "adopt": [list(each.ref) for each in objects if each.touched and each.ref.kind not in NEVER_ADOPTED],
         "keeps_size": [each.ref.key for each in objects if not each.sized],
         "added": [],
         "namespaces": [],

@@ -19,7 +19,7 @@ from environments.kube.api.errors import (
     Terminating,
     Unauthorized,
 )
-from environments.kube.apply.diff import Preview, Taking, pod_template, preview, preview_pod_template
+from environments.kube.apply.diff import Preview, Taking, changes_between, pod_template, preview, preview_pod_template
 from environments.kube.apply.managers import SCALED_KINDS
 from environments.kube.apply.ownership import autoscaled
 from environments.kube.objects import Manifest, Owner, Ref
@@ -36,9 +36,10 @@ SCALERS = frozenset(kind for _, kind in AUTOSCALERS)
 NOT_TRIED = "Its pods could not be tried: Slipway has no right to create pods there."
 
 NULL = 'Invalid value: "null"'
+KIND_TO_COME = "Its kind comes with this release, so the cluster could not try it."
+ROLE_TO_COME = "The role that it names comes with this release, so the cluster could not try it."
+KIND_CHANGES = "The definition of its kind changes with this release; as it is now, the cluster says: {words}"
 NOBODY = Owner("")
-
-KIND_TO_COME = "Its kind comes with this release, so it could not be tried."
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -96,7 +97,7 @@ def sight(gateway: Gateway, objects: Sequence[Wanted], asking: Asking) -> list[S
 
     PlanRefused has the words of every object that the cluster refuses; PlanPostponed where it cannot be told yet.
     """
-    answers = _answers(gateway, objects, asking)
+    answers = _by_coming_definitions(gateway, objects, _answers(gateway, objects, asking))
     errors = [answer for answer in answers if isinstance(answer, KubeError)]
     refused = [error.words for error in errors if is_refusal(error)]
     refused += [str(answer) for answer in answers if isinstance(answer, PlanRefused)]
@@ -212,8 +213,11 @@ def _try(
         pods = _pods(gateway, sighting, around.brought) if not new else ()
         return replace(sighting, warnings=(*sighting.warnings, *pods))
     except KindMissing as error:
-        known = (wanted.ref.group, wanted.ref.kind) in around.defined
+        known = _is_defined(wanted, around)
         return Sighting(wanted, _unseen(wanted), scaled) if known else _elsewhere(gateway, wanted.ref, error)
+    except NotFound as error:
+        # Who may not bind every role is told that this one is not there: the server holds its rights against theirs.
+        return _foreseen(gateway, wanted, ROLE_TO_COME) if _role_of(wanted) in around.brought else error
     except (KubeError, PlanRefused) as error:
         return error
 
@@ -239,6 +243,19 @@ def _seen(gateway: Gateway, asking: Asking, changed: frozenset[str], wanted: Wan
             raise
         return jobs.sight_anew(gateway, wanted, live, ours=is_marked(live, asking.around.owner))
     return jobs.judged(gateway, sighting, asking.around.ran) if wanted.ref.kind == "Job" else sighting
+
+
+def _role_of(wanted: Wanted) -> Ref | None:
+    """The role that a binding names; None for what is no binding."""
+    if wanted.ref.kind not in ("RoleBinding", "ClusterRoleBinding"):
+        return None
+    role = wanted.manifest.get("roleRef") or {}
+    kind = str(role.get("kind", ""))
+    return Ref(wanted.ref.api_version, kind, wanted.ref.namespace if kind == "Role" else "", str(role.get("name", "")))
+
+
+def _is_defined(wanted: Wanted, around: Surroundings) -> bool:
+    return (wanted.ref.group, wanted.ref.kind) in around.defined
 
 
 def _elsewhere(gateway: Gateway, ref: Ref, error: KindMissing) -> KubeError:
@@ -272,6 +289,31 @@ def without_nulls(value: Any) -> Any:
     if isinstance(value, list):
         return [without_nulls(item) for item in value]
     return value
+
+
+def _by_coming_definitions(
+    gateway: Gateway, objects: Sequence[Wanted], tried: Sequence[Sighting | KubeError | PlanRefused]
+) -> list[Sighting | KubeError | PlanRefused]:
+    """What the cluster refuses by a definition that this release changes is judged by the new one.
+
+    The bundle was held against that when it was rendered, so here nothing more is to be said.
+    """
+    changing = [each.wanted for each in tried if isinstance(each, Sighting) and each.action != "unchanged"]
+    coming = frozenset(_definitions(changing))
+    return [
+        _foreseen(gateway, wanted, KIND_CHANGES.format(words=answer.words))
+        if isinstance(answer, Rejected) and (wanted.ref.group, wanted.ref.kind) in coming
+        else answer
+        for wanted, answer in zip(objects, tried, strict=True)
+    ]
+
+
+def _foreseen(gateway: Gateway, wanted: Wanted, words: str) -> Sighting:
+    """What could not be tried, beside what is there."""
+    live = gateway.get(wanted.ref)
+    body = {name: value for name, value in wanted.manifest.items() if name != "metadata"}
+    changes = changes_between(live, {**live, **body}) if live else ()
+    return Sighting(wanted, Preview(wanted.ref, live, wanted.manifest, changes, (), (), (words,)))
 
 
 def _pods(gateway: Gateway, sighting: Sighting, brought: frozenset[Ref]) -> tuple[str, ...]:

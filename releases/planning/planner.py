@@ -33,7 +33,7 @@ from releases.plan.objects import Plan, Sighting, Wanted, lasting_by_key, ref_in
 from releases.plan.risks import Circumstances
 from releases.plan.rollback_plan import BEFORE_SLIPWAY, is_touched, label
 from releases.plan.secret_values import Masks, Sealed, load_sealed, manifests_of, seal, store_sealed
-from releases.planning import admission, dry_run, jobs
+from releases.planning import admission, dry_run, jobs, rights, sharing
 from releases.planning.arrange import arrange
 from releases.planning.owners import Owners, owner_for
 from releases.planning.sources import Source, source_of
@@ -101,9 +101,10 @@ def make_plan(rollout: Rollout, gateway: Gateway) -> Planned:
 
     Raises BundleError and PlanRefused where it cannot go as asked, PlanPostponed where it may later.
     """
-    source = source_of(rollout, gateway)
     try:
-        return _plan_of(rollout, arrange(rollout, source, gateway), gateway)
+        source = source_of(rollout, gateway)
+        with rights.explained(gateway, source.objects, strategies.find(rollout.strategy)):
+            return _plan_of(rollout, arrange(rollout, source, gateway), gateway)
     except KubeError as error:
         raise dry_run.verdict(error) from error
 
@@ -167,13 +168,16 @@ def _ask(rollout: Rollout, source: Source, gateway: Gateway, *, tries_back: bool
     take = taking(rollout, source, _changed(before, objects, public))
     changes = changed_configuration(before, [plan for plan, _sealed in leftovers], masks)
     calm = Undisturbed(gateway, references_of(source.references, source.images), changes)
-    sightings = dry_run.sight(gateway, objects, dry_run.Asking(around, masks, take, None if source.stored else calm))
+    tried = dry_run.sight(gateway, objects, dry_run.Asking(around, masks, take, None if source.stored else calm))
+    shares = sharing.divide(rollout, tried)
+    sightings = shares.own
     manifests = [each.wanted.manifest for each in sightings]
     owners = Owners(rollout)
     owners.refuse(sightings)
     live = owners.without_others(dry_run.read_all(gateway, going))
-    prune = pruning.prune_rows(going, live, owner)
-    admitted = admission.notes(rollout, manifests)
+    prune, left = _prunes(rollout, pruning.prune_rows(going, live, owner))
+    lacking = rights.note(gateway, objects, [ref_in(row) for row in prune], strategies.find(rollout.strategy))
+    admitted = admission.notes(rollout, [each.wanted.manifest for each in tried])
     public, sealed = seal(manifests, masks)
     back = compose.WayBack()
     if previous:
@@ -182,18 +186,26 @@ def _ask(rollout: Rollout, source: Source, gateway: Gateway, *, tries_back: bool
         look = BackwardLook(gateway, owner, masks)
         back, values = look.completed(back, previous, list(zip(sightings, public, strict=True)), leftovers)
         sealed |= values
-    known = Circumstances(
-        _versions(before, source),
-        (
-            *admitted,
-            *calm.notes(sightings, source.images.values()),
-            *jobs.notes(sightings, source.left_out),
-            ("Stays, as it says itself", ", ".join(pruning.spared(going, live, owner))),
-            *_notes(rollout, source, gateway, sightings, previous, pruning.kept(refs, earlier)),
-        ),
+    told = (
+        *admitted,
+        *shares.notes,
+        left,
+        lacking,
+        *calm.notes(sightings, source.images.values()),
+        *jobs.notes(sightings, source.left_out),
+        ("Stays, as it says itself", ", ".join(pruning.spared(going, live, owner))),
+        *_notes(rollout, source, gateway, sightings, previous, pruning.kept(refs, earlier)),
     )
-    document = compose.compose(_header(rollout, source), sightings, public, prune, back, known)
+    known = Circumstances(_versions(before, source), told)
+    document = compose.compose(_header(rollout, source), sightings, public, prune, back, known, shares.shared)
     return Planned(_with_steps(document), sealed, previous)
+
+
+def _prunes(rollout: Rollout, rows: Sequence[dict[str, Any]]) -> tuple[list[dict[str, Any]], tuple[str, str]]:
+    """What is deleted, and a note of what others have too and so stays."""
+    going = [ref_in(row) for row in rows]
+    kept = sharing.kept_for(rollout, going)
+    return [row for row in rows if ref_in(row).key not in kept], sharing.kept_note(going, kept)
 
 
 def _with_steps(document: Plan) -> Plan:

@@ -28,6 +28,7 @@ from releases.plan.irreversible import Left, left_of
 from releases.plan.objects import Row, Wanted, lasting, lasting_by_key, ref_in
 from releases.plan.rollback_plan import JOB
 from releases.plan.secret_values import Masks, load_sealed, masks_of, sealed_digest_of, unseal
+from releases.planning.scopes import with_scopes
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,10 @@ class Source:
 
 
 def source_of(rollout: Rollout, gateway: Gateway) -> Source:
-    """Raises BundleError, PlanRefused, PlanPostponed and KubeError; asks registries: call it outside transactions."""
+    """Asks registries, and the cluster for kinds that nobody else knows: call it outside any transaction.
+
+    Raises BundleError, PlanRefused, PlanPostponed and KubeError.
+    """
     return _from_plan(rollout) if rollout.source_plan else _from_release(rollout, gateway)
 
 
@@ -72,6 +76,7 @@ def target_of(environment: Environment, application: str, version: str) -> Rende
         version=version,
         allowed_namespaces=environment.namespaces_for(application),
         allowed_kinds=environment.kinds(),
+        more_kinds=tuple(environment.more_kinds.split()),
         configuration=_entries(environment, application),
         digest_key=keyed_hash(b"", "configuration", environment.pk, application).encode(),
         declared=_declared(application),
@@ -98,6 +103,7 @@ def _from_release(rollout: Rollout, gateway: Gateway) -> Source:
     first = running_release(rollout.application_id, rollout.environment_id) is None
     target = replace(target_of(rollout.environment, rollout.application.name, release.version), first=first)
     bundle = open_bundle(release.bundle)
+    target = with_scopes(target, bundle, gateway)
     further = images_needed(bundle, target, release.images)
     references = {**release.images, **{reference: reference for reference in further}}
     pinned = pin(references, partial(_pulled, rollout, gateway))

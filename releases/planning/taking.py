@@ -8,6 +8,7 @@ from environments.kube.apply.reconcilers import Reconciler
 from environments.kube.objects import Manifest, ref_of
 from releases.models import Rollout
 from releases.plan.objects import is_marked
+from releases.plan.pruning import NEVER_ADOPTED
 from releases.planning.owners import owner_for
 from releases.planning.sources import Source
 
@@ -18,6 +19,8 @@ def taking(rollout: Rollout, source: Source, changed: frozenset[str]) -> Taking:
     back = rollout.kind == Rollout.Kind.UNDO
 
     def decide(live: Manifest) -> frozenset[str] | None:
+        if live.get("kind") in NEVER_ADOPTED:
+            return None
         undone = back and ref_of(live).key in changed
         return spare if undone or not is_marked(live, owner) or held_by_deployers(live, spare) else None
 

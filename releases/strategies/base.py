@@ -97,6 +97,8 @@ class Strategy:
     title: ClassVar[str]
     parameters: ClassVar[tuple[Parameter, ...]] = ()
     moves_requests: ClassVar[bool] = True
+    looks_at: ClassVar[tuple[tuple[str, str, str], ...]] = ()
+    """(API group, resource, verb) of what it looks at beside the bundle's own objects."""
     """Whether requests go from one version to the other by its own steps, with checks that a person may skip."""
     entry: ClassVar[type[TrafficEntry] | None] = None
     """What it writes into a plan's `traffic`."""

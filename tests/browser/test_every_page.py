@@ -52,7 +52,12 @@ def addresses(live: Portal) -> list[str]:
             "/history?verify=1",
             "/environments",
         ),
-        *("/environments/dev", "/environments/prod/configuration", f"/environments/dev/configuration/{name}"),
+        *(
+            "/environments/dev",
+            "/environments/dev/import",
+            "/environments/prod/configuration",
+            f"/environments/dev/configuration/{name}",
+        ),
         *(f"/rollouts/{each['id']}?tab={tab}" for each in (done, failed, waiting[0], asking) for tab in TABS),
         f"/revisions/{name}/dev",
         f"/rollouts/{asking['id']}/promote-fully",

@@ -422,7 +422,6 @@ class TestWayBack:
         assert back["prune"] == [{"ref": ["v1", "ConfigMap", "shop-dev", "cache"], "uid": ""}]
         assert back["replicas"] == before["replicas"]
         assert [ref[1:] for ref in back["adopt"]] == [
-            ["Namespace", "", "shop-dev"],
             ["ConfigMap", "shop-dev", "web-config"],
             ["Deployment", "shop-dev", "web"],
         ]

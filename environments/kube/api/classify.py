@@ -55,6 +55,7 @@ class _StatusAnswer(NamedTuple):
 RIGHTS = re.compile(r"User \"(?P<user>[^\"]*)\" cannot (?P<what>.+)", re.DOTALL)
 # etcd's own limit, and that of the call to it: the same object never fits, and the API server is well.
 TOO_LARGE = re.compile(r"etcdserver: request is too large|trying to send message larger than max")
+ESCALATION = "RBAC permissions not currently held"
 SCHEMA = re.compile(r"failed to (?:create typed patch object|convert new object|create typed live object)")
 SCHEMA_OBJECT = re.compile(
     r"^[^(]*\((?P<path>[^;]*); [^)]*Kind=(?P<kind>\w+)\)(?: to proper version: .*?error decoding from json)?: "
@@ -152,7 +153,19 @@ def _of_forbidden(answer: _StatusAnswer) -> Judgement:
     rights = RIGHTS.search(answer.message)
     if rights:
         return Denied, _of_rights(rights["user"], rights["what"])
+    if ESCALATION in answer.message:
+        return Forbidden, _of_escalation(answer)
     return Forbidden, f"{_named(answer)} is not admitted: {_after_forbidden(answer.message)}."
+
+
+def _of_escalation(answer: _StatusAnswer) -> str:
+    binding = answer.kind.lower().startswith(("rolebinding", "clusterrolebinding"))
+    verb = "`bind` on the role that it names" if binding else f"`escalate` on {answer.kind or 'roles'}"
+    held = " ".join(answer.message.partition(ESCALATION)[2].split())
+    return (
+        f"{_named(answer)} gives rights that Slipway's account has not itself, and Kubernetes lets nobody give more "
+        f"than they have: give the account these rights, or the verb {verb}. They are{held}"
+    )
 
 
 def _of_rights(user: str, what: str) -> str:

@@ -46,6 +46,11 @@ class BlueGreen(Strategy):
         "schema": "the migration can be checked before requests come.",
         "major": "it is checked whole, and back in seconds.",
     }
+    looks_at: ClassVar[tuple[tuple[str, str, str], ...]] = (
+        ("discovery.k8s.io", "endpointslices", "list"),
+        ("", "services/proxy", "get"),
+        ("", "resourcequotas", "list"),
+    )
     parameters: ClassVar[tuple[Parameter, ...]] = (
         Parameter("workloads", "names", "Which workloads have two colours; empty: all that a Service leads to."),
         Parameter(

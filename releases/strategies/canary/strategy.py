@@ -40,6 +40,7 @@ class Canary(Strategy):
     title: ClassVar[str] = "Canary"
     entry: ClassVar[type[TrafficEntry]] = CanaryWorkload
     suits: ClassVar[Mapping[str, str]] = {"high-risk": "few requests see it before the metrics have proven it."}
+    looks_at: ClassVar[tuple[tuple[str, str, str], ...]] = (("discovery.k8s.io", "endpointslices", "list"),)
     parameters: ClassVar[tuple[Parameter, ...]] = (
         Parameter(
             "weights", "percents", "Shares of the requests, one after the other.", list(WEIGHTS), further=_rising

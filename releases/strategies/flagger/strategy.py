@@ -48,6 +48,7 @@ class Flagger(Strategy):
     name: ClassVar[str] = "flagger"
     title: ClassVar[str] = "Flagger"
     entry: ClassVar[type[TrafficEntry]] = FlaggerWorkload
+    looks_at: ClassVar[tuple[tuple[str, str, str], ...]] = (("discovery.k8s.io", "endpointslices", "list"),)
     parameters: ClassVar[tuple[Parameter, ...]] = (
         Parameter("interval", "seconds", "How often Flagger looks and moves on.", 60, further=_interval),
         Parameter("threshold", "count", "After how many failed checks it goes back.", 5),

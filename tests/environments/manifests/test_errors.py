@@ -86,7 +86,10 @@ ERRORS: dict[str, tuple[str, str, str]] = {
     "a kind that is not allowed": (
         "apiVersion: v1\nkind: Pod\nmetadata: {name: x}\n",
         "",
-        "base/app.yaml line 2, kind: dev does not allow objects of kind Pod",
+        (
+            "base/app.yaml line 2, kind: dev does not allow objects of kind Pod; "
+            'who administers dev adds it to its "More kinds"'
+        ),
     ),
     "a kind that is misspelt": (
         DEPLOYMENT.replace("kind: Deployment", "kind: Deploymnt"),
@@ -96,7 +99,10 @@ ERRORS: dict[str, tuple[str, str, str]] = {
     "a kind of the whole cluster": (
         "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: x}\nrules: []\n",
         "",
-        "base/app.yaml line 2, kind: dev does not allow objects of kind ClusterRole.rbac.authorization.k8s.io",
+        (
+            "base/app.yaml line 2, kind: dev does not allow objects of kind ClusterRole.rbac.authorization.k8s.io; "
+            'who administers dev adds it to its "More kinds"'
+        ),
     ),
     "a version that is gone": (
         DEPLOYMENT.replace("apps/v1", "apps/v1beta1"),

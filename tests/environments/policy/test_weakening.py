@@ -17,6 +17,8 @@ CHANGES: list[tuple[str, Any, Any, bool]] = [
     ("rollback_needs_approval", True, False, True),
     ("rollback_needs_approval", False, True, False),
     ("allowed_kinds", "Secret", "", True),
+    ("more_kinds", "", "ClusterRole", True),
+    ("more_kinds", "Namespace ClusterRole", "ClusterRole", False),
     ("admission", "refuse", "warn", True),
     ("admission", "", "allow", True),
     ("admission", "warn", "refuse", False),
