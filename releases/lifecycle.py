@@ -104,6 +104,19 @@ def running_release(application_id: int, environment_id: int) -> Rollout | None:
     return succeeded.select_related("release").order_by("-sequence", "-pk").first()
 
 
+def between(application_id: int, environment_id: int) -> Rollout | None:
+    """The rollout whose way back failed and that nothing has followed: what runs is of it and of what ran before."""
+    running = running_release(application_id, environment_id)
+    failed = halfway().filter(application_id=application_id, environment_id=environment_id)
+    found = failed.select_related("release", "previous__release").order_by("-sequence").first()
+    return found if found and found.sequence > (running.sequence if running else 0) else None
+
+
+def halfway() -> QuerySet[Rollout]:
+    """Rollouts whose way back failed."""
+    return Rollout.objects.filter(phase=Phase.FAILED, started_at__isnull=False, cursor__track="back")
+
+
 def unfinished_since(rollout: Rollout | None, application_id: int, environment_id: int) -> list[Rollout]:
     """Failed and aborted rollouts after the running one: they left objects that no release has."""
     started = Rollout.objects.filter(

@@ -12,6 +12,7 @@ from portal.actors import Actor
 from portal.roles import Verb
 from releases.actions import offer
 from releases.approvals.standing import standings
+from releases.lifecycle import halfway
 from releases.models import Application, Release, Rollout, Step
 from releases.states import DRIVEN, Phase
 from releases.vote_counting import Standing
@@ -35,10 +36,13 @@ class Cell:
 
     environment: Environment
     live: Rollout | None
+    """None where nothing runs, and where a way back failed on its way."""
     behind: int
     flight: Rollout | None
     progress: RolloutProgress
     votes: Standing
+    between: Rollout | None = None
+    """The rollout whose way back failed: what runs is of it and of what ran before."""
 
     @property
     def since(self) -> datetime | None:
@@ -81,17 +85,28 @@ def matrix(environments: Iterable[Environment]) -> Matrix:
         return Matrix((), ())
     live, flights = live_rollouts(places), _flights(places)
     progress, votes = _progress(flights.values()), standings(_asking(flights.values()))
-    latest, newer = _latest(), _newer(live.values())
+    latest, newer, halves = _latest(), _newer(live.values()), _halves(places)
 
     def cell(application: Application, environment: Environment) -> Cell:
         key = (application.pk, environment.pk)
         now, flight = live.get(key), flights.get(key)
+        between = halves.get(key)
+        if between and between.sequence > (now.sequence if now else 0):
+            now = None
+        else:
+            between = None
         if now and flight and _overtaken(flight, now):
             flight = None
         behind = sum(release > now.release_id for release in newer.get(application.pk, ())) if now else 0
         known = flight.pk if flight else 0
         return Cell(
-            environment, now, behind, flight, progress.get(known, RolloutProgress(0, 0)), votes.get(known, NOBODY)
+            environment,
+            now,
+            behind,
+            flight,
+            progress.get(known, RolloutProgress(0, 0)),
+            votes.get(known, NOBODY),
+            between,
         )
 
     rows = [
@@ -99,6 +114,12 @@ def matrix(environments: Iterable[Environment]) -> Matrix:
         for application in Application.objects.all()
     ]
     return Matrix(places, tuple(rows))
+
+
+def _halves(environments: Iterable[Environment]) -> dict[tuple[int, int], Rollout]:
+    """By application and environment the newest rollout whose way back failed."""
+    found = halfway().filter(environment__in=environments).select_related("release", "previous__release")
+    return {(each.application_id, each.environment_id): each for each in found.order_by("sequence")}
 
 
 def _overtaken(flight: Rollout, live: Rollout) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 from environments.kube.apply.diff import changes_between
 from environments.kube.objects import Ref
 from environments.models import Environment
+from releases.lifecycle import between as halfway_between
 from releases.models import Application, Rollout
 from releases.plan import store
 from releases.plan.objects import Plan, lasting
@@ -20,7 +21,7 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Revision:
-    """A rollout that succeeded. `number` counts from 1; the highest is what runs."""
+    """A rollout that succeeded. `number` counts from 1; the highest is what runs, unless a way back failed since."""
 
     number: int
     rollout: Rollout
@@ -31,7 +32,8 @@ def revisions(application: Application, environment: Environment) -> list[Revisi
     """Newest first. A rollout that was taken back is none."""
     succeeded = Rollout.objects.filter(application=application, environment=environment, phase=Phase.SUCCEEDED)
     rollouts = list(succeeded.exclude(plan_digest="").select_related("release").order_by("sequence", "pk"))
-    found = [Revision(number, rollout, number == len(rollouts)) for number, rollout in enumerate(rollouts, 1)]
+    last = None if halfway_between(application.pk, environment.pk) else len(rollouts)
+    found = [Revision(number, rollout, number == last) for number, rollout in enumerate(rollouts, 1)]
     return found[::-1]
 
 

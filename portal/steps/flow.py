@@ -16,7 +16,7 @@ def _nothing(_view: BaseView[Any, Any], _step: BaseStep[Any]) -> tuple[Operation
     return ()
 
 
-def _silent(_view: BaseView[Any, Any]) -> str:
+def _silent(_view: BaseView[Any, Any], _failed: bool) -> str:
     return ""
 
 
@@ -37,7 +37,7 @@ class Wording:
 class Flow(Generic[WorkT, FactsT, ViewT]):
     """One kind of work.
 
-    `told`: what there is to say at the end of the track beside why it went that way; "" for nothing.
+    `told`: what there is to say at the end of the track, and whether it failed, beside why; "" for nothing.
     `view` makes what its steps see, `read` a step of what the plan stores. `hold`: what keeps things under way standing
     still while the work is paused in a step. `anew`: slots whose operations are done again once it is resumed.
     """
@@ -49,7 +49,7 @@ class Flow(Generic[WorkT, FactsT, ViewT]):
     anew: frozenset[str] = frozenset()
     patience: Patience = field(default_factory=Patience)
     wording: Wording = field(default_factory=Wording)
-    told: Callable[[ViewT], str] = _silent
+    told: Callable[[ViewT, bool], str] = _silent
 
 
 @dataclass(frozen=True)

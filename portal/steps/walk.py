@@ -34,8 +34,7 @@ class Walk(Generic[WorkT, FactsT, ViewT]):
             self._enter(step)
             if decision := self._stay(step):
                 return decision
-        why = " ".join(filter(None, (self.state.reason, self.flow.told(self._view()))))
-        return self._end(self.flow.phases.end(self.phase), why)
+        return self._end(self.flow.phases.end(self.phase), self._told(self.state.reason, failed=False))
 
     def hold(self) -> Decision:
         """Nothing new begins, what is under way stands still where it is, and the step is looked after."""
@@ -58,12 +57,16 @@ class Walk(Generic[WorkT, FactsT, ViewT]):
         self._note("failed", failed.why)
         self.state = replace(self.state, failed=True)
         track = "Going back failed" if self.state.track == "back" else "Failed"
-        decision = self._end(self.flow.phases.failed, f"{track} in “{step.label}”: {failed.why}")
+        why = self._told(_sentence(f"{track} in “{step.label}”: {failed.why}"), failed=True)
+        decision = self._end(self.flow.phases.failed, why)
         at_once = failed.back or step.returns
         may = self.state.track == "forward" and self.facts.way_back
         if may and (at_once or self.facts.roll_back_on_failure):
             return self._go_back(failed.why, at_once=at_once)
         return decision
+
+    def _told(self, why: str, *, failed: bool) -> str:
+        return " ".join(filter(None, (why, self.flow.told(self._view(), failed))))
 
     def _go_back(self, why: str, *, at_once: bool) -> Decision:
         wording, phase = self.flow.wording, self.flow.phases.rollback.under_way

@@ -15,8 +15,10 @@ from releases import strategies
 from releases.approvals.four_eyes import FOUR_EYES, is_person
 from releases.approvals.standing import standing
 from releases.identity import Identity
-from releases.lifecycle import PENDING, followers, live_sibling, running_release, siblings, starts_by_itself
+from releases.lifecycle import PENDING, between, followers, live_sibling, running_release, siblings, starts_by_itself
 from releases.models import Release, Rollout
+from releases.plan.rollback_plan import BEFORE_SLIPWAY
+from releases.plan.store import brings_back_others
 from releases.states import ENDED, InvalidTransition, Phase
 from releases.vouched import Doubtful, doubts_of
 
@@ -209,7 +211,8 @@ def _way_back_is_free(_actor: Actor, rollout: Rollout) -> Objection:
 
 def _runs(rollout: Rollout) -> bool:
     running = running_release(rollout.application_id, rollout.environment_id)
-    return running is not None and running.pk == rollout.pk
+    half = between(rollout.application_id, rollout.environment_id)
+    return running is not None and running.pk == rollout.pk and half is None
 
 
 def _gone(_actor: Actor, rollout: Rollout) -> Objection:
@@ -354,5 +357,7 @@ def _with_version(rollout: Rollout, verb: str, label: str) -> str:
 
 
 def _of_first(rollout: Rollout, label: str) -> str:
-    """Where nothing ran before, going back is taking away what this one added."""
+    """Where no release ran before: taking away what this one added, or restoring what it took over."""
+    if brings_back_others(rollout):
+        return f"{label}, back to {BEFORE_SLIPWAY}" if label == RULES["abort"].label else f"{label} to {BEFORE_SLIPWAY}"
     return f"{label}: remove what {rollout.release.version} added"

@@ -54,6 +54,7 @@ def _cell(cell: Cell) -> CellOut:
         environment=cell.environment.name,
         live=cell.live.release.version if cell.live else None,
         rollout=cell.live.pk if cell.live else None,
+        between=cell.between.pk if cell.between else None,
         since=cell.since,
         behind=cell.behind,
         in_flight=rollouts.shown(cell.flight) if cell.flight else None,

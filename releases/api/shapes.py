@@ -256,7 +256,8 @@ class CellOut(Schema):
     """What runs in one place: the live release, how many releases are newer, and what is on its way."""
 
     environment: str = Field(description="Name of the environment.")
-    live: str | None = Field(description="The version that runs there.")
+    live: str | None = Field(description="The version that runs there; null also where a way back failed.")
+    between: int | None = Field(default=None, description="The rollout whose way back failed: it runs in part.")
     rollout: int | None = Field(description="Number of the rollout that brought it.")
     since: datetime | None = Field(description="Since when it runs.")
     behind: int = Field(description="How many releases are newer.")

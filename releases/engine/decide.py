@@ -9,9 +9,9 @@ from portal.steps.operations import Operation, Outcome
 from portal.steps.phases import Phases, Return
 from portal.steps.retries import Patience
 from portal.steps.state import State
-from releases.engine.facts import Facts, Target, View, Work
+from releases.engine.facts import WATCHED, Facts, Target, View, Work
 from releases.engine.operations import Apply, Halt
-from releases.engine.steps import LEFT, RolloutStep, read_step
+from releases.engine.steps import LEFT, RETURNED, RolloutStep, read_step
 from releases.states import Phase
 
 CLUSTER_GRACE = 30.0  # seconds in which an administrator's fault may still come right: a definition just made, a role
@@ -51,12 +51,22 @@ def _is_up(view: View, target: Target) -> bool:
     return workload_status(look.object, generation=view.written[target.key]["generation"]).state == "done"
 
 
-def _told(view: View) -> str:
-    """What a way back has left as it was, since it could not be undone."""
+def _told(view: View, failed: bool) -> str:
+    """What a way back has left as it was, since it could not be undone; of one that failed, what runs now."""
     if not view.work.returning:
         return ""
     left = (*view.work.leaves, *view.kept.get(LEFT, {}).values())
-    return f"Left as it is: {'; '.join(dict.fromkeys(left))}." if left else ""
+    leaves = f"Left as it is: {'; '.join(dict.fromkeys(left))}." if left else ""
+    return " ".join(filter(None, (_runs_now(view) if failed else "", leaves)))
+
+
+def _runs_now(view: View) -> str:
+    """Which workloads are back, and which run still as the release left them."""
+    workloads = [target for target in view.work.targets if target.ref.kind in WATCHED]
+    back = [target.ref.name for target in workloads if target.key in view.kept.get(RETURNED, {})]
+    still = [target.ref.name for target in workloads if target.key not in view.kept.get(RETURNED, {})]
+    told = f"Put back by now: {', '.join(back)}." if back else "No workload was put back."
+    return f"{told} As the release left them: {', '.join(still)}." if still else told
 
 
 FLOW: Flow[Work, Facts, View] = Flow(

@@ -15,7 +15,7 @@ from releases.engine.facts import WATCHED, Target, View
 from releases.engine.operations import Adopt, Apply, Clear, OnObject, Prune, Read
 
 KINDS_IN = "releases.strategies"
-LEFT = "left"
+LEFT, RETURNED = "left", "returned"
 READ_PAUSES = (0.2, 0.5, 1.0, 2.0)
 TOLD = 4  # of many definitions that are waited for
 BEFORE_BINDINGS = frozenset({"Role", "ClusterRole"})
@@ -114,7 +114,7 @@ class ApplyStep(RolloutStep):
     def remember(self, view: View) -> Notes:
         applied = view.slot(Apply.slot)
         left = {key: result["left"] for key, result in applied.items() if "left" in result}
-        return Notes(view.memory, with_left(view.kept, left))
+        return Notes(view.memory, with_returned(view, left))
 
     def operations(self, view: View) -> tuple[Operation, ...]:
         left = undone(view, self.wanted(view))
@@ -136,9 +136,14 @@ class ApplyStep(RolloutStep):
         return Wait(words, CLEAR_PAUSE)
 
 
-def with_left(kept: Mapping[str, Any], left: Mapping[str, str]) -> Mapping[str, Any]:
-    """What steps keep, with what was left as it is, by Ref.key."""
-    return {**kept, LEFT: {**kept.get(LEFT, {}), **left}} if left else kept
+def with_returned(view: View, left: Mapping[str, str]) -> Mapping[str, Any]:
+    """What steps keep, with what a way back has put back and what it has left, by Ref.key."""
+    applied = view.slot(Apply.slot)
+    if not view.work.returning or not applied:
+        return view.kept
+    back = {key: True for key in applied if key not in left}
+    added = {LEFT: {**view.kept.get(LEFT, {}), **left}, RETURNED: {**view.kept.get(RETURNED, {}), **back}}
+    return {**view.kept, **added}
 
 
 def _steps_over(view: View, target: Target) -> bool:

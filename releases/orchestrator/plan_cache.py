@@ -67,7 +67,7 @@ def _way_back(digest: str, strategy: str) -> Loaded:
 
 
 def _found(plan: Mapping[str, Any], digest: str, work: Work) -> dict[int, Manifest]:
-    rows = {ref_in(row).key: row["manifest"] for row in plan["back"].get("found", ())}
+    rows = {ref_in(row).key: row["manifest"] for row in plan.get("back", {}).get("found", ())}
     sealed = load_sealed(sealed_digest_of(digest) or "") if rows else {}
     masks = masks_of(plan)
     found = (target for target in work.targets if target.key in rows)

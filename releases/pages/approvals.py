@@ -48,6 +48,7 @@ def _request(
         "own": offers[0].allowed,
         "rollout": rollout,
         "risks": plan["risks"],
+        "restores": bool(plan.get("back", {}).get("found")),
         "counts": count_words(plan),
         "changed": [row for row in change_rows(plan) if row.action != "unchanged"],
         "offers": offers,

@@ -5,6 +5,8 @@ from releases import strategies
 from releases.lifecycle import needed_approvals, starts_by_itself
 from releases.models import Rollout
 from releases.pages.labels import asks
+from releases.plan.rollback_plan import BEFORE_SLIPWAY, words
+from releases.plan.store import brings_back_others, plan_of
 
 HOLDS_REQUESTS = (
     "Nothing new begins, and requests stay where they are. It is measured on, "
@@ -39,6 +41,11 @@ UNPROVEN = {
     "resume": "The step is measured anew. It asks again where that proves nothing either.",
     "promote": "It goes on without waiting any longer, as soon as every metric has passed once.",
 }
+GOING_BACK = frozenset({"abort", "rollback"})
+UNTOUCHED = (
+    "What the release did not change keeps what people added and its number of pods; it restarts only where somebody "
+    "has changed what the release says of it."
+)
 PLACEHOLDERS = {
     "approve": "What did you check?",
     "reject": "What has to change?",
@@ -52,7 +59,18 @@ def effect(rollout: Rollout, verb: str) -> str:
     texts = {**EFFECTS, **(MOVING if strategies.find(rollout.strategy).moves_requests else {}), **_answers(rollout)}
     back = _way_back(rollout)
     said = {"new": rollout.release.version, "back": back, "back_first": back[:1].upper() + back[1:]}
-    return texts.get(verb, "").format(**said, policy=_policy_of_undo(rollout.environment))
+    text = texts.get(verb, "").format(**said, policy=_policy_of_undo(rollout.environment))
+    return " ".join([text, *_beside(rollout)]) if verb in GOING_BACK else text
+
+
+def _beside(rollout: Rollout) -> list[str]:
+    """What going back leaves and runs, and what it does not touch."""
+    plan = plan_of(rollout)
+    if plan is None:
+        return []
+    told = [f"{title}: {detail}." for title, detail in words(plan) if detail]
+    jobs = [] if plan["back"].get("jobs", {}).get("run") else ["No Job runs."]
+    return [*jobs, *(each.replace("..", ".") for each in told), *([UNTOUCHED] if rollout.previous else [])]
 
 
 def _policy_of_undo(environment: Environment) -> str:
@@ -80,6 +98,7 @@ def _answers(rollout: Rollout) -> dict[str, str]:
 
 def _way_back(rollout: Rollout) -> str:
     if rollout.previous is None:
-        return f"what {rollout.release.version} added is removed"
+        removed = f"what {rollout.release.version} added is removed"
+        return f"{removed}, and {BEFORE_SLIPWAY} comes back" if brings_back_others(rollout) else removed
     requests = "requests first, then " if strategies.find(rollout.strategy).moves_requests else ""
     return f"{requests}objects and configuration go back to {rollout.previous.release.version}"

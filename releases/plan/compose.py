@@ -12,7 +12,7 @@ from environments.manifests.order import stage_of
 from releases.plan.changes import change_row
 from releases.plan.objects import Plan, Row, Sighting, Wanted, lasting_by_key
 from releases.plan.risks import Circumstances, risks
-from releases.plan.rollback_plan import outlook
+from releases.plan.rollback_plan import outlook, words
 
 FORMAT = 3
 
@@ -109,9 +109,11 @@ def compose(
 
 def _with_outlook(document: Plan, back: WayBack) -> Plan:
     known = outlook(document, back.plan)
-    told = {tuple(row["ref"]) for row in known["leaves"]}
-    refused = [dict(row) for row in back.leaves if tuple(row["ref"]) not in told]
-    return {**document, "back": {**document["back"], **known, "leaves": [*known["leaves"], *refused]}}
+    named = {tuple(row["ref"]) for row in known["leaves"]}
+    refused = [dict(row) for row in back.leaves if tuple(row["ref"]) not in named]
+    told = {**document, "back": {**document["back"], **known, "leaves": [*known["leaves"], *refused]}}
+    noted = [{"title": title, "detail": detail} for title, detail in words(told) if detail]
+    return {**told, "risks": [*document["risks"], *noted]}
 
 
 def _temporary(sightings: Sequence[Sighting]) -> list[dict[str, Any]]:

@@ -12,6 +12,11 @@ from releases.plan.pruning import NEVER_ADOPTED, NEVER_PRUNED
 
 BEFORE_SLIPWAY = "what ran before Slipway"
 JOB = "Job"
+JOBS_TOLD: Mapping[str, str] = {
+    "run": "Going back runs {}.",
+    "not_run": "It does not run {} again.",
+    "done": "What {} did is not undone.",
+}
 
 
 @dataclass(frozen=True)
@@ -75,7 +80,7 @@ def outlook(plan: Row, previous: Row | None) -> dict[str, Any]:
     return {
         "leaves": [*_told(_coming(plan, previous)), *_staying(plan, previous)],
         "jobs": {
-            "run": [row["ref"] for row in plan["back"].get("objects", ())],
+            "run": [row["ref"] for row in plan.get("back", {}).get("objects", ())],
             "not_run": [list(ref) for ref in before if ref.kind == JOB],
             "done": [list(ref) for ref in own if ref.kind == JOB],
         },
@@ -91,16 +96,25 @@ def label(plan: Row) -> str:
     """What going back leads to, as a person reads it."""
     if version := plan["back"]["version"]:
         return f"back to {version}"
-    if plan["back"].get("found"):
+    if plan.get("back", {}).get("found"):
         return f"first release here: back to {BEFORE_SLIPWAY}"
     return f"first release here: going back removes what {plan['version']} added"
+
+
+def words(plan: Row) -> tuple[tuple[str, str], ...]:
+    """(title, words) of what going back leaves and runs; () for a plan of before that does not say."""
+    back = plan["back"]
+    leaves = [f"{ref_in(row).text}: {row['why']}" for row in back.get("leaves", ())]
+    named = {name: ", ".join(ref[3] for ref in refs) for name, refs in back.get("jobs", {}).items() if refs}
+    told = [text.format(named[name]) for name, text in JOBS_TOLD.items() if name in named]
+    return (("The way back leaves", "; ".join(leaves)), ("Jobs and the way back", " ".join(told)))
 
 
 def _coming(plan: Row, previous: Row | None) -> list[_Returning]:
     own, moved, had = objects_by_key(plan), _moved(plan), lasting_by_key(previous)
     before = lasting(previous["objects"]) if previous else []
-    found = [row for row in plan["back"].get("found", ()) if ref_in(row).key not in had]
-    others = (*plan["back"].get("objects", ()), *found)
+    found = [row for row in plan.get("back", {}).get("found", ()) if ref_in(row).key not in had]
+    others = (*plan.get("back", {}).get("objects", ()), *found)
     return [
         *(_Returning(ref_in(row), row) for row in others),
         *(_returning(row, own.get(ref_in(row).key), moved) for row in before if _comes_back(row)),

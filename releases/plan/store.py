@@ -26,6 +26,11 @@ def plan_of(rollout: Rollout) -> dict[str, Any] | None:
     return as_shown(load_plan(rollout), rollout.environment_id) if rollout.plan_digest else None
 
 
+def brings_back_others(rollout: Rollout) -> bool:
+    """Whether its way back restores what it took over from others."""
+    return bool(rollout.plan_digest and load_plan(rollout).get("back", {}).get("found"))
+
+
 def plans_of(rollouts: Iterable[Rollout]) -> dict[int, dict[str, Any] | None]:
     """The plans of many rollouts, by rollout, in one query."""
     many = list(rollouts)

@@ -94,7 +94,7 @@ def found_before(plans: Iterable[tuple[Plan, str]], have: Iterable[Row]) -> tupl
     rows: list[Row] = []
     sealed: Sealed = {}
     for plan, digest in plans:
-        new = [row for row in plan["back"].get("found", ()) if ref_in(row).key not in known]
+        new = [row for row in plan.get("back", {}).get("found", ()) if ref_in(row).key not in known]
         values = load_sealed(digest) if any(ref_in(row).kind == "Secret" for row in new) else {}
         rows += new
         known |= {ref_in(row).key for row in new}

@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand
 
 from environments.access import visible
 from releases import cli
+from releases.plan.rollback_plan import BEFORE_SLIPWAY
 from releases.queries import Cell, matrix
 
 
@@ -28,9 +29,17 @@ class Command(BaseCommand):
                     self.stdout.write(f"  {_line(cell)}")
 
 
+def _without(cell: Cell) -> str:
+    """What stands in the place of a version: nothing, or a way back that failed."""
+    if cell.between is None:
+        return "nothing"
+    before = cell.between.previous
+    return f"between {cell.between.release.version} and {before.release.version if before else BEFORE_SLIPWAY}"
+
+
 def _line(cell: Cell) -> str:
     live = cell.live
-    parts = [f"{cell.environment.name:<10}", live.release.version if live else "nothing"]
+    parts = [f"{cell.environment.name:<10}", live.release.version if live else _without(cell)]
     if cell.since:
         parts.append(f"since {cell.since:%Y-%m-%d %H:%M} UTC")
     if cell.behind:

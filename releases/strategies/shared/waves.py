@@ -254,7 +254,7 @@ class WaveStep(ApplyStep):
     kind: ClassVar[str] = "wave"
 
     def remember(self, view: View) -> Notes:
-        return Notes(mark_progress(view, judge_all(view, self.targets(view))), view.kept)
+        return Notes(mark_progress(view, judge_all(view, self.targets(view))), super().remember(view).kept)
 
     def operations(self, view: View) -> tuple[Operation, ...]:
         applies = super().operations(view)
