@@ -20,7 +20,12 @@ TAKE_OVER = ("keep", "take")
 REPLACE, RENAME = "replace", "rename"
 JOB_POLICIES = (REPLACE, RENAME)
 ROUTERS = ("service", "nginx", "istio", "gateway")
-FIELDS = {"smokeTests": "smoke_tests", "placeholderPrefix": "placeholder_prefix", "takeOver": "take_over"}
+FIELDS = {
+    "smokeTests": "smoke_tests",
+    "placeholderPrefix": "placeholder_prefix",
+    "takeOver": "take_over",
+    "wayBack": "way_back_jobs",
+}
 PLACEHOLDER = re.compile(r"\$\{\w+\}")
 NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
@@ -72,6 +77,7 @@ class SlipwayFile:
     `take_over` says what becomes of the labels and annotations by which other tools know what they brought: one of
     TAKE_OVER.
     `jobs` says what becomes of a Job whose template has changed, one of JOB_POLICIES, by a name as waves have it.
+    `way_back_jobs` are Jobs of the bundle that undo it: they run on the way back from it, and never forward.
     """
 
     change: str = ""
@@ -83,6 +89,7 @@ class SlipwayFile:
     take_over: str = "keep"
     source: SourceSettings | None = None
     jobs: Mapping[str, str] = field(default_factory=dict)
+    way_back_jobs: tuple[str, ...] = ()
 
     @cached_property
     def wave_of(self) -> Mapping[str, int]:
@@ -110,6 +117,7 @@ def read_settings(documents: Sequence[Document]) -> SlipwayFile:
         takeOver=_one_of(TAKE_OVER),
         source=read_source,
         jobs=_by_name(_one_of(JOB_POLICIES)),
+        wayBack=_way_back,
     )
     findings.check()
     return SlipwayFile(**{FIELDS.get(key, key): value for key, value in top.items()})
@@ -219,6 +227,11 @@ def _by_name(read_one: Read) -> Read:
         return {name: value for name, value in read_all.items() if value is not None}
 
     return read
+
+
+def _way_back(reader: _SettingsReader, node: YamlNode, place: Place) -> tuple[str, ...]:
+    found = reader.fields(node, place, ("jobs",), jobs=_many(_text))
+    return tuple(found.get("jobs", ()))
 
 
 def _wave(reader: _SettingsReader, node: YamlNode, place: Place) -> Wave | None:

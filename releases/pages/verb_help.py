@@ -1,6 +1,7 @@
 """What each button does to this very rollout, in a sentence: for its dialog, and for a rollout that asks."""
 
 from environments.models import Environment
+from portal.blobs import BlobError
 from releases import strategies
 from releases.lifecycle import needed_approvals, starts_by_itself
 from releases.models import Rollout
@@ -65,12 +66,14 @@ def effect(rollout: Rollout, verb: str) -> str:
 
 def _beside(rollout: Rollout) -> list[str]:
     """What going back leaves and runs, and what it does not touch."""
-    plan = plan_of(rollout)
+    try:
+        plan = plan_of(rollout)
+    except BlobError:
+        plan = None
     if plan is None:
         return []
-    told = [f"{title}: {detail}." for title, detail in words(plan) if detail]
-    jobs = [] if plan["back"].get("jobs", {}).get("run") else ["No Job runs."]
-    return [*jobs, *(each.replace("..", ".") for each in told), *([UNTOUCHED] if rollout.previous else [])]
+    told = [f"{title}: {detail}.".replace("..", ".") for title, detail in words(plan) if detail]
+    return [*told, UNTOUCHED] if rollout.previous and "leaves" in plan.get("back", {}) else told
 
 
 def _policy_of_undo(environment: Environment) -> str:

@@ -21,6 +21,14 @@ def dropped(wanted: Iterable[Ref], earlier: Iterable[Row | None]) -> tuple[Ref, 
     return tuple(reversed([ref for ref in _gone(wanted, earlier) if ref.kind not in NEVER_PRUNED]))
 
 
+def undoing(wanted: Iterable[Ref], own: Iterable[Ref], earlier: Iterable[Row | None]) -> tuple[Ref, ...]:
+    """The Jobs that ran on a way back, from this release (`own`) or from one before it; less what is wanted."""
+    keys = {ref.key for ref in wanted}
+    rows = (row for plan in earlier if plan for row in plan.get("back", {}).get("objects", ()))
+    found = dict.fromkeys([*own, *(ref_in(row) for row in rows)])
+    return tuple(ref for ref in found if ref.key not in keys)
+
+
 def kept(wanted: Iterable[Ref], earlier: Iterable[Row | None]) -> tuple[Ref, ...]:
     """What is dropped and yet stays, since with it data would go."""
     return tuple(ref for ref in _gone(wanted, earlier) if ref.kind in NEVER_PRUNED)

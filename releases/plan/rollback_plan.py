@@ -12,6 +12,8 @@ from releases.plan.pruning import NEVER_ADOPTED, NEVER_PRUNED
 
 BEFORE_SLIPWAY = "what ran before Slipway"
 JOB = "Job"
+FIRST_WAVE = -1
+"""Of Jobs that undo a release: before whatever comes back."""
 JOBS_TOLD: Mapping[str, str] = {
     "run": "Going back runs {}.",
     "not_run": "It does not run {} again.",
@@ -103,7 +105,7 @@ def label(plan: Row) -> str:
 
 def words(plan: Row) -> tuple[tuple[str, str], ...]:
     """(title, words) of what going back leaves and runs; () for a plan of before that does not say."""
-    back = plan["back"]
+    back = plan.get("back", {})
     leaves = [f"{ref_in(row).text}: {row['why']}" for row in back.get("leaves", ())]
     named = {name: ", ".join(ref[3] for ref in refs) for name, refs in back.get("jobs", {}).items() if refs}
     told = [text.format(named[name]) for name, text in JOBS_TOLD.items() if name in named]

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from portal import blobs
+from portal.blobs import BlobError
 from releases.models import Rollout
 from releases.plan.objects import Plan
 from releases.plan.older_formats import as_shown
@@ -28,7 +29,12 @@ def plan_of(rollout: Rollout) -> dict[str, Any] | None:
 
 def brings_back_others(rollout: Rollout) -> bool:
     """Whether its way back restores what it took over from others."""
-    return bool(rollout.plan_digest and load_plan(rollout).get("back", {}).get("found"))
+    if not rollout.plan_digest:
+        return False
+    try:
+        return bool(load_plan(rollout).get("back", {}).get("found"))
+    except BlobError:
+        return False
 
 
 def plans_of(rollouts: Iterable[Rollout]) -> dict[int, dict[str, Any] | None]:

@@ -36,7 +36,7 @@ from releases.plan.secret_values import Masks, Sealed, load_sealed, manifests_of
 from releases.planning import admission, dry_run, jobs, rights, sharing
 from releases.planning.arrange import arrange
 from releases.planning.owners import Owners, owner_for
-from releases.planning.sources import Source, source_of
+from releases.planning.sources import Source, source_of, staying_jobs, wanted_of
 from releases.planning.taking import is_alive, taking
 from releases.planning.undisturbed import Undisturbed, changed_configuration, references_of
 from releases.planning.way_back import BackwardLook
@@ -136,6 +136,8 @@ def confirm(rollout: Rollout) -> Drift | None:
         traffic=tuple(plan["traffic"]),
         spare=tuple(plan.get("spare", SPARED)),
         stored=True,
+        stays=staying_jobs(store.load(rollout.source_plan)) if rollout.source_plan else (),
+        way_back=tuple(wanted_of(row) for row in plan.get("back", {}).get("objects", ())),
     )
     try:
         again = _plan_of(rollout, source, gateway_for(rollout.environment.cluster), tries_back=False)
@@ -158,8 +160,10 @@ def _ask(rollout: Rollout, source: Source, gateway: Gateway, *, tries_back: bool
     earlier = [before, *(plan for plan, _sealed in leftovers)]
     refs = [each.ref for each in source.objects]
     handed_over = [ref for entry in strategies.entries(source.traffic) for ref in entry.handed_over]
-    going = pruning.dropped([*refs, *handed_over, *source.stays], earlier)
     owner = owner_for(rollout)
+    # A Job that undoes a release is made anew each time that one goes back.
+    undoing = pruning.undoing(refs, [each.ref for each in source.way_back], earlier)
+    going = (*pruning.dropped([*refs, *handed_over, *source.stays], earlier), *undoing)
     around = dry_run.survey(gateway, source.objects, going)
     around = replace(around, ran=jobs.ran_before(before), owner=owner)
     objects = (*_namespaces(rollout, owner, around.missing, refs), *source.objects)
@@ -184,6 +188,7 @@ def _ask(rollout: Rollout, source: Source, gateway: Gateway, *, tries_back: bool
         back = compose.WayBack(previous.pk, previous.release.version, previous.plan_digest, before)
     if tries_back:
         look = BackwardLook(gateway, owner, masks)
+        back = replace(back, objects=look.undoing(source.way_back))
         back, values = look.completed(back, previous, list(zip(sightings, public, strict=True)), leftovers)
         sealed |= values
     told = (

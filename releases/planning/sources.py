@@ -1,6 +1,6 @@
 """What a rollout is planned from: the release's bundle and images, or the stored plan that an undo brings back."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
@@ -26,7 +26,7 @@ from releases.models import Rollout
 from releases.plan import store
 from releases.plan.irreversible import Left, left_of
 from releases.plan.objects import Row, Wanted, lasting, lasting_by_key, ref_in
-from releases.plan.rollback_plan import JOB
+from releases.plan.rollback_plan import FIRST_WAVE, JOB
 from releases.plan.secret_values import Masks, load_sealed, masks_of, sealed_digest_of, unseal
 from releases.planning.scopes import with_scopes
 
@@ -57,6 +57,8 @@ class Source:
     """What an undo cannot bring back, in words."""
     stays: tuple[Ref, ...] = ()
     """Jobs that an undo neither runs again nor removes."""
+    way_back: tuple[Wanted, ...] = ()
+    """Jobs that undo the release: they run on the way back from it alone."""
 
 
 def source_of(rollout: Rollout, gateway: Gateway) -> Source:
@@ -108,8 +110,10 @@ def _from_release(rollout: Rollout, gateway: Gateway) -> Source:
     references = {**release.images, **{reference: reference for reference in further}}
     pinned = pin(references, partial(_pulled, rollout, gateway))
     rendering = render(bundle, target, pinned.images)
+    objects, way_back = _apart(_wanted(rendering, rollout), rendering.settings.way_back_jobs)
     return Source(
-        objects=_wanted(rendering, rollout),
+        objects=objects,
+        way_back=way_back,
         images=pinned.images,
         references=references,
         smoke_tests=tuple(asdict(test) for test in rendering.settings.smoke_tests),
@@ -120,6 +124,18 @@ def _from_release(rollout: Rollout, gateway: Gateway) -> Source:
         notes=(*pinned.notes, *by_title(rendering.notes)),
         spare=(RESTARTS,) if rendering.settings.take_over == "take" else SPARED,
     )
+
+
+def _apart(objects: Iterable[Wanted], names: Sequence[str]) -> tuple[tuple[Wanted, ...], tuple[Wanted, ...]]:
+    """What goes forward, and the Jobs of these names, which run on the way back. PlanRefused where one is not there."""
+    found = list(objects)
+    jobs = {each.ref.name: each for each in found if each.ref.kind == JOB}
+    if missing := [name for name in names if name not in jobs]:
+        raise PlanRefused(
+            f"slipway.yaml names {', '.join(missing)} for the way back (wayBack.jobs), and the bundle has no such Job."
+        )
+    back = tuple(replace(jobs[name], wave=FIRST_WAVE) for name in names)
+    return tuple(each for each in found if each.ref not in {job.ref for job in back}), back
 
 
 def _pulled(rollout: Rollout, gateway: Gateway) -> list[tuple[str, ...]]:
@@ -157,9 +173,9 @@ def _from_plan(rollout: Rollout) -> Source:
     wanted = {ref_in(row).key: _stored(row, sealed, masks_of(plan)) for row in rows if ref_in(row).kind != JOB}
     kept, left = _kept(rollout, plan)
     return Source(
-        objects=tuple(kept.get(key, each) for key, each in wanted.items()),
+        objects=(*_undoing(rollout), *(kept.get(key, each) for key, each in wanted.items())),
         left=left,
-        stays=tuple(ref_in(row) for row in rows if ref_in(row).kind == JOB),
+        stays=staying_jobs(plan),
         images=plan["images"],
         references=plan["references"],
         smoke_tests=tuple(plan["smoke_tests"]),
@@ -167,6 +183,23 @@ def _from_plan(rollout: Rollout) -> Source:
         spare=tuple(plan.get("spare", SPARED)),
         stored=True,
     )
+
+
+def _undoing(rollout: Rollout) -> tuple[Wanted, ...]:
+    """The Jobs by which what runs now says that it is undone."""
+    running = running_release(rollout.application_id, rollout.environment_id)
+    rows = store.load_plan(running).get("back", {}).get("objects", ()) if running else ()
+    return tuple(wanted_of(row) for row in rows)
+
+
+def wanted_of(row: Row) -> Wanted:
+    """The object of a row that has no values of a Secret."""
+    return Wanted(row["manifest"], ref_in(row), row["stage"], row["wave"])
+
+
+def staying_jobs(plan: Row) -> tuple[Ref, ...]:
+    """The Jobs of a stored plan that comes back: they are neither run again nor removed."""
+    return tuple(ref_in(row) for row in lasting(plan["objects"]) if ref_in(row).kind == JOB)
 
 
 def _kept(rollout: Rollout, plan: Mapping[str, Any]) -> tuple[dict[str, Wanted], tuple[str, ...]]:

@@ -11,15 +11,17 @@ from environments.kube.names import MANAGER
 from environments.kube.objects import Manifest, Owner
 from portal.blobs import BlobError
 from portal.encryption import SecretUnreadable
+from releases.errors import PlanRefused
 from releases.models import Rollout
 from releases.plan import store
 from releases.plan.compose import WayBack
 from releases.plan.irreversible import Left, left_of
-from releases.plan.objects import Plan, Row, Sighting, lasting, ref_in
+from releases.plan.objects import Plan, Row, Sighting, Wanted, lasting, ref_in
 from releases.plan.rollback_plan import JOB, is_touched
 from releases.plan.secret_values import Masks, Sealed, found_key, load_sealed, manifests_of
 from releases.planning import dry_run
 
+LONGEST = 40  # of a name, so that the one that is tried stays within what a name may have
 Seen = Sequence[tuple[Sighting, Mapping[str, Any]]]
 """Every object of the plan in the making, with its manifest as the plan shows it."""
 
@@ -44,6 +46,13 @@ class BackwardLook:
         own = {sighting.ref.key: {"manifest": public} for sighting, public in seen}
         refused = self._tried(previous, own)
         return replace(back, found=(*rows, *earlier), leaves=(*leaves, *refused)), {**sealed, **values}
+
+    def undoing(self, jobs: Iterable[Wanted]) -> tuple[Row, ...]:
+        """The rows of Jobs that undo the release. PlanRefused for what the cluster would refuse."""
+        found = list(jobs)
+        for words in filter(None, dry_run.side_by_side(lambda each: _refused_anew(self.gateway, each), found)):
+            raise PlanRefused(f"A Job for the way back would be refused: {words}")
+        return tuple(_undoing_row(each) for each in found)
 
     def _found(self, sightings: Sequence[Sighting]) -> tuple[list[Row], Sealed, list[Row]]:
         """What the plan takes over from others, as it is now; the values of its Secrets; what cannot be undone of it.
@@ -125,6 +134,22 @@ def _row(sighting: Sighting, public: Manifest) -> dict[str, Any]:
         "scaler": sighting.scaled,
         "found": True,
     }
+
+
+def _undoing_row(wanted: Wanted) -> dict[str, Any]:
+    place = {"ref": list(wanted.ref), "stage": wanted.stage, "wave": wanted.wave}
+    return {**place, "manifest": wanted.manifest, "scaler": False, "anew": True}
+
+
+def _refused_anew(gateway: Gateway, wanted: Wanted) -> str:
+    """The cluster's words against a new object like this; "" where it takes it, or where that cannot be told now."""
+    name = f"{wanted.ref.name[:LONGEST]}-slipway-preview"
+    body = {**wanted.manifest, "metadata": {**wanted.manifest["metadata"], "name": name}}
+    try:
+        gateway.create(body, dry_run=True)
+    except KubeError as error:
+        return error.words if error.fault == "user" else ""
+    return ""
 
 
 def _secrets(plan: Plan) -> list[Row]:

@@ -64,7 +64,8 @@ def wave(work: Work, number: int, targets: Sequence[Target]) -> tuple[RolloutSte
     """One step for these workloads, side by side, none for no one."""
     followed = any(target.wave > number for target in at_stage(work, "workloads"))
     settings = {"followed": True} if followed else {}
-    return (WaveStep(f"Wave {number}: {names(targets)}"[:200], indices(targets), settings),) if targets else ()
+    label = f"Wave {number}" if number >= 0 else "Undo"
+    return (WaveStep(f"{label}: {names(targets)}"[:200], indices(targets), settings),) if targets else ()
 
 
 def waves(work: Work) -> tuple[tuple[int, list[Target]], ...]:

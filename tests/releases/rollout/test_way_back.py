@@ -101,6 +101,21 @@ def test_no_job_runs_on_the_way_back_and_the_plan_says_so(live: Portal) -> None:
     assert live.get("Job", "migrate-1", "batch/v1") is None
 
 
+def test_a_job_that_undoes_the_release_runs_on_the_way_back_alone(live: Portal) -> None:
+    went_in(live, "1", "1")
+    settings = "wayBack:\n  jobs: [undo-2]\n"
+    bundle = {"base/c.yaml": config(), "base/web.yaml": deployment("web", "shop/web"), "base/job.yaml": job("undo-2")}
+    files = {**bundle, "slipway.yaml": settings}
+    second = live.wait(live.ask("2", files, {"shop/web": "shop/web:2"}, parameters=QUICK))
+    assert second.phase == Phase.SUCCEEDED, second.why
+    assert live.get("Job", "undo-2", "batch/v1") is None
+    assert [ref[3] for ref in load_plan(second)["back"]["jobs"]["run"]] == ["undo-2"]
+    go_back(live, second)
+    found = live.get("Job", "undo-2", "batch/v1")
+    assert found
+    assert found["status"]["succeeded"] == 1
+
+
 def test_a_claim_that_grew_stays_and_the_plan_and_the_end_say_so(live: Portal) -> None:
     went_in(live, "1", "1", claim=claim("1Gi"))
     first = image(live)
