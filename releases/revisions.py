@@ -1,6 +1,6 @@
 """What an application was in an environment, revision by revision, and what changed between two of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,8 @@ from releases.models import Application, Rollout
 from releases.plan import store
 from releases.plan.objects import Plan, lasting
 from releases.plan.older_formats import comparable
+from releases.plan.rollback_plan import BEFORE_SLIPWAY
+from releases.plan.store import brings_back_others
 from releases.states import Phase
 
 NAMESPACE = "Namespace"
@@ -21,11 +23,19 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Revision:
-    """A rollout that succeeded. `number` counts from 1; the highest is what runs, unless a way back failed since."""
+    """A rollout that succeeded. `number` counts from 1; the highest is what runs, unless a way back failed since.
+
+    Revision 0 is what the first of them took over: what ran before Slipway.
+    """
 
     number: int
     rollout: Rollout
     running: bool
+
+    @property
+    def version(self) -> str:
+        """What it is called."""
+        return self.rollout.release.version if self.number else BEFORE_SLIPWAY
 
 
 def revisions(application: Application, environment: Environment) -> list[Revision]:
@@ -34,7 +44,13 @@ def revisions(application: Application, environment: Environment) -> list[Revisi
     rollouts = list(succeeded.exclude(plan_digest="").select_related("release").order_by("sequence", "pk"))
     last = None if halfway_between(application.pk, environment.pk) else len(rollouts)
     found = [Revision(number, rollout, number == last) for number, rollout in enumerate(rollouts, 1)]
-    return found[::-1]
+    taken = [Revision(0, rollouts[0], running=False)] if rollouts and brings_back_others(rollouts[0]) else []
+    return [*found[::-1], *taken]
+
+
+def span(found: Sequence[Revision]) -> str:
+    """Which numbers there are, in words; `found` as `revisions` gives them."""
+    return f"there are {found[-1].number} to {found[0].number}" if found else "there is none yet"
 
 
 def revision(application: Application, environment: Environment, number: int) -> Revision | None:
@@ -49,7 +65,10 @@ def between(before: Revision, after: Revision) -> dict[str, Any]:
 
 def _plan(revision: Revision) -> Plan:
     rollout = revision.rollout
-    return comparable(store.load(rollout.plan_digest), rollout.sealed_digest, rollout.environment_id)
+    plan = store.load(rollout.plan_digest)
+    if not revision.number:
+        return {**plan, "objects": plan["back"]["found"]}
+    return comparable(plan, rollout.sealed_digest, rollout.environment_id)
 
 
 def compare(before: Row, after: Row) -> dict[str, Any]:

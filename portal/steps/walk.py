@@ -57,7 +57,7 @@ class Walk(Generic[WorkT, FactsT, ViewT]):
         self._note("failed", failed.why)
         self.state = replace(self.state, failed=True)
         track = "Going back failed" if self.state.track == "back" else "Failed"
-        why = self._told(_sentence(f"{track} in “{step.label}”: {failed.why}"), failed=True)
+        why = self._told(f"{track} in “{step.label}”: {failed.why}", failed=True)
         decision = self._end(self.flow.phases.failed, why)
         at_once = failed.back or step.returns
         may = self.state.track == "forward" and self.facts.way_back
@@ -66,7 +66,8 @@ class Walk(Generic[WorkT, FactsT, ViewT]):
         return decision
 
     def _told(self, why: str, *, failed: bool) -> str:
-        return " ".join(filter(None, (why, self.flow.told(self._view(), failed))))
+        told = self.flow.told(self._view(), failed)
+        return f"{_sentence(why)} {told}".strip() if told else why
 
     def _go_back(self, why: str, *, at_once: bool) -> Decision:
         wording, phase = self.flow.wording, self.flow.phases.rollback.under_way

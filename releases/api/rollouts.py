@@ -111,9 +111,10 @@ def compare_revisions(
 ) -> dict[str, Any]:
     """What changed between two revisions: `changes` and `prune` as a plan has them."""
     found = {each.number: each for each in _revisions(actor_of(request), application, environment)}
+    there = revisions.span(list(found.values()))
     for number in (before, after):
         if number not in found:
-            raise Http404(f"{application} has no revision {number} in {environment}; there are 1 to {len(found)}.")
+            raise Http404(f"{application} has no revision {number} in {environment}; {there}.")
     told = revisions.between(found[before], found[after])
     return {"changes": told["changes"], "prune": told["prune"]}
 
@@ -156,9 +157,9 @@ def _revision(each: revisions.Revision) -> RevisionOut:
     return RevisionOut(
         number=each.number,
         rollout=each.rollout.pk,
-        version=each.rollout.release.version,
+        version=each.version,
         strategy=each.rollout.strategy,
-        kind=each.rollout.kind,
+        kind=each.rollout.kind if each.number else "before",
         requested_by=each.rollout.requested_by,
         finished=each.rollout.finished_at,
         digest=each.rollout.plan_digest,
@@ -177,7 +178,7 @@ def earlier(
     """The newest succeeded rollout by id, version or revision, or the one before what runs; Http404 for none."""
     if number is not None:
         found_revision = revisions.revision(application, environment, number)
-        rollout = found_revision.rollout.pk if found_revision else 0
+        rollout = found_revision.rollout.pk if found_revision and number else 0
     found = Rollout.objects.filter(application=application, environment=environment, phase=Phase.SUCCEEDED)
     found = found.order_by("-sequence", "-pk")
     if rollout is not None:

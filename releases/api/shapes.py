@@ -114,11 +114,11 @@ class UndoIn(Given):
 class RevisionOut(Schema):
     """What an application was in an environment: a rollout that succeeded there."""
 
-    number: int = Field(description="Counts the rollouts that succeeded there, from 1.")
+    number: int = Field(description="Counts the rollouts that succeeded there, from 1; 0 is what ran before Slipway.")
     rollout: int = Field(description="The rollout's number.")
     version: str = Field(description="The version that it brought.")
     strategy: str = Field(description="How it went.")
-    kind: str = Field(description="release, or undo where an earlier one came back.")
+    kind: str = Field(description="release, undo where an earlier one came back, or before: what ran before Slipway.")
     requested_by: str = Field(description="Who asked for it.")
     finished: datetime | None = Field(description="When it succeeded.")
     digest: str = Field(description="SHA-256 of its plan.")

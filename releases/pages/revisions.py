@@ -11,7 +11,7 @@ from portal.actors import Actor
 from portal.roles import Verb
 from releases.models import Application
 from releases.pages.changes import change_rows, count_words
-from releases.revisions import Revision, between, revisions
+from releases.revisions import Revision, between, revisions, span
 
 
 @login_required
@@ -57,5 +57,5 @@ def _named(request: HttpRequest, side: str, rows: list[Revision]) -> Revision | 
         return None
     found = next((row for row in rows if str(row.number) == text), None)
     if found is None:
-        raise Http404(f"There is no revision {text!r}; there are 1 to {len(rows)}.")
+        raise Http404(f"There is no revision {text!r}; {span(rows)}.")
     return found

@@ -13,7 +13,10 @@ from django.utils import timezone
 from portal import blobs, tokens
 from portal.actors import SYSTEM
 from releases import ingest
+from releases.actions import offer
 from releases.models import Application, Approval, Release, Rollout, Step
+from releases.queries import matrix
+from releases.revisions import revisions
 from releases.states import Phase
 from tests.releases.world import WEB, World, archive
 
@@ -127,3 +130,15 @@ def make(world: World, release: Release, place: Any, phase: Phase, sequence: int
 def vote(world: World, rollout: Rollout, person: str) -> None:
     user = world.people[person].user
     Approval.objects.create(rollout=rollout, digest=rollout.plan_digest, user=user, name=person, decision="approved")
+
+
+def test_where_a_way_back_failed_no_version_is_said_to_run(world: World) -> None:
+    first = world.rollout(Phase.SUCCEEDED, version="1.0.0")
+    failed = world.rollout(Phase.FAILED, version="1.1.0", previous=first, cursor={"schema": 1, "track": "back"})
+    [cell] = matrix([world.environments["prod"]]).rows[0].cells
+    assert (cell.live, cell.between) == (None, failed)
+    assert [each.running for each in revisions(world.application, world.environments["prod"])] == [False]
+    assert offer(world.people["lead"], first, "undo").allowed
+    world.rollout(Phase.SUCCEEDED, version="1.2.0")
+    [cell] = matrix([world.environments["prod"]]).rows[0].cells
+    assert cell.between is None

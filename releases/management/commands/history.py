@@ -9,7 +9,7 @@ from environments.access import require
 from portal.roles import Verb
 from releases import cli
 from releases.pages.changes import ChangeRow, change_rows
-from releases.revisions import Revision, between, revisions
+from releases.revisions import Revision, between, revisions, span
 
 
 class Command(BaseCommand):
@@ -34,16 +34,14 @@ def _line(each: Revision) -> str:
     rollout = each.rollout
     runs = "  runs" if each.running else ""
     when = f"{rollout.finished_at:%Y-%m-%d %H:%M} UTC" if rollout.finished_at else ""
-    return (
-        f"{each.number:>4}  {rollout.release.version:<20} {rollout.strategy:<10} {when}  {rollout.requested_by}{runs}"
-    )
+    return f"{each.number:>4}  {each.version:<20} {rollout.strategy:<10} {when}  {rollout.requested_by}{runs}"
 
 
 def _compared(found: list[Revision], before: int, after: int) -> list[str]:
     known = {each.number: each for each in found}
     for number in (before, after):
         if number not in known:
-            raise CommandError(f"There is no revision {number}; there are 1 to {len(found)}.")
+            raise CommandError(f"There is no revision {number}; {span(found)}.")
     rows = [row for row in change_rows(between(known[before], known[after])) if row.action != "unchanged"]
     return [line for row in rows for line in _told(row)] or ["Nothing differs."]
 

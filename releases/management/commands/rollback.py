@@ -12,6 +12,7 @@ from portal.actors import Actor
 from releases import actions, cli
 from releases.errors import Unacceptable
 from releases.models import Application, Rollout
+from releases.plan.rollback_plan import BEFORE_SLIPWAY
 from releases.planning.planner import plan_now
 from releases.revisions import revision, revisions
 from releases.states import InvalidTransition, Phase
@@ -86,8 +87,10 @@ def _version(application: Application, environment: Environment, options: dict[s
 def _revision(application: Application, environment: Environment, options: dict[str, Any]) -> Rollout:
     found = revision(application, environment, options["to_revision"])
     if found is None:
-        highest = len(revisions(application, environment))
+        highest = max((each.number for each in revisions(application, environment)), default=0)
         raise CommandError(
             f"{application} has no revision {options['to_revision']} in {environment}; there are 1 to {highest}."
         )
+    if not found.number:
+        raise CommandError(f"Revision 0 is {BEFORE_SLIPWAY}: it comes back when the first release is rolled back.")
     return found.rollout

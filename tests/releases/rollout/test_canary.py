@@ -379,7 +379,7 @@ def test_the_way_back_has_requests_first_and_the_services_of_routes_last() -> No
     paper = CanaryPaper(bundle(AUTH, autoscaler(), routes=documents.INGRESS))
     labels = [step["label"] for step in paper.tracks["back"].steps]
     assert labels == [
-        "Requests off the canary", "Take over 6 objects", "Configuration", "Wave 2: agent-service, auth-service",
+        "Requests off the canary", "Take over 2 objects", "Configuration", "Wave 2: agent-service, auth-service",
         "Requests back to stable", "Routes at rest, as far as they can be", "Remove 3 objects no longer in it",
         "Routes at rest", "Services of the routes", "Autoscaling, budgets and routes", "Autoscalers free again",
         "Verify 1 traffic policy", "Read everything back",
