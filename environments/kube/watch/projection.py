@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from environments.kube.names import MANAGER
-
 Key = tuple[str, str]
 METADATA = ("name", "namespace", "uid", "resourceVersion", "generation", "labels", "deletionTimestamp")
 OURS = "slipway.dev/"
@@ -20,7 +18,7 @@ SPEC = frozenset(
 
 def relevant(obj: Mapping[str, Any]) -> dict[str, Any]:
     """The object less what neither status nor diagnosis reads: pod templates, foreign annotations, field
-    ownership (but for when we last wrote), and the contents of ConfigMaps and Secrets. Of a pod template only the
+    ownership (but for who wrote when), and the contents of ConfigMaps and Secrets. Of a pod template only the
     `images` stay.
     """
     slim = {name: value for name, value in obj.items() if name not in CONTENT}
@@ -44,9 +42,9 @@ def _metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
     slim["annotations"] = {n: v for n, v in annotations.items() if n.startswith(OURS) or n == REVISION}
     entries = metadata.get("managedFields") or ()
     slim["managedFields"] = [
-        {"manager": MANAGER, "operation": e.get("operation", ""), "time": e.get("time", "")}
+        {name: e.get(name, "") for name in ("manager", "operation", "time")}
         for e in entries
-        if e.get("manager") == MANAGER
+        if not e.get("subresource")
     ]
     return slim
 

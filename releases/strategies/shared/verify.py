@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from environments.kube.apply.diff import pod_template
+from environments.kube.apply.ownership import written_since
+from environments.kube.apply.reconcilers import reconcilers
 from environments.kube.status.health import health
 from portal.steps.operations import Operation
 from portal.steps.state import Memory
@@ -85,8 +87,9 @@ class VerifyStep(RolloutStep):
         if held and view.spent < NOTE_GRACE:
             return Wait("; ".join(held), 2.0)
         notes = [note for t in self._beside(view) if (note := self._note(view, t))]
+        again = [note for t in self.targets(view) if (note := _written_again(view, t))]
         ready = f"{count} of {count} workloads ready"
-        return Done("; ".join([ready, *(f"to be looked at: {note}" for note in notes)]))
+        return Done("; ".join([ready, *(f"to be looked at: {note}" for note in (*notes, *again))]))
 
     def _steady(self, view: View) -> float:
         if view.work.changes_nothing:
@@ -120,6 +123,16 @@ class VerifyStep(RolloutStep):
             return f"{target.ref.text}: it is gone"
         verdict = health(look.object)
         return "" if verdict.state in ("done", "suspended") else f"{target.ref.text}: {verdict.why}"
+
+
+def _written_again(view: View, target: Target) -> str:
+    """Who has written to the object after this rollout, and how that is stopped; "" where nobody has."""
+    look = view.look(target.key)
+    live = dict(look.object) if look and look.object else {"metadata": {}}
+    if not (who := written_since(live)):
+        return ""
+    stop = "; ".join(f"{each.name}: {each.stop}" for each in reconcilers(live))
+    return f"{target.ref.text}: {', '.join(who)} has written it again{f' ({stop})' if stop else ''}"
 
 
 def _restarted(view: View) -> bool:
