@@ -16,6 +16,7 @@ from releases.plan import store
 from releases.plan.objects import Sighting, objects_by_key
 from releases.states import LIVE
 
+SHOWN = 5
 UNKNOWN = "another portal, since this one does not know it"
 
 
@@ -43,12 +44,32 @@ class Owners:
         """What is there, less what others have: to be pruned by none but these."""
         return {key: found for key, found in live.items() if found is None or not self.other(found)}
 
+    def notes(self, sightings: Iterable[Sighting], live: Mapping[str, Manifest | None]) -> tuple[tuple[str, str], ...]:
+        """(title, words): whose objects are passed over when pruning, and marks of ours that no release here made."""
+        passed = [(found, self.other(found)) for found in live.values() if found]
+        unknown = [] if self._released else [each.ref.text for each in sightings if each.is_ours(self.mine)]
+        words = (
+            f"{', '.join(unknown[:SHOWN])}: another portal releases {self.mine.text}, or this one did before a restore."
+        )
+        return (
+            (
+                "Not removed, since others have it",
+                "; ".join(f"{_ref(it).text}: {whose}" for it, whose in passed if whose),
+            ),
+            ("Carries our mark, though nothing was released here", words if unknown else ""),
+        )
+
+    @cached_property
+    def _released(self) -> bool:
+        started = Rollout.objects.filter(started_at__isnull=False, environment__name=self.mine.environment)
+        return started.filter(application__name=self.mine.application).exists()
+
     def other(self, live: Manifest) -> str:
         """Who else has the object, as a person reads it; "" for us, for nobody, and for one that has given it up."""
         owner = owner_of(live)
         if owner is None or owner == self.mine:
             return ""
-        key = _key(live)
+        key = _ref(live).key
         if owner.environment:
             return self._if_held(owner, key)
         holders = [each for each in self._environments_of(owner.application) if key in self._held(each)]
@@ -90,9 +111,9 @@ def _keys_of(application: int, environment: int) -> frozenset[str]:
     return frozenset(key for digest in digests for key in objects_by_key(store.load(digest)))
 
 
-def _key(live: Manifest) -> str:
+def _ref(live: Manifest) -> Ref:
     metadata = live["metadata"]
-    return Ref(live["apiVersion"], live["kind"], metadata.get("namespace", ""), metadata["name"]).key
+    return Ref(live["apiVersion"], live["kind"], metadata.get("namespace", ""), metadata["name"])
 
 
 def _words(ref: Ref, other: str, mine: Owner) -> str:

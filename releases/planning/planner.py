@@ -178,8 +178,8 @@ def _ask(rollout: Rollout, source: Source, gateway: Gateway, *, tries_back: bool
     manifests = [each.wanted.manifest for each in sightings]
     owners = Owners(rollout)
     owners.refuse(sightings)
-    live = owners.without_others(dry_run.read_all(gateway, going))
-    prune, left = _prunes(rollout, pruning.prune_rows(going, live, owner))
+    live = dry_run.read_all(gateway, going)
+    prune, left = _prunes(rollout, pruning.prune_rows(going, owners.without_others(live), owner))
     lacking = rights.note(gateway, objects, [ref_in(row) for row in prune], strategies.find(rollout.strategy))
     admitted = admission.notes(rollout, [each.wanted.manifest for each in tried])
     public, sealed = seal(manifests, masks)
@@ -199,6 +199,7 @@ def _ask(rollout: Rollout, source: Source, gateway: Gateway, *, tries_back: bool
         *calm.notes(sightings, source.images.values()),
         *jobs.notes(sightings, source.left_out),
         ("Stays, as it says itself", ", ".join(pruning.spared(going, live, owner))),
+        *owners.notes(sightings, live),
         *_notes(rollout, source, gateway, sightings, previous, pruning.kept(refs, earlier)),
     )
     known = Circumstances(_versions(before, source), told)

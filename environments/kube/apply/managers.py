@@ -30,7 +30,7 @@ DEPLOYERS = re.compile(
 """They bring whole objects, as we do: what they hold is taken, whatever they are called."""
 
 MARK = re.compile(
-    r"(meta\.helm\.sh/.*|helm\.sh/chart|app\.kubernetes\.io/managed-by|argocd\.argoproj\.io/(tracking-id|instance|installation-id)"
+    r"(meta\.helm\.sh/.*|helm\.sh/chart|app\.kubernetes\.io/(managed-by|instance)|argocd\.argoproj\.io/(tracking-id|instance|installation-id)"
     r"|kustomize\.toolkit\.fluxcd\.io/.*|helm\.toolkit\.fluxcd\.io/.*|kapp\.k14s\.io/.*|fleet\.cattle\.io/.*"
     r"|objectset\.rio\.cattle\.io/.*|configmanagement\.gke\.io/.*|configsync\.gke\.io/.*"
     r"|kubectl\.kubernetes\.io/last-applied-configuration)"

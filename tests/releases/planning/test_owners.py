@@ -53,12 +53,16 @@ def test_a_plan_of_before_the_other_came_does_not_hold(world: World, cluster: Fa
     assert "belongs to shop in dev" in drift.words
 
 
-def test_what_another_environment_has_is_not_pruned(world: World, cluster: FakeCluster) -> None:
+@pytest.mark.parametrize("held", [True, False])
+def test_what_another_environment_has_is_not_pruned(world: World, cluster: FakeCluster, held: bool) -> None:
+    """Nor what it has given up: its mark is not ours."""
+    theirs = planned(world, "1.0.1", "staging")
     succeed(planned(world), cluster)
+    end(theirs, Phase.SUCCEEDED if held else Phase.CANCELLED)
     mark(cluster, f"shop@staging:{SETTINGS.key}")
-    tell(planned(world, "1.0.1", "staging"), phase=Phase.PLANNING)
-    plan = load_plan(planned(world, "1.1.0", files={"base/web.yaml": WITHOUT.replace("envFrom", "#")}))
-    assert plan["prune"] == [], "staging has it given up, and yet its mark is not ours"
+    plan = load_plan(planned(world, "1.1.0", files={"base/web.yaml": WITHOUT}))
+    assert plan["prune"] == []
+    assert ("Not removed, since others have it" in titles(plan)) == held
 
 
 @pytest.mark.parametrize(
@@ -116,3 +120,12 @@ def test_what_was_given_up_is_taken_over(world: World, cluster: FakeCluster) -> 
     plan = load_plan(planned(world, "1.2.0", "staging", files={"base/web.yaml": WEB}))
     assert row(plan, SETTINGS)["action"] == "unchanged"
     assert "Taken in as it is" in titles(plan)
+
+
+def test_a_mark_of_ours_that_no_release_here_made_is_told(world: World, cluster: FakeCluster) -> None:
+    first = planned(world)
+    succeed(first, cluster)
+    note = "Carries our mark, though nothing was released here"
+    assert note not in titles(load_plan(planned(world, "1.1.0")))
+    tell(first, phase=Phase.CANCELLED, started_at=None)
+    assert note in titles(load_plan(planned(world, "1.2.0")))
