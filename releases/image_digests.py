@@ -63,11 +63,16 @@ def _asked(references: Iterable[str], known: Registries) -> dict[str, str]:
 def _check(errors: Iterable[registry.RegistryError]) -> None:
     found = list(errors)
     if refused := [error for error in found if not error.transient]:
-        advice = [ADVICE] if any(isinstance(e, registry.RegistryUnreachable) for e in refused) else []
+        advice = [ADVICE] if any(map(_has_setting, refused)) else []
         raise PlanRefused("\n".join([*(error.words for error in refused), *advice]))
     if found:
         words = "\n".join(error.words for error in found)
         raise PlanPostponed(words, getattr(found[0], "retry_after", None), tries=TRIES, advice=ADVICE)
+
+
+def _has_setting(error: registry.RegistryError) -> bool:
+    """Whether a setting of the registry may help."""
+    return isinstance(error, registry.RegistryUnreachable) or getattr(error, "by_rule", False)
 
 
 def _told(references: Iterable[str], known: Registries, pulled: Pulled) -> tuple[dict[str, str], tuple[str, ...]]:

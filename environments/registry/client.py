@@ -220,7 +220,8 @@ class RegistryQuestion:
             return
         raise RegistryRefused(
             f"{self._address} sends us to {place(url)} for {what}. That host is not the registry's own, or has "
-            "no TLS: an administrator has to name it as one of the registry's trusted hosts."
+            "no TLS: an administrator has to name it as one of the registry's trusted hosts.",
+            by_rule=True,
         )
 
     def _token(self, challenge: Challenge) -> str:
@@ -244,7 +245,7 @@ class RegistryQuestion:
         try:
             answer = self._session(url).call(method, url, headers=headers, timeout=timeout, limit=at_most)
         except CallRefused as error:
-            raise RegistryRefused(str(error)) from None
+            raise RegistryRefused(str(error), by_rule=True) from None
         except CallFailed as error:
             raise RegistryUnreachable(f"{error.host} cannot be reached: {error.why}.", lasts=error.lasts) from None
         if answer.encoded:

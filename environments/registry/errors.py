@@ -20,7 +20,11 @@ class ImageAbsent(RegistryError):
 
 
 class RegistryRefused(RegistryError):
-    """The registry, or our own rules about where credentials may go, do not let us ask."""
+    """The registry, or our own rules about whom we ask (`by_rule`), do not let us ask."""
+
+    def __init__(self, words: str, *, by_rule: bool = False) -> None:
+        super().__init__(words)
+        self.by_rule = by_rule
 
 
 class RegistryUnreachable(RegistryError):

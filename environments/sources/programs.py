@@ -44,7 +44,8 @@ def find_program(setting: str, *usual: str) -> Program | None:
     for text in [setting] if setting else usual:
         words = shlex.split(text)
         if words and (path := shutil.which(words[0])):
-            return Program((os.path.realpath(path) if setting else path, *words[1:]))
+            # Not where a link leads: some programs are several, by the name that they are called by.
+            return Program((os.path.abspath(path), *words[1:]))
     return None
 
 

@@ -315,7 +315,8 @@ def _moved_images(rollout: Rollout, source: Source) -> str:
     others = Rollout.objects.filter(release=rollout.release).exclude(plan_digest="").exclude(pk=rollout.pk)
     other = others.order_by("-pk").first()
     images = store.load_plan(other)["images"] if other else {}
-    moved = [name for name, pinned in source.images.items() if images.get(name, pinned) != pinned]
+    known = {name: pinned for name, pinned in images.items() if "@" in pinned}
+    moved = [name for name, pinned in source.images.items() if "@" in pinned and known.get(name, pinned) != pinned]
     return f"{', '.join(moved)}: another digest than where it was planned before." if moved else ""
 
 

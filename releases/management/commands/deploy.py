@@ -31,6 +31,8 @@ class Command(BaseCommand):
         "5 still under way after --timeout."
     )
 
+    _sent: told.Sent
+
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("application")
         parser.add_argument("version")
@@ -98,6 +100,7 @@ class Command(BaseCommand):
         if not told.is_given(options):
             return cli.application_of(options["application"])
         ingest.require_release_right(actor)
+        self._sent = told.read(options)
         application, is_new = ingest.application_for(actor, options["application"])
         if is_new:
             self.stdout.write(f"{application} is a new application.")
@@ -114,7 +117,7 @@ class Command(BaseCommand):
     def _bundle(self, actor: Actor, application: Application, options: dict[str, Any]) -> Bundle | None:
         if not told.is_given(options):
             return None
-        sent = told.read(options)
+        sent = self._sent
         bundle = ingest.store_bundle(
             actor, application, sent.content, sent.filename, token=sent.token, token_host=sent.token_host
         )

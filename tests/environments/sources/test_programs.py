@@ -75,6 +75,6 @@ def test_a_program_is_found_by_its_setting_or_on_the_path(tmp_path: Path) -> Non
     there = tmp_path / "kubectl"
     there.write_text("#!/bin/sh\n")
     there.chmod(0o755)
-    assert find_program(f"{there} kustomize") == Program((str(there.resolve()), "kustomize"))
+    assert find_program(f"{there} kustomize") == Program((str(there), "kustomize"))
     assert find_program(str(tmp_path / "absent"), "sh") is None
     assert find_program("", "no-such-program", "sh") is not None
