@@ -22,7 +22,8 @@ def chart_in(repository: str, chart: str, version: str, fetcher: SourceFetcher) 
         raise one_error(f"the index of {repository} names no address of {chart} {version}")
     url = urljoin(base, urls[0])
     packed = fetcher.get(url, LIMITS.archive)
-    digest = str(entry.get("digest") or "").removeprefix("sha256:")
+    told = entry.get("digest")
+    digest = told.removeprefix("sha256:") if isinstance(told, str) else ""
     if digest and hashlib.sha256(packed).hexdigest() != digest:
         raise one_error(f"{chart} {version} of {repository} is not what its index says: its digest is another")
     return packed, url
@@ -30,13 +31,14 @@ def chart_in(repository: str, chart: str, version: str, fetcher: SourceFetcher) 
 
 def _entry(index: bytes, repository: str, chart: str, version: str) -> dict[str, Any]:
     try:
-        entries = yaml.load(index, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))["entries"]  # noqa: S506 # nosec B506
+        entries = yaml.load(index, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))["entries"]  # noqa: S506
         found = [each for each in entries.get(chart) or () if isinstance(each, dict)]
     except (yaml.YAMLError, KeyError, TypeError, AttributeError, UnicodeDecodeError, RecursionError):
         raise one_error(f"{repository}index.yaml is no index of a chart repository") from None
     plain = version.removeprefix("v")
-    exact = next((each for each in found if str(each.get("version", "")).removeprefix("v") == plain), None)
+    named = {each["version"]: each for each in reversed(found) if isinstance(each.get("version"), str)}
+    exact = next((each for name, each in named.items() if name.removeprefix("v") == plain), None)
     if exact is None:
-        there = ", ".join(str(each.get("version")) for each in found[:SHOWN]) or "no such chart"
+        there = ", ".join([*reversed(named)][:SHOWN]) or "no such chart"
         raise one_error(f"{repository} has no {chart} {version}; there is: {there}")
     return exact

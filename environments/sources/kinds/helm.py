@@ -80,10 +80,17 @@ def _of_folder(folder: Path, prefix: str, origin: Mapping[str, Any]) -> _Chart:
         raise one_error(f"there is no {CHART}: it is no Helm chart", prefix.rstrip("/"))
     try:
         said = yaml.safe_load((folder / CHART).read_bytes())
-        told = {"chart": str(said["name"]), "chart_version": str(said["version"])}
+        told = {name: _plain(said[key]) for name, key in (("chart", "name"), ("chart_version", "version"))}
     except (yaml.YAMLError, KeyError, TypeError, UnicodeDecodeError, RecursionError) as error:
         raise one_error(f"cannot be read: {str(error)[:300]}", f"{prefix}{CHART}") from None
     return _Chart(folder, prefix, {**told, **origin})
+
+
+def _plain(value: Any) -> str:
+    """Text or a number. TypeError for what may be made of ever more of itself."""
+    if not isinstance(value, str | int | float):
+        raise TypeError("name and version have to be text")
+    return str(value)[:200]
 
 
 def _places(settings: HelmSettings, places: Sequence[RenderPlace]) -> list[RenderPlace]:

@@ -2,7 +2,7 @@
 
 import posixpath
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import yaml
@@ -15,14 +15,18 @@ from environments.sources.programs import Program, ProgramFailed, run
 
 FILES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 OVERLAY = re.compile(r"overlays/([^/]+)/(?:kustomization\.ya?ml|Kustomization)")
-# Lists of what is loaded, and keys below which a file is named.
+# Lists of what is loaded, and keys below which a file is named; in lower case.
 LOADED = frozenset({
     "resources", "bases", "components", "crds", "configurations", "generators", "transformers", "validators",
-    "patchesStrategicMerge", "files", "envs",
+    "patchesstrategicmerge", "files", "envs",
 })  # fmt: skip
-NAMED = frozenset({"path", "env", "valuesFile", "file"})
+NAMED = frozenset({"path", "env", "valuesfile", "additionalvaluesfiles", "file"})
+INLINE = frozenset({"patchesstrategicmerge", "generators", "transformers", "validators"})
 # Each would run a program, or fetch.
-REFUSED = ("helmCharts", "helmChartInflationGenerator", "helmGlobals")
+REFUSED = frozenset({"helmcharts", "helmchartinflationgenerator", "helmglobals"})
+# What kustomize has built in is told by files, too.
+BUILTIN = re.compile(rb"apiVersion[\"']?\s*:\s*[\"']?builtin", re.IGNORECASE)
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 REMOTE = re.compile(
     r"\A(?:[A-Za-z][A-Za-z0-9+.-]*::?//|git@|[^/\s]+@[^/\s]+:|(?:github|gitlab|bitbucket)\.\w+[/:])|\?ref="
 )
@@ -110,26 +114,35 @@ def _check(tree: SourceTree) -> None:
     """Refuses whatever is not in the bundle, before the program could look for it elsewhere."""
     errors: list[BundleError] = []
     for path in sorted(tree.paths):
-        if posixpath.basename(path) in FILES:
-            errors += _wrong(path, tree.at(path).read_bytes())
+        content = tree.at(path).read_bytes()
+        if posixpath.basename(path) in FILES or BUILTIN.search(content):
+            errors += _wrong(path, content)
     if errors:
         raise BundleErrors(errors)
 
 
 def _wrong(path: str, content: bytes) -> Iterator[BundleError]:
     try:
-        root = yaml.compose(content, Loader=yaml.SafeLoader)
+        roots = list(yaml.compose_all(content, Loader=LOADER))
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         yield BundleError(path, mark.line + 1 if mark else 0, "", f"is no YAML: {getattr(error, 'problem', error)}")
         return
-    for key, node in _loaded(root):
-        if key in REFUSED:
-            words = "is not taken: a chart is rendered by Slipway, see source.helm in slipway.yaml"
+    for key, node in _loaded(roots):
+        if words := _refusal(path, key, str(node.value)):
             yield BundleError(path, node.start_mark.line + 1, key, words)
-        elif _is_elsewhere(path, name := _name(key, node)):
-            words = f"{name[:200]} is elsewhere; send it with the bundle: what a release brings never changes"
-            yield BundleError(path, node.start_mark.line + 1, key, words)
+
+
+def _refusal(path: str, key: str, text: str) -> str:
+    """Why what the kustomization loads there is not taken; "" where it is."""
+    if key.lower() in REFUSED:
+        return "is not taken: a chart is rendered by Slipway, see source.helm in slipway.yaml"
+    if "\n" in text.strip() and key.lower() in INLINE:
+        return "" if key.lower() == "patchesstrategicmerge" else "has to be a file of its own"
+    # Of KEY=FILE the file, whichever of them kustomize takes it for.
+    if any(_is_elsewhere(path, name) for name in {text, text.strip(), text.strip().partition("=")[2]}):
+        return f"{text[:200]} is elsewhere; send it with the bundle: what a release brings never changes"
+    return ""
 
 
 def _is_elsewhere(path: str, name: str) -> bool:
@@ -138,29 +151,29 @@ def _is_elsewhere(path: str, name: str) -> bool:
     return bool(REMOTE.search(name)) or place == ".." or place.startswith(("../", "/"))
 
 
-def _loaded(node: Any, depth: int = 0) -> Iterator[tuple[str, Any]]:
-    """(key, scalar) of whatever the kustomization loads, and the keys that are refused."""
-    if depth > 20 or not isinstance(node, yaml.MappingNode | yaml.SequenceNode):
-        return
-    pairs = node.value if isinstance(node, yaml.MappingNode) else [(None, each) for each in node.value]
-    for key, value in pairs:
-        name = key.value if isinstance(key, yaml.ScalarNode) else ""
-        if name in REFUSED:
-            yield name, key
-        elif isinstance(value, yaml.ScalarNode):
-            if name in NAMED or name in LOADED:
-                yield name, value
-        elif name in LOADED and isinstance(value, yaml.SequenceNode):
-            yield from ((name, each) for each in value.value if isinstance(each, yaml.ScalarNode))
-        else:
-            yield from _loaded(value, depth + 1)
+def _loaded(roots: Iterable[Any]) -> Iterator[tuple[str, Any]]:
+    """(key, scalar) of whatever is loaded, and the keys that are refused; each node once, whatever refers to it."""
+    waiting, seen = list(roots), set[int]()
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen or not isinstance(node, yaml.MappingNode | yaml.SequenceNode):
+            continue
+        seen.add(id(node))
+        pairs = node.value if isinstance(node, yaml.MappingNode) else [(None, each) for each in node.value]
+        for key, value in pairs:
+            name = str(key.value) if isinstance(key, yaml.ScalarNode) else ""
+            yield from _at(name, key, value)
+            waiting.append(value)
 
 
-def _name(key: str, node: Any) -> str:
-    """The scalar; of "KEY=FILE" the file; of a text of several lines, which is no name, nothing."""
-    text = str(node.value)
-    named = text.partition("=")[2] if key == "files" else ""
-    return "" if "\n" in text else named or text
+def _at(name: str, key: Any, value: Any) -> Iterator[tuple[str, Any]]:
+    """What one field loads. Go reads the names of fields in any case."""
+    if name.lower() in REFUSED:
+        yield name, key
+    elif name.lower() in NAMED | LOADED and isinstance(value, yaml.ScalarNode):
+        yield name, value
+    elif name.lower() in LOADED and isinstance(value, yaml.SequenceNode):
+        yield from ((name, each) for each in value.value if isinstance(each, yaml.ScalarNode))
 
 
 SOURCE = Kustomize()

@@ -207,12 +207,30 @@ class TestKustomizations:
         ("replacements: [{path: 'https://x.example/r.yaml'}]", "path"),
         ("generators: ['https://x.example/g.yaml']", "generators"),
         ("helmCharts: [{name: x, repo: 'https://x.example'}]", "helmCharts"),
+        ("Resources: ['https://x.example/a.yaml']", "Resources"),
+        ('resources: ["https://x.example/a.yaml\\n"]', "resources"),
+        ("resources: ['https://x.example/a.yaml?b=c']", "resources"),
+        ('transformers: ["apiVersion: builtin\\nkind: PatchTransformer\\npath: https://x.example"]', "transformers"),
+        ("<<: {resources: ['https://x.example/a.yaml']}", "resources"),
     ],
 )
 def test_a_kustomization_takes_nothing_from_elsewhere(content: str, field: str, tmp_path) -> None:
     never = script(tmp_path, "raise SystemExit('it was run')")
     with pytest.raises(BundleError, match=rf"overlays/dev/kustomization\.yaml line 1, {field}"):
         made({**KUSTOMIZATION, "overlays/dev/kustomization.yaml": content}, kustomize=never)
+
+
+def test_what_kustomize_has_built_in_takes_nothing_from_elsewhere_either(tmp_path) -> None:
+    never = script(tmp_path, "raise SystemExit('it was run')")
+    told = "apiVersion: builtin\nkind: PatchTransformer\nmetadata: {name: x}\npath: https://x.example/p.yaml\n"
+    with pytest.raises(BundleError, match=r"overlays/dev/patch\.yaml line 4, path"):
+        made({**KUSTOMIZATION, "overlays/dev/patch.yaml": told}, kustomize=never)
+
+
+def test_aliases_of_aliases_are_looked_at_once(tmp_path) -> None:
+    bomb = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 40))
+    quick = script(tmp_path, "print('a: b')")
+    assert made({**KUSTOMIZATION, "base/kustomization.yaml": bomb}, kustomize=quick).members
 
 
 @pytest.mark.parametrize(
