@@ -18,8 +18,10 @@ SUFFIXES = (".yaml", ".yml")
 ARCHIVE_SUFFIXES = (".tar.gz", ".tgz", ".zip")
 FORMS = "base/, overlays/ENVIRONMENT/, rendered/ENVIRONMENT.yaml or one YAML file"
 FOREIGN = {
-    "kustomization": "belongs to a kustomization, and is none of a bundle's own files",
-    "Chart": "belongs to a Helm chart, and is none of a bundle's own files",
+    "kustomization": "is of a kustomization that nothing names as the bundle's source: name it in slipway.yaml, or "
+    "send the output of kustomize build as rendered/ENVIRONMENT.yaml",
+    "Chart": "is of a Helm chart that nothing names as the bundle's source: name it in slipway.yaml, or "
+    "send the output of helm template as rendered/ENVIRONMENT.yaml",
 }
 
 

@@ -31,7 +31,7 @@ def chart_in(repository: str, chart: str, version: str, fetcher: SourceFetcher) 
 
 def _entry(index: bytes, repository: str, chart: str, version: str) -> dict[str, Any]:
     try:
-        entries = yaml.load(index, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))["entries"]  # noqa: S506
+        entries = yaml.load(index, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))["entries"]  # noqa: S506 # nosec B506
         found = [each for each in entries.get(chart) or () if isinstance(each, dict)]
     except (yaml.YAMLError, KeyError, TypeError, AttributeError, UnicodeDecodeError, RecursionError):
         raise one_error(f"{repository}index.yaml is no index of a chart repository") from None

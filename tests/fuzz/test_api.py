@@ -31,6 +31,7 @@ RELEASE = {
     "commit": "8a1d3b3f5f3f0a1f4c2e9d7b6a5c4d3e2f1a0b9c",
     "commit_author": "ann",
     "bundle": "",
+    "source": {},
 }
 ROLLOUT = {
     "release": "shop@1.0.0",
@@ -48,6 +49,7 @@ OPERATIONS: Mapping[str, Given] = {
     "GET api/v1/openapi.json": ({}, {}, None),
     "GET api/v1/releases": ({}, {"application": "shop", "limit": 5}, None),
     "GET api/v1/releases/<release_id>": ({"release_id": 1}, {}, None),
+    "GET api/v1/release-requests/<request_id>": ({"request_id": 1}, {}, None),
     "GET api/v1/rollouts": ({}, {**PLACE, "phase": "waiting", "release": "shop@1.0.0", "limit": 5}, None),
     "GET api/v1/rollouts/<rollout_id>": ({"rollout_id": 1}, {}, None),
     "GET api/v1/rollouts/<rollout_id>/plan": ({"rollout_id": 1}, {}, None),

@@ -1,7 +1,7 @@
 """Charts and repositories by webhook and API: fetched and rendered by a long job, and led on from there."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +15,8 @@ from environments.sources.telling import archive
 from portal.models import Job
 from portal.orchestration.jobs.kinds import kind_of
 from releases.models import Bundle, Delivery, Release, WebhookSource
+from releases.webhooks.providers import github
+from releases.webhooks.providers.base import Unusable
 from tests.environments.sources.files import CHART, members
 from tests.passes import pass_over_due
 from tests.portal.http_server import Server, answer, serve
@@ -110,6 +112,32 @@ class TestWebhooks:
         delivery = self.told(client, {"source": git(host)})
         assert (delivery.outcome, delivery.attempts) == ("fetching", 1)
         assert delivery.due_at is not None
+
+
+class TestGitHub:
+    PUSH: Mapping[str, Any] = {
+        "ref": "refs/tags/v1.4.2", "after": COMMIT, "repository": {"id": 1, "full_name": "example/shop"},
+    }  # fmt: skip
+
+    def read(self, mapping: Mapping[str, Any], event: str, payload: Mapping[str, Any]) -> Any:
+        return github.PROVIDER.read(mapping, {"x-github-event": event}, payload)
+
+    def test_a_folder_of_its_repository_is_taken_at_the_events_commit(self) -> None:
+        assert github.PROVIDER.check({"path": "deploy"}) == []
+        news = self.read({"path": "deploy", "api": "https://github.example/api/v3"}, "push", self.PUSH)
+        assert news.bundle["source"]["git"] == {
+            "repository": "https://github.com/example/shop",
+            "commit": COMMIT,
+            "path": "deploy",
+            "archive": "https://github.example/api/v3/repos/example/shop/tarball/{commit}",
+        }
+        assert self.read({}, "push", self.PUSH).bundle == {}
+
+    def test_an_event_that_names_no_commit_is_refused_with_what_to_choose(self) -> None:
+        release = {"tag_name": "v1", "target_commitish": "main", "id": 1}
+        payload = {"action": "published", "release": release, "repository": {"full_name": "example/shop"}}
+        with pytest.raises(Unusable, match="workflow runs, or pushes of tags"):
+            self.read({"path": "."}, "release", payload)
 
 
 def form(world: World, path: str, fields: dict[str, Any]) -> Any:
