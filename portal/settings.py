@@ -28,6 +28,8 @@ ALLOWED_HOSTS = env.words("SLIPWAY_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
 CSRF_TRUSTED_ORIGINS = [URL] if SECURE else []
 # Networks that outgoing calls may reach beside public addresses, and registries spoken to without TLS.
 OUTBOUND_NETWORKS = env.words("SLIPWAY_OUTBOUND_NETWORKS")
+# What the clusters' etcd takes as one request: its --max-request-bytes, 1.5 MiB where nobody has set another.
+OBJECT_BYTES = env.number("SLIPWAY_OBJECT_BYTES", 1536 * 1024)
 PLAIN_HTTP_REGISTRIES = frozenset(env.words("SLIPWAY_PLAIN_HTTP_REGISTRIES"))
 # By what charts and kustomizations are rendered, as a command; empty: what is on the PATH.
 HELM = env.text("SLIPWAY_HELM", "")

@@ -35,14 +35,16 @@ class WrongType(Exception):
 @dataclass
 class Decoder:
     """Walks one object. `unknown` collects the paths of fields that the schema does not have; a lenient one leaves
-    values of wrong types to the rules of the schema, as those of custom resources are."""
+    values of wrong types to the rules of the schema, as those of custom resources are. `keeps_nulls`: so do applies of
+    these with nulls, which a create leaves out where the field is not nullable."""
 
     lenient: bool = False
+    keeps_nulls: bool = False
     unknown: list[str] = field(default_factory=list)
 
     def decode(self, value: Any, kind: SchemaNode | None, path: str = "", owner: str = "") -> Any:
         """A new value of this type; raises WrongType."""
-        if kind is None or kind.type == "any":
+        if kind is None or kind.type == "any" or (value is None and self.keeps_nulls):
             return value
         try:
             return self._decode(value, kind, path, owner)
@@ -70,7 +72,10 @@ class Decoder:
             known = kind.children.get(name)
             if known is None:
                 self._note(name, inner, found, path, kind)
-            elif inner is not None:
+            elif inner is None:
+                if self.keeps_nulls or known.raw.get("nullable"):
+                    found[name] = None
+            else:
                 value_there = self.decode(inner, known, f"{path}.{name}" if path else name, owner)
                 if not _omitted(name, value_there, known, kind):
                     found[name] = value_there
@@ -89,7 +94,8 @@ class Decoder:
         known = kind.item
         if known is not None and known.type == "string" and known.format != "byte":
             value = {name: "" if inner is None else inner for name, inner in value.items()}
-        return {name: self.decode(inner, known, path, owner) for name, inner in value.items() if inner is not None}
+        kept = {name: inner for name, inner in value.items() if inner is not None or self.keeps_nulls}
+        return {name: self.decode(inner, known, path, owner) for name, inner in kept.items()}
 
 
 def _omitted(name: str, value: Any, kind: SchemaNode, owner: SchemaNode) -> bool:

@@ -69,7 +69,7 @@ def check_types(kind: ApiResource, body: Object) -> None:
 def converted(kind: ApiResource, merged: Object, body: Object) -> Object:
     """The merged object as the server holds it; what cannot be decoded is a 500 too."""
     try:
-        found: Object = Decoder().decode(merged, schema_of(kind))
+        found: Object = Decoder(keeps_nulls=kind.definition is not None).decode(merged, schema_of(kind))
     except WrongType as error:
         metadata = body.get("metadata") or {}
         text = errors.kind_text(merged)

@@ -16,7 +16,7 @@ from .hooks import HookReading, read_hook
 from .kinds import kind_id
 from .merge import Merger
 from .node import RENDERED, Place, Unresolved, YamlNode, field_of, find, text_at
-from .notes import CONTROLLED, ReadingNote
+from .notes import AS_KUBECTL, CONTROLLED, ReadingNote
 from .order import names_of
 from .piece import Piece
 from .placeholders import PORTAL_PREFIX, UNDECLARED, Declared, Resolver, Whole
@@ -53,7 +53,13 @@ def assemble(bundle: ManifestBundle, target: RenderTarget, findings: Findings) -
     settings = _settings(contents, pieces, Resolver(values, Declared(every=True), findings), findings)
     patches = _once_each(_identified(overlays, target, resolver, findings), findings)
     named, names = generated.named(_overlaid(pieces, patches, findings), target.version)
-    return _without_other_hooks(Assembly(named, settings, declared, (*left_out, *names), definitions), target)
+    notes = (*_remarks((*base, *overlays)), *left_out, *names)
+    return _without_other_hooks(Assembly(named, settings, declared, notes, definitions), target)
+
+
+def _remarks(documents: Sequence[Document]) -> list[ReadingNote]:
+    found = dict.fromkeys((document.path, document.remarks) for document in documents if document.remarks)
+    return [ReadingNote(AS_KUBECTL, path, keys) for path, keys in found]
 
 
 def _without_controlled(pieces: Sequence[Piece]) -> tuple[list[Piece], list[ReadingNote]]:

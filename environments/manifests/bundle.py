@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -191,10 +192,11 @@ def _texts(members: list[Member], filename: str) -> list[BundleFile]:
     files = []
     for path, content in members:
         try:
-            files.append(BundleFile(path, content.decode("utf-8-sig").replace("\r\n", "\n")))
+            encoding = "utf-16" if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig"
+            files.append(BundleFile(path, content.decode(encoding).replace("\r\n", "\n")))
         except UnicodeDecodeError as error:
             line = content[: error.start].count(b"\n") + 1
-            findings.take(BundleError(path, line, "", "is not UTF-8 text"))
+            findings.take(BundleError(path, line, "", f"is not {error.encoding.upper()} text"))
     if not members:
         findings.take(BundleError(filename, 0, "", f"has no YAML files; a bundle takes {FORMS}"))
     findings.check()

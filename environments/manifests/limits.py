@@ -22,7 +22,7 @@ class BundleLimits:
     total: int = 20 * 1024**2
     count: int = 2000  # files
     ratio: int = 100
-    free: int = 1024**2
+    free: int = 10 * 1024**2
     path: int = 255  # characters
     depth: int = 12  # folders
     documents: int = 10_000

@@ -14,6 +14,7 @@ LEFT = "Left as they are, since nothing declares them"
 EMPTIED = "Empty values, read as the API server reads them"
 CONTROLLED = "Left out, since controllers make them"
 WRITTEN_BY_SERVER = "Left out, since the API server writes it"
+AS_KUBECTL = "Read as kubectl reads it"
 NAMED = "Named for this release, since they have generateName"
 OBJECTS_SHOWN = 12
 TEXTS_SHOWN = 8

@@ -1,4 +1,4 @@
-"""YAML as kubectl reads it, less what can do harm: every value with its line, no key twice, no bombs."""
+"""YAML as kubectl reads it, less what can do harm: every value with its line, no bombs."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -11,20 +11,25 @@ import yaml
 from .errors import BundleError, BundleErrors, Findings
 from .limits import Budget, TooLarge
 from .node import BASE, Origin, Place, Unquoted, YamlNode, field_of, plain
-from .scalars import PREFIX, READERS, STR, read, tag_of
+from .scalars import NULL, PREFIX, READERS, STR, key_text, read, read_plain, tag_of
 
 MERGE = "<<"
+REMARKS = 100  # of a document
 # Files with a byte order mark that were put together have one in the middle.
 MARKS = re.compile(r"(\A|^---.*\n)\ufeff|^\ufeff(?=---)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Document:
-    """One document of a file. `line` is where it starts, from 1; `node` is the tree of its values."""
+    """One document of a file. `line` is where it starts, from 1; `node` is the tree of its values.
+
+    `remarks` say where kubectl, and so the portal, reads otherwise than one may think.
+    """
 
     path: str
     line: int
     node: YamlNode
+    remarks: tuple[str, ...] = ()
 
     @cached_property
     def data(self) -> Any:
@@ -45,9 +50,11 @@ def parse(text: str, path: str, layer: str = BASE, budget: Budget | None = None)
     findings = Findings()
     documents: list[Document] = []
     try:
-        for root in _YamlReader(text, path, layer, findings, budget or Budget()).roots():
+        reader = _YamlReader(text, path, layer, findings, budget or Budget())
+        for root in reader.roots():
+            remarks, reader.remarks = tuple(reader.remarks), []
             if root.value is not None:
-                documents += [Document(path, item.origin.line, item) for item in _items(root)]
+                documents += [Document(path, item.origin.line, item, remarks) for item in _items(root)]
     except yaml.MarkedYAMLError as error:
         findings.take(_syntax_error(error, path))
     except yaml.YAMLError as error:
@@ -105,6 +112,7 @@ class _YamlReader:
         self._place: list[str | int] = []
         self._origin = Origin(layer, path)
         self._texts: dict[str, str] = {}
+        self.remarks: list[str] = []
 
     def roots(self) -> Iterator[YamlNode]:
         """The root of each document. Raises YAMLError, BundleError and TooLarge."""
@@ -161,19 +169,19 @@ class _YamlReader:
         return items
 
     def _map(self) -> dict[str, YamlNode]:
+        """In the order of the text, `<<` too: what it brings in counts for more than what stands before it."""
         own: dict[str, YamlNode] = {}
-        merged: dict[str, YamlNode] = {}
         while not isinstance(event := self._next(), yaml.MappingEndEvent):
             line = _line(event)
             key = self._key(event)
             value = self._below(key or "", self._next(), line)
             if isinstance(event, yaml.ScalarEvent) and key == MERGE and _is_plain(event):
-                merged = {**self._merged(value), **merged}
-            elif key in own:
-                self._tell(line, f"this key is already there in line {own[key].origin.line}", key)
+                own |= self._merged(value)
             elif key is not None:
+                if key in own:
+                    self._remark(line, key, "stands there twice, and the last one counts")
                 own[key] = value
-        return {**merged, **own}
+        return own
 
     def _below(self, step: str | int, event: yaml.Event, line: int = 0) -> YamlNode:
         self._place.append(step)
@@ -185,12 +193,32 @@ class _YamlReader:
         """The text of a key; None for what is none, which is read over."""
         if isinstance(event, yaml.ScalarEvent):
             self.budget.spend(0, len(event.value))
-            return self._texts.setdefault(event.value, event.value)
+            text = self._key_text(event)
+            return self._texts.setdefault(text, text)
         found = self._below("", event)
         if isinstance(event, yaml.AliasEvent) and isinstance(found.value, str):
             return str(found.value)
         self._tell(_line(event), "a key must be text, not a list or a map")
         return None
+
+    def _key_text(self, event: yaml.ScalarEvent) -> str:
+        if not _is_plain(event):
+            return str(event.value)
+        tag = tag_of(event.value)
+        if tag == NULL:
+            self._tell(_line(event), "a key must be text, not nothing")
+        try:
+            text = key_text(tag, event.value)
+        except ValueError as error:
+            self._tell(_line(event), str(error))
+            return str(event.value)
+        if text != event.value:
+            self._remark(_line(event), event.value, f"is the key {text}, since it has no quotes")
+        return text
+
+    def _remark(self, line: int, key: str, words: str) -> None:
+        if len(self.remarks) < REMARKS:
+            self.remarks.append(f"{field_of((*self._place, key))} in line {line} {words}")
 
     def _merged(self, node: YamlNode) -> dict[str, YamlNode]:
         """What `<<` brings in; the first of several wins, as YAML has it."""
@@ -210,7 +238,11 @@ class _YamlReader:
             return text
         if "${" in text:
             return Unquoted(text)
-        return self._read(tag_of(text), event)
+        try:
+            return read_plain(self._texts.setdefault(text, text))
+        except ValueError as error:
+            self._tell(_line(event), str(error))
+            return None
 
     def _tagged(self, event: yaml.ScalarEvent, tag: str) -> Any:
         if tag not in READERS:

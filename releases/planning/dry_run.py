@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeVar
 
+from django.conf import settings
 from django.db import connections
 
 from environments.kube.api.client import Gateway
@@ -22,6 +23,7 @@ from environments.kube.api.errors import (
 from environments.kube.apply.diff import Preview, Taking, changes_between, pod_template, preview, preview_pod_template
 from environments.kube.apply.managers import SCALED_KINDS
 from environments.kube.apply.ownership import autoscaled
+from environments.kube.apply.stored_size import size_fault
 from environments.kube.objects import Manifest, Owner, Ref
 from releases.errors import PlanPostponed, PlanRefused
 from releases.plan.objects import Sighting, Wanted, is_marked
@@ -209,7 +211,9 @@ def _try(
     scaled = autoscaled(list(around.autoscalers), wanted.ref)
     new = wanted.ref.namespace in around.missing
     try:
+        _check_size(wanted.ref, wanted.manifest)
         sighting = _seen(gateway, asking, changed, wanted)
+        _check_size(wanted.ref, sighting.preview.after)
         pods = _pods(gateway, sighting, around.brought) if not new else ()
         return replace(sighting, warnings=(*sighting.warnings, *pods))
     except KindMissing as error:
@@ -256,6 +260,12 @@ def _role_of(wanted: Wanted) -> Ref | None:
 
 def _is_defined(wanted: Wanted, around: Surroundings) -> bool:
     return (wanted.ref.group, wanted.ref.kind) in around.defined
+
+
+def _check_size(ref: Ref, obj: Manifest) -> None:
+    """Raises Rejected: no dry run says so, since nothing is stored by it."""
+    if fault := size_fault(obj, settings.OBJECT_BYTES):
+        raise Rejected(f"{ref.text} {fault}. Split it into several objects.")
 
 
 def _elsewhere(gateway: Gateway, ref: Ref, error: KindMissing) -> KubeError:

@@ -1,12 +1,14 @@
 """Plans against the two clusters: what a real API server says to them."""
 
 import os
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from environments.clusters import connect, gateway_for
 from environments.kube.api.client import Gateway
@@ -145,3 +147,78 @@ def test_what_the_cluster_refuses_is_told_in_its_words(world: World, dev: Enviro
 
 def row_of(rollout: Rollout, kind: str) -> dict[str, Any]:
     return next(row for row in load_plan(rollout)["changes"] if row["ref"][1] == kind)
+
+
+DEFINITION = """\
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: readings.GROUP}
+spec:
+  group: GROUP
+  names: {kind: Reading, plural: readings, singular: reading, listKind: ReadingList}
+  scope: Namespaced
+  versions:
+    - name: v1
+      served: true
+      storage: true
+      schema:
+        openAPIV3Schema:
+          type: object
+          properties:
+            spec:
+              type: object
+              properties:
+                text: {type: string}
+                nullable: {type: string, nullable: true}
+                free: {type: object, x-kubernetes-preserve-unknown-fields: true}
+"""
+READING = "apiVersion: GROUP/VERSION\nkind: Reading\nmetadata: {name: one}\nspec: "
+KNOWN_WITHIN = 30
+
+
+@pytest.fixture
+def group(dev: Environment) -> Iterator[str]:
+    """The group of a custom resource that the cluster knows and dev allows, of this test alone."""
+    name, gateway = f"reading-{uuid.uuid4().hex[:8]}.slipway.test", gateway_for(dev.cluster)
+    gateway.apply(yaml.safe_load(DEFINITION.replace("GROUP", name)), manager="slipway-test", force=True)
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": dev.namespace}}
+    gateway.apply(namespace, manager="slipway-test", force=True)
+    tell(dev, allowed_kinds=f"Reading.{name}")
+    end = time.monotonic() + KNOWN_WITHIN
+    while not gateway.versions_of(name, "Reading"):
+        assert time.monotonic() < end, "the cluster does not come to know the kind"
+        time.sleep(0.1)
+    yield name
+    gateway.delete(Ref("apiextensions.k8s.io/v1", "CustomResourceDefinition", "", f"readings.{name}"))
+
+
+def reading(group: str, spec: str, version: str = "v1") -> str:
+    return READING.replace("GROUP", group).replace("VERSION", version) + spec + "\n"
+
+
+def test_a_null_of_a_custom_resource_stays(world: World, dev: Environment, group: str) -> None:
+    plan = load_plan(planned(world, "1.0.0", reading(group, "{nullable: , free: {a: }}")))
+    assert plan["objects"][0]["manifest"]["spec"] == {"nullable": None, "free": {"a": None}}
+
+
+def test_a_null_that_its_kind_does_not_take_is_left_out(world: World, dev: Environment, group: str) -> None:
+    plan = load_plan(planned(world, "1.0.0", reading(group, "{text: , free: {b: 1}}")))
+    assert plan["objects"][0]["manifest"]["spec"] == {"free": {"b": 1}}
+    assert "Empty fields are left out, since its kind does not take them." in " ".join(plan["changes"][0]["warnings"])
+
+
+def test_what_etcd_would_not_store_is_refused_though_its_dry_run_passes(
+    world: World, dev: Environment, group: str
+) -> None:
+    refused = planned(world, "1.0.0", reading(group, f"{{free: {{a: {'x' * 1_600_000}}}}}"))
+    assert refused.phase == Phase.FAILED
+    assert f"Reading {dev.namespace}/one is too large for the cluster: 1,600," in refused.why
+    assert "Split it into several objects." in refused.why
+
+
+def test_a_version_that_the_cluster_does_not_serve_names_those_that_it_does(
+    world: World, dev: Environment, group: str
+) -> None:
+    refused = planned(world, "1.0.0", reading(group, "{}", "v1beta1"))
+    assert refused.phase == Phase.FAILED
+    assert f"{group}/v1beta1 has no Reading in this cluster; it serves {group}/v1." in refused.why

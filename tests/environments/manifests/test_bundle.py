@@ -48,7 +48,7 @@ ERRORS = [
     (tar_gz({"base/a.yaml": "# nothing\n"}), "the bundle has no objects"),
     (tar_gz({"base/a.yaml": "a: [", "base/b.yaml": "b: ["}), "base/b.yaml line 2: not YAML"),
     (tar_gz({"base/a.yaml": b"a: \xff\n"}), "base/a.yaml line 1: is not UTF-8 text"),
-    (tar_gz({"base/a.yaml": "a: 1\n".encode("utf-16")}), "base/a.yaml line 1: is not UTF-8 text"),
+    (tar_gz({"base/a.yaml": b"\xff\xfea"}), "base/a.yaml line 1: is not UTF-16-LE text"),
     (tar_gz({"manifests/a.yaml": CONFIG_MAP, "base/b.yaml": ""}), "manifests/a.yaml: belongs to no part of a bundle"),
     (tar_gz({"base/kustomization.yaml": "resources: []", "base/a.yaml": ""}), "send the output of kustomize build"),
     (tar_gz({"Chart.yaml": "name: x", "base/a.yaml": ""}), "send the output of helm template"),
@@ -70,7 +70,7 @@ def test_errors(content: bytes, words: str) -> None:
 
 def test_every_bad_file_is_told_of() -> None:
     with pytest.raises(BundleErrors) as caught:
-        read_bundle(tar_gz({"base/a.yaml": "a: [", "base/b.yaml": "b: 1\nb: 2\n", "x/c.yaml": ""}), "shop.tgz")
+        read_bundle(tar_gz({"base/a.yaml": "a: [", "base/b.yaml": "b: !x 2\n", "x/c.yaml": ""}), "shop.tgz")
     assert [error.path for error in caught.value.errors] == ["base/a.yaml", "base/b.yaml", "x/c.yaml"]
 
 
@@ -81,3 +81,7 @@ def test_one_yaml_file_is_a_bundle_by_its_own_name() -> None:
 def test_a_yaml_file_may_not_be_too_large() -> None:
     with pytest.raises(BundleErrors, match="larger than 5 MiB"):
         read_bundle(b"a" * (5 * 1024**2 + 1), "app.yaml")
+
+
+def test_a_file_in_utf_16_is_read_by_its_mark() -> None:
+    assert read_bundle(tar_gz({"base/a.yaml": CONFIG_MAP.encode("utf-16")}), "a.tgz").files[0].text == CONFIG_MAP
