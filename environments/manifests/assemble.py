@@ -130,7 +130,7 @@ def _identify(node: YamlNode, target: RenderTarget, findings: Findings) -> Piece
     name = text_at(node, "metadata", "name") or generated.prefix_of(node)
     missing = [place for place in IDENTITY if not text_at(node, *place) and not (place == NAME and name)]
     for place in missing:
-        words = "is missing" if find(node, *place) is None else "text is needed"
+        words = "is missing" if find(node, *place) is None else "text is needed; put it in quotes"
         findings.add((find(node, *place) or node).origin, field_of(place), words)
     named = [find(node, *place) for place in (*IDENTITY, ("metadata", "namespace"))]
     if missing or any(each is not None and isinstance(each.value, Unresolved) for each in named):

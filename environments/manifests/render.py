@@ -103,8 +103,11 @@ def images_needed(bundle: ManifestBundle, environment: RenderTarget, images: Map
     Resolve them and add them to `images` before rendering. Raises BundleErrors as `render` does.
     """
     findings = Findings()
-    pieces = assemble(bundle, environment, findings).pieces
+    assembly = assemble(bundle, environment, findings)
+    pieces = assembly.pieces
     _check_number_of_images(pieces)
+    for piece in pieces:
+        _check_place(piece, environment, findings, assembly.definitions.get(piece.kind_id))
     findings.check()
     used = [use for piece in pieces for use in uses(piece.node, piece.kind_id)]
     covering = ImageMap(images, frozenset(repository_of(use.node.value) for use in used))

@@ -22,7 +22,11 @@ PORTS = "          ports:\n            - containerPort: 80\n            - {conta
 ERRORS: dict[str, tuple[str, str, str]] = {
     "no kind": ("apiVersion: v1\nmetadata: {name: x}\n", "", "base/app.yaml line 1, kind: is missing"),
     "no name": ("apiVersion: v1\nkind: Secret\nmetadata: {}\n", "", "base/app.yaml line 1, metadata.name: is missing"),
-    "a name that is a number": (f"{NAMED}3\n", "", "base/app.yaml line 4, metadata.name: text is needed"),
+    "a name that is a number": (
+        f"{NAMED}3\n",
+        "",
+        "base/app.yaml line 4, metadata.name: text is needed; put it in quotes",
+    ),
     "a name that leads to another namespace": (
         f"{NAMED}../../other/secrets/token\n",
         "",
