@@ -5,7 +5,7 @@ from typing import Any
 
 from environments.kube.api.client import Gateway
 from environments.kube.names import TRACKING
-from environments.kube.objects import Manifest, Ref
+from environments.kube.objects import Manifest, Ref, tracking_of
 
 # Deleting one of these would take data, or objects that are not ours, with it.
 NEVER_PRUNED = frozenset({"Namespace", "CustomResourceDefinition", "PersistentVolumeClaim", "PersistentVolume"})
@@ -26,6 +26,16 @@ def keep_reason(obj: Manifest) -> str:
         if value.lower() in {each.strip().lower() for each in str(annotations.get(name, "")).split(",")}
     )
     return next(found, "")
+
+
+def of_a_copy(annotations: Mapping[str, str], ref: Ref) -> dict[str, str]:
+    """The annotations of an object for a copy of it that we make and remove, `ref`: it is tracked by its own name, and
+    what keeps the object from being pruned is not said of the copy."""
+    kept = {name: value for name, value in annotations.items() if name not in dict(KEEPS)}
+    if TRACKING not in kept:
+        return kept
+    mark = kept[TRACKING].partition(":")[0]
+    return {**kept, TRACKING: tracking_of(mark, ref)}
 
 
 def prune_object(gateway: Gateway, ref: Ref, uid: str = "", *, tracking: Collection[str]) -> bool:

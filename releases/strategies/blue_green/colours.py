@@ -7,8 +7,9 @@ from typing import Any
 
 from environments.kube.apply.diff import pod_template
 from environments.kube.apply.ownership import autoscaled
+from environments.kube.apply.prune import of_a_copy
 from environments.kube.names import APPLICATION, MANAGED, STABLE, TRACK, TRACKING
-from environments.kube.objects import Manifest, Ref, tracking_of
+from environments.kube.objects import Manifest, Ref
 from environments.kube.traffic import Route, find
 from releases.plan.objects import Wanted
 
@@ -202,10 +203,8 @@ def _renamed(wanted: Wanted, name: str) -> Wanted:
     if name == wanted.ref.name:
         return wanted
     ref, metadata = wanted.ref._replace(name=name), {**wanted.manifest["metadata"], "name": name}
-    annotations = metadata.get("annotations") or {}
-    if TRACKING in annotations:
-        mark = annotations[TRACKING].partition(":")[0]
-        metadata["annotations"] = {**annotations, TRACKING: tracking_of(mark, ref)}
+    if annotations := metadata.get("annotations"):
+        metadata["annotations"] = of_a_copy(annotations, ref)
     return replace(wanted, manifest={**wanted.manifest, "metadata": metadata}, ref=ref)
 
 

@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from environments.kube.apply.ownership import autoscaled
+from environments.kube.apply.prune import of_a_copy
 from environments.kube.names import APPLICATION, CANARY, MANAGED, TRACK, TRACKING, WAVE
-from environments.kube.objects import Manifest, Ref, tracking_of
+from environments.kube.objects import Manifest, Ref
 from environments.kube.traffic import Route, find
 from releases.plan.objects import Wanted
 
@@ -73,7 +74,7 @@ def _deployment(wanted: Wanted, replicas: int) -> Wanted:
     metadata = spec["template"].setdefault("metadata", {})
     metadata["labels"] = {**(metadata.get("labels") or {}), TRACK: CANARY}
     annotations = {name: text for name, text in _annotations(manifest).items() if name != WAVE}
-    manifest["metadata"] = {**manifest["metadata"], "name": ref.name, "annotations": _tracked(annotations, ref)}
+    manifest["metadata"] = {**manifest["metadata"], "name": ref.name, "annotations": of_a_copy(annotations, ref)}
     return replace(wanted, manifest=manifest, ref=ref, temporary=True)
 
 
@@ -96,7 +97,7 @@ def _service(wanted: Wanted, route: Route, *, alone: bool) -> Wanted:
         "name": ref.name,
         "namespace": ref.namespace,
         "labels": own,
-        "annotations": _tracked(tracking, ref),
+        "annotations": of_a_copy(tracking, ref),
     }
     manifest: Manifest = {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
     return Wanted(manifest, ref, wanted.stage, wanted.wave, temporary=True)
@@ -104,11 +105,3 @@ def _service(wanted: Wanted, route: Route, *, alone: bool) -> Wanted:
 
 def _annotations(manifest: Mapping[str, Any]) -> dict[str, str]:
     return dict(manifest["metadata"].get("annotations") or {})
-
-
-def _tracked(annotations: dict[str, str], ref: Ref) -> dict[str, str]:
-    """The annotations with the tracking one for the object's own name."""
-    if TRACKING not in annotations:
-        return annotations
-    mark = annotations[TRACKING].partition(":")[0]
-    return {**annotations, TRACKING: tracking_of(mark, ref)}

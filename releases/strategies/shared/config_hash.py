@@ -13,8 +13,8 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from environments.kube.apply.diff import pod_template
-from environments.kube.names import TRACKING
-from environments.kube.objects import Manifest, Ref, tracking_of
+from environments.kube.apply.prune import of_a_copy
+from environments.kube.objects import Manifest, Ref
 from portal.blobs import canonical
 from portal.encryption import keyed_hash
 from releases.plan.objects import Wanted
@@ -128,10 +128,8 @@ def _reading(wanted: Wanted, names: Mapping[str, str]) -> Wanted:
 
 def _renamed(wanted: Wanted, name: str) -> Wanted:
     ref, metadata = wanted.ref._replace(name=name), {**wanted.manifest["metadata"], "name": name}
-    annotations = metadata.get("annotations") or {}
-    if TRACKING in annotations:
-        mark = annotations[TRACKING].partition(":")[0]
-        metadata["annotations"] = {**annotations, TRACKING: tracking_of(mark, ref)}
+    if annotations := metadata.get("annotations"):
+        metadata["annotations"] = of_a_copy(annotations, ref)
     return replace(wanted, manifest={**wanted.manifest, "metadata": metadata}, ref=ref)
 
 

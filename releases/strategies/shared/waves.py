@@ -286,4 +286,5 @@ class WaveStep(ApplyStep):
         return f"{'; '.join(words)}, not there yet: the next wave may make it"
 
     def _done(self, judged: Sequence[Judged]) -> str:
-        return "; ".join(f"{target.ref.name}: {verdict.why}" for target, verdict in judged)
+        told = "; ".join(f"{target.ref.name}: {verdict.why}" for target, verdict in judged)
+        return told or f"{len(self.objects)} applied"
