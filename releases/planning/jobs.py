@@ -6,6 +6,7 @@ from copy import deepcopy
 from environments.kube.api.client import Gateway
 from environments.kube.api.errors import NamespaceMissing, Rejected
 from environments.kube.apply.diff import Preview, changes_between
+from environments.kube.apply.prune import NEVER_PRUNED
 from environments.kube.objects import Manifest
 from environments.kube.status.verdict import holds, section
 from environments.manifests.hooks import AFTER, BEFORE, BETWEEN
@@ -32,11 +33,12 @@ def ran_before(plan: Row | None) -> dict[str, Manifest]:
 
 
 def sight_hook(gateway: Gateway, wanted: Wanted, *, scratch: str = "") -> Sighting:
-    """A hook beside what is there: it is always made anew. Raises KubeError for what the cluster would refuse."""
+    """A hook beside what is there: it is made anew, unless data would go with it. Raises KubeError."""
     live = gateway.get(wanted.ref)
     known = {name: live[name] for name in ("apiVersion", "kind", "metadata")} if live else None
     made, warnings = _tried(gateway, wanted, scratch)
-    return Sighting(wanted, Preview(wanted.ref, known, made, (), (), (), warnings), anew=True)
+    seen = Preview(wanted.ref, known, made, (), (), (), warnings)
+    return Sighting(wanted, seen, anew=wanted.ref.kind not in NEVER_PRUNED)
 
 
 def judged(gateway: Gateway, sighting: Sighting, ran: Mapping[str, Manifest]) -> Sighting:
