@@ -15,10 +15,9 @@ from environments.manifests.settings import RouteSetting
 from releases.plan.objects import Wanted
 from releases.strategies.base import Arranging
 from releases.strategies.canary.workloads import CanaryWorkload
-from releases.strategies.shared.two_versions import seen, surroundings
+from releases.strategies.shared.two_versions import UNTIL_THE_END, seen, surroundings
 
 BESIDE = "beside"
-UNTIL_THE_END = "all on stable until the end, then all at once"
 OBJECTS = (
     ("networking.istio.io/v1", "VirtualService"),
     *(("gateway.networking.k8s.io/v1", kind) for kind in KINDS),

@@ -10,6 +10,7 @@ from environments.kube.names import APPLICATION, MANAGED, TRACKING
 from environments.kube.objects import Manifest, Ref, ref_of, tracking_of
 from environments.kube.status.workload import workload_status
 from environments.kube.traffic import Route
+from environments.kube.traffic.pods import services_of
 from environments.manifests.order import stage_of
 from releases.errors import PlanRefused
 from releases.plan.objects import Wanted
@@ -27,6 +28,7 @@ from releases.strategies.flagger.resource import (
 )
 from releases.strategies.flagger.traffic_policy import left_behind
 from releases.strategies.flagger.workloads import FlaggerWorkload
+from releases.strategies.shared.two_versions import UNTIL_THE_END
 
 SCALERS = frozenset({"HorizontalPodAutoscaler", "ScaledObject"})
 OWN_ROUTES = {"VirtualService": "istio", "HTTPRoute": "gateway"}
@@ -57,7 +59,8 @@ def arrange(given: Arranging) -> Arrangement:
         for each in given.objects
         if each.stage == "workloads" and each.ref not in {hold.target for hold, _ in holds}
     ]
-    notes = (*_notes([hold for hold, _ in holds], rolled), *_lost(given, [hold for hold, _ in holds]))
+    found = [hold for hold, _ in holds]
+    notes = (*_notes(found, rolled), *_lost(given, found), ("Not moved", "; ".join(_not_moved(given, found))))
     return Arrangement(_objects(given, holds), tuple(hold.to_json() for hold, _ in holds), notes)
 
 
@@ -68,6 +71,21 @@ def _lost(given: Arranging, holds: Sequence[FlaggerWorkload]) -> tuple[tuple[str
     fields = [(each.workload, left_behind(policy_of(manifests, each))) for each in routes if each.router == "istio"]
     words = "; ".join(f"{workload}: {', '.join(names)}" for workload, names in fields if names)
     return (("Without effect, since Flagger's Canary has no such field", words),) if words else ()
+
+
+def _not_moved(given: Arranging, holds: Sequence[FlaggerWorkload]) -> list[str]:
+    """What leads to the workloads past the routes that Flagger has: a Canary moves those of one Service alone."""
+    manifests = [each.manifest for each in given.objects]
+    words = []
+    for hold in holds:
+        moved = {*(ref.key for ref in hold.given), *hold.replaced}
+        routes = [Route.from_json(hold.route)] if hold.route else []
+        refs = [ref for ref in traffic.leading(manifests, routes) if ref.key not in moved]
+        words += [f"{ref.kind} {ref.name}: {UNTIL_THE_END}" for ref in refs]
+        main = {each.service for each in routes}
+        others = set(services_of(manifests, hold.target.namespace, hold.target.name)) - main if routes else set()
+        words += [f"Service {name}: Flagger does not lead it, it gets pods of both versions" for name in sorted(others)]
+    return words
 
 
 def _again(given: Arranging) -> Arrangement:

@@ -15,6 +15,8 @@ from releases.plan.objects import Wanted, ref_in
 from releases.strategies.base import Arranging
 
 SEVERAL = frozenset({"ReadWriteMany", "ReadOnlyMany"})
+UNTIL_THE_END = "all on stable until the end, then all at once"
+"""What requests get that no weight moves, where the Service leads to stable alone."""
 RULES = ("networking.istio.io/v1", "DestinationRule")
 
 
