@@ -60,7 +60,7 @@ def arrange(given: Arranging) -> Arrangement:
         if each.stage == "workloads" and each.ref not in {hold.target for hold, _ in holds}
     ]
     found = [hold for hold, _ in holds]
-    notes = (*_notes(found, rolled), *_lost(given, found), ("Not moved", "; ".join(_not_moved(given, found))))
+    notes = (*_notes(found, rolled), *_lost(given, found), *_not_moved(given, found))
     return Arrangement(_objects(given, holds), tuple(hold.to_json() for hold, _ in holds), notes)
 
 
@@ -73,7 +73,7 @@ def _lost(given: Arranging, holds: Sequence[FlaggerWorkload]) -> tuple[tuple[str
     return (("Without effect, since Flagger's Canary has no such field", words),) if words else ()
 
 
-def _not_moved(given: Arranging, holds: Sequence[FlaggerWorkload]) -> list[str]:
+def _not_moved(given: Arranging, holds: Sequence[FlaggerWorkload]) -> tuple[tuple[str, str], ...]:
     """What leads to the workloads past the routes that Flagger has: a Canary moves those of one Service alone."""
     manifests = [each.manifest for each in given.objects]
     words = []
@@ -85,7 +85,7 @@ def _not_moved(given: Arranging, holds: Sequence[FlaggerWorkload]) -> list[str]:
         main = {each.service for each in routes}
         others = set(services_of(manifests, hold.target.namespace, hold.target.name)) - main if routes else set()
         words += [f"Service {name}: Flagger does not lead it, it gets pods of both versions" for name in sorted(others)]
-    return words
+    return (("Not moved", "; ".join(words)),) if words else ()
 
 
 def _again(given: Arranging) -> Arrangement:
