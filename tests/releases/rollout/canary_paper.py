@@ -123,6 +123,7 @@ def plan_of(
         "strategy": {"name": "canary", "parameters": parameters},
         "traffic": [dict(entry) for entry in arranged.traffic],
         "notes": arranged.notes,
+        "back": {"rollout": None, "version": "", "plan": ""},
     }  # fmt: skip
     plan["steps"] = [step.to_json() for step in strategy.steps(Work.of(plan))]
     return plan

@@ -89,6 +89,7 @@ def plan_of(arrangement: Arrangement, previous: tuple[Wanted, ...] = BUNDLE, **p
         "adopt": [],
         "added": [each.ref.key for each in arrangement.objects if each.ref.key not in before],
         "strategy": {"name": "blue-green", "parameters": {**QUICK, **parameters}},
+        "back": {"rollout": None, "version": "", "plan": ""},
     }  # fmt: skip
     plan["steps"] = [step.to_json() for step in find("blue-green").steps(Work.of(plan))]
     return plan
