@@ -183,7 +183,9 @@ def until(found: Callable[[], T | None], seconds: float = PATIENCE, why: Callabl
 
 
 @contextmanager
-def portal(folder: Path, place: Place | None, *, shops: int = 0, pushed: Sequence[Path] = ()) -> Iterator[Portal]:
+def portal(
+    folder: Path, place: Place | None, *, shops: int = 0, pushed: Sequence[Path] = (), names: Sequence[str] = ()
+) -> Iterator[Portal]:
     """A portal in `folder` on a place of its own, or on one that is there; with so many small applications."""
     options = Options(free_port(), folder, "", "", "")
     options.fresh_state()
@@ -191,7 +193,7 @@ def portal(folder: Path, place: Place | None, *, shops: int = 0, pushed: Sequenc
         there = place or _sandbox(processes, options.state)
         variables = settings(options, there.registry)
         running = Portal(options, there, processes, variables)
-        running.shops = [f"shop-{uuid4().hex[:6]}" for _ in range(shops)]
+        running.shops = [*names, *(f"shop-{uuid4().hex[:6]}" for _ in range(shops))]
         images.push_all(there.registry, list(pushed))
         shop.push_all(there.registry)
         applications = [*running.shops, *(platform.name for platform in pushed)]
