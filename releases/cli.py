@@ -9,17 +9,33 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from django.contrib.auth.models import User
+from django.core.exceptions import PermissionDenied
 from django.core.management.base import CommandError, OutputWrapper
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from environments.manifests.errors import BundleError
 from environments.models import Environment
+from environments.sources import FetchLater
 from portal.actors import Actor
 from portal.roles import Verb
+from releases.errors import PlanPostponed, PlanRefused, Unacceptable
 from releases.models import Application, Release, Rollout, Step
-from releases.states import ENDED, Phase
+from releases.states import ENDED, InvalidTransition, Phase
+from releases.vouched import Doubtful
 
 LOOK_EVERY = 0.5
+# What a command ends with in the words that it comes with, and not with where in the code it was.
+REFUSALS = (
+    PermissionDenied,
+    InvalidTransition,
+    Unacceptable,
+    BundleError,
+    PlanRefused,
+    PlanPostponed,
+    FetchLater,
+    Doubtful,
+)
 TIMED_OUT = 5
 # What a script reads: 1 is a failure, 3 a no of people or of time, 4 a way back.
 STATUS = {

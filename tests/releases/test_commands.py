@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
+from environments.models import Environment
 from portal.models import AuditEntry
 from releases import cli
 from releases.models import Application, Release, Rollout, Step
@@ -273,3 +274,10 @@ class TestRollout:
         rollout = Rollout.objects.get()
         assert rollout.parameters == {"weights": [10, 50, 100], "interval": 30}
         assert rollout.strategy_reason == "To try it."
+
+
+def test_a_row_that_somebody_wrote_to_the_database_is_told_in_its_words(world: World) -> None:
+    world.release("1.0.0")
+    Environment.objects.create(name="test", cluster=world.environments["dev"].cluster)
+    with pytest.raises(CommandError, match="the history has nothing of it"):
+        run("deploy", "shop", "1.0.0", "test")

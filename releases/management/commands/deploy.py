@@ -6,22 +6,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
 from django.core.management.base import BaseCommand, CommandError
 
-from environments.manifests.errors import BundleError
 from environments.models import Environment
-from environments.sources import FetchLater
 from portal.actors import Actor
 from releases import actions, cli, image_digests, ingest
-from releases.errors import PlanPostponed, PlanRefused, Unacceptable
 from releases.management import told
 from releases.models import Application, Bundle, Release, Rollout
 from releases.plan.store import load_plan
 from releases.planning.planner import plan_now
-from releases.states import ENDED, InvalidTransition, Phase
-
-REFUSALS = (PermissionDenied, InvalidTransition, Unacceptable, BundleError, PlanRefused, PlanPostponed, FetchLater)
+from releases.states import ENDED, Phase
 
 
 class Command(BaseCommand):
@@ -90,7 +84,7 @@ class Command(BaseCommand):
                 self.stdout.write(f"{release.bundle} is the current bundle of {application}.")
             rollout = self._rollout(actor, release, environment, options)
             self._approve(actor, rollout, options)
-        except REFUSALS as refusal:
+        except cli.REFUSALS as refusal:
             raise CommandError(str(refusal)) from None
         if options["wait"]:
             sys.exit(cli.follow(rollout, self.stdout, options["timeout"]))

@@ -4,18 +4,16 @@ import sys
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
 from django.core.management.base import BaseCommand, CommandError
 
 from environments.models import Environment
 from portal.actors import Actor
 from releases import actions, cli
-from releases.errors import Unacceptable
 from releases.models import Application, Rollout
 from releases.plan.rollback_plan import BEFORE_SLIPWAY
 from releases.planning.planner import plan_now
 from releases.revisions import revision, revisions
-from releases.states import InvalidTransition, Phase
+from releases.states import Phase
 
 NO_REASON = "No reason was given."
 
@@ -44,7 +42,7 @@ class Command(BaseCommand):
                 rollout = _undo(actor, application, environment, options)
             else:
                 rollout = actions.rollback(actor, _newest(application, environment), options["comment"])
-        except (PermissionDenied, InvalidTransition, Unacceptable) as refusal:
+        except cli.REFUSALS as refusal:
             raise CommandError(str(refusal)) from None
         self.stdout.write(_told(rollout))
         if options["wait"]:

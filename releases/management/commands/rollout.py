@@ -5,16 +5,13 @@ from argparse import ArgumentParser
 from collections.abc import Iterator
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
 from django.core.management.base import BaseCommand, CommandError
 from django.http import Http404
 
 from portal.actors import Actor
 from releases import actions, cli
 from releases.actions.verbs import STEERING
-from releases.errors import Unacceptable
 from releases.models import Rollout
-from releases.states import InvalidTransition
 from releases.visibility import visible_rollout
 
 SHOW = "show"
@@ -38,7 +35,7 @@ class Command(BaseCommand):
         try:
             rollout = visible_rollout(actor, options["rollout"])
             told = _lines(actor, rollout) if options["verb"] == SHOW else [_do(actor, rollout, options)]
-        except (PermissionDenied, InvalidTransition, Unacceptable, Http404) as refusal:
+        except (*cli.REFUSALS, Http404) as refusal:
             raise CommandError(str(refusal)) from None
         for line in told:
             self.stdout.write(line)
