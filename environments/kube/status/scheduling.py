@@ -6,6 +6,10 @@ from typing import NamedTuple
 NODES = re.compile(r"^\s*0/(\d+) nodes? (?:is|are) available: ?")
 REASON = re.compile(r"^(\d+) (.*)$")
 MISSING = re.compile(r"not found|doesn't exist", re.IGNORECASE)
+# The scheduler of Kubernetes 1.36 ends whatever holds a pod before any node is looked at with these words.
+TRAILING = re.compile(r"\. not found\.?$")
+# A provisioner may need minutes; the claim's own events say whether it will ever come.
+UNBOUND = re.compile(r"unbound immediate PersistentVolumeClaims|waiting for ephemeral volume controller")
 
 # What the scheduler says of a node, and what a person understands. Each may repeat groups of the pattern.
 WORDS: tuple[tuple[re.Pattern[str], str], ...] = (
@@ -31,6 +35,7 @@ WORDS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"free ports"), "with the pod's host port taken"),
     (re.compile(r"volume node affinity"), "where the pod's volume cannot be reached"),
     (re.compile(r"max volume count"), "with no room for another volume"),
+    (UNBOUND, "the pod's claims have no volume yet"),
     (
         re.compile(r"didn't find available persistent volumes"),
         "without a volume that the claim could be bound to",
@@ -38,6 +43,7 @@ WORDS: tuple[tuple[re.Pattern[str], str], ...] = (
 )
 PASSING = re.compile(
     r"Insufficient|Too many pods|unschedulable|free ports|node\.kubernetes\.io/|topology|affinity rules"
+    rf"|{UNBOUND.pattern}"
 )
 
 
@@ -51,7 +57,7 @@ class Unschedulable(NamedTuple):
 
 def explain(message: str) -> Unschedulable:
     """What the message of a pod's PodScheduled condition says."""
-    main = message.partition(" preemption:")[0].strip()
+    main = TRAILING.sub("", message.partition(" preemption:")[0].strip())
     nodes = NODES.match(main)
     if not nodes:
         return Unschedulable(main.rstrip(". ") or "the scheduler gives no reason", False, bool(MISSING.search(main)))

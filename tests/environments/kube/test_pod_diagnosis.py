@@ -268,9 +268,22 @@ TAINT = "node(s) had untolerated taint {code-execution: true}"
         ),
         (
             '0/3 nodes are available: persistentvolumeclaim "data" not found. not found',
-            'none of 3 nodes fits: persistentvolumeclaim "data" not found. not found',
+            'none of 3 nodes fits: persistentvolumeclaim "data" not found',
             True,
             True,
+        ),
+        (
+            "0/3 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found",
+            "none of 3 nodes fits: the pod's claims have no volume yet",
+            False,
+            False,
+        ),
+        (
+            "0/3 nodes are available: waiting for ephemeral volume controller to create the persistentvolumeclaim "
+            '"web-0-data". not found',
+            "none of 3 nodes fits: the pod's claims have no volume yet",
+            False,
+            False,
         ),
         ("no nodes available to schedule pods", "no nodes available to schedule pods", False, False),
         (
