@@ -88,7 +88,7 @@ TABLE: list[tuple[str, Edit, dict[str, tuple[Any, Any]]]] = [
     (
         "the last annotation",
         last_of_its_annotations,
-        {"metadata.annotations": ({"example.test/note": "x"}, None)},
+        {"metadata.annotations.example.test/note": ("x", None)},
     ),
 ]
 
