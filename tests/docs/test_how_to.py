@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import yaml
 from django.core.management import get_commands, load_command_class
 
 from environments import admission
@@ -22,6 +23,7 @@ from tests.acceptance.portal import Portal, portal
 from tests.docs.commands import EVERY, ROOT, Command, blocks
 from tests.releases.rollout.bundles import config, deployment
 
+BRING = "bring-an-application.md"
 HOW_TO = ROOT / "docs" / "how-to"
 # The story types some forty commands, each a process of its own.
 pytestmark = pytest.mark.timeout(240)
@@ -42,6 +44,10 @@ PROD = (
     'python manage.py rollback shop prod --as YOU --comment "Errors at checkout"',
     "python manage.py rollback shop prod --as YOU --to 1.4.2",
     "python manage.py rollback shop prod --as YOU --to-revision 3",
+)
+STORE = (
+    "python manage.py import store-prod",
+    "python manage.py deploy store 2.3.1 prod",
 )
 AT_REST = (
     ("audit.md", 'curl -sS "https://slipway.example/api/v1/audit'),
@@ -81,6 +87,9 @@ ELSEWHERE = {
     "python manage.py policy confirm": "tests/environments/policy",
     "python manage.py rollout promote 12": "tests/releases/test_commands.py",
     "python manage.py deploy shop 1.1.0 prod --strategy": "the strategies' live tests",
+    "python manage.py deploy shop 1.0.0 dev --": "tests/environments/sources",
+    "python manage.py deploy store 2.3.0 prod": "the README's, of a folder",
+    "kubectl annotate configmap/shared": "tests/releases/rollout/test_two_environments.py",
 }
 
 
@@ -106,7 +115,8 @@ def test_each_command_of_the_portal_is_one_that_it_takes(shown: Command) -> None
 
 
 def test_each_command_is_run_here_or_by_the_tests_that_are_named() -> None:
-    here = {*SHOP, *AT_REST, *(("approve-and-take-back.md", begins) for begins in PROD)}
+    prod, store = [("approve-and-take-back.md", each) for each in PROD], [(BRING, each) for each in STORE]
+    here = {*SHOP, *AT_REST, *prod, *store}
     left = [
         str(each)
         for each in EVERY
@@ -238,6 +248,21 @@ def roll_out(live: Portal, version: str, colour: str) -> None:
     for lead in ("lead", "lead2"):
         live.say("approve", planned, lead)
     live.succeed(planned)
+
+
+def test_what_runs_already_is_imported_and_released_as_the_page_says(live: Portal, desk: Path) -> None:
+    (bring_in, deploy) = STORE
+    image = f"{live.place.registry}/shop/web:good"
+    running = [config(COLOUR="blue"), deployment("web", image), "apiVersion: v1\nkind: Namespace\nmetadata: {name: N}"]
+    for manifest in reversed([yaml.safe_load(each.replace("N}", "store-prod}")) for each in running]):
+        manifest["metadata"] |= {} if manifest["kind"] == "Namespace" else {"namespace": "store-prod"}
+        live.gateway.apply(manifest, manager="kubectl")
+    assert "changes nothing" in run(live, desk, BRING, bring_in, "admin")
+    run(live, desk, BRING, deploy, "operator", **{"web:2.3.1": "web:good2", " --wait": ""})
+    asked = live.api("GET", "rollouts?application=store")[0]
+    for lead in ("lead", "lead2"):
+        live.say("approve", live.wait(asked, "awaiting approval"), lead)
+    live.succeed(asked)
 
 
 def test_the_history_is_verified_and_exported_and_keys_are_changed_as_the_pages_say(live: Portal, desk: Path) -> None:
