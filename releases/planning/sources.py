@@ -28,6 +28,7 @@ from releases.plan.irreversible import Left, left_of
 from releases.plan.objects import Row, Wanted, lasting, lasting_by_key, ref_in
 from releases.plan.rollback_plan import FIRST_WAVE, JOB
 from releases.plan.secret_values import Masks, load_sealed, masks_of, sealed_digest_of, unseal
+from releases.planning.first_release import is_first
 from releases.planning.scopes import with_scopes
 
 
@@ -102,10 +103,10 @@ def _entries(environment: Environment, application: str) -> tuple[ConfiguredValu
 
 def _from_release(rollout: Rollout, gateway: Gateway) -> Source:
     release = rollout.release
-    first = running_release(rollout.application_id, rollout.environment_id) is None
-    target = replace(target_of(rollout.environment, rollout.application.name, release.version), first=first)
     bundle = open_bundle(release.bundle)
+    target = target_of(rollout.environment, rollout.application.name, release.version)
     target = with_scopes(target, bundle, gateway)
+    target = replace(target, first=is_first(rollout, bundle, target, gateway))
     further = images_needed(bundle, target, release.images)
     references = {**release.images, **{reference: reference for reference in further}}
     pinned = pin(references, partial(_pulled, rollout, gateway))
