@@ -279,8 +279,7 @@ TAINT = "node(s) had untolerated taint {code-execution: true}"
             False,
         ),
         (
-            "0/3 nodes are available: waiting for ephemeral volume controller to create the persistentvolumeclaim "
-            '"web-0-data". not found',
+            '0/3 nodes are available: waiting for ephemeral volume controller to create "web-0-data". not found',
             "none of 3 nodes fits: the pod's claims have no volume yet",
             False,
             False,
