@@ -81,12 +81,19 @@ def starts_by_itself(rollout: Rollout) -> bool:
     return rollout.environment.start_when_approved or _is_free_way_back(rollout)
 
 
-def enter_live(rollout: Rollout, phase: Phase) -> None:
-    """Makes it the live one, with the highest sequence number. The caller saves, inside its transaction."""
+def enter_live(rollout: Rollout, phase: Phase, *, above: int = 0) -> None:
+    """Makes it the live one, with the highest sequence number. The caller saves, inside its transaction.
+
+    `above` is the number of another's rollout that wrote one of its objects, as its plan has it.
+    """
     move(rollout, phase)
-    highest = siblings(rollout).aggregate(highest=Max("sequence"))["highest"] or 0
-    rollout.sequence = max(highest, rollout.sequence) + 1
+    rollout.sequence = max(highest_sequence(rollout), above) + 1
     rollout.started_at = rollout.started_at or timezone.now()
+
+
+def highest_sequence(rollout: Rollout) -> int:
+    """Of its application and environment, 0 where nothing started there."""
+    return max(siblings(rollout).aggregate(highest=Max("sequence"))["highest"] or 0, rollout.sequence)
 
 
 def followers(rollout: Rollout) -> QuerySet[Rollout]:

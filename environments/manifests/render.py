@@ -103,12 +103,8 @@ def images_needed(bundle: ManifestBundle, environment: RenderTarget, images: Map
     Resolve them and add them to `images` before rendering. Raises BundleErrors as `render` does.
     """
     findings = Findings()
-    assembly = assemble(bundle, environment, findings)
-    pieces = assembly.pieces
+    pieces = _checked(bundle, environment, findings)
     _check_number_of_images(pieces)
-    for piece in pieces:
-        _check_place(piece, environment, findings, assembly.definitions.get(piece.kind_id))
-    findings.check()
     used = [use for piece in pieces for use in uses(piece.node, piece.kind_id)]
     covering = ImageMap(images, frozenset(repository_of(use.node.value) for use in used))
     open_uses = [use for use in used if "@sha256:" not in use.node.value and not covering.covers(use.node.value)]
@@ -117,6 +113,21 @@ def images_needed(bundle: ManifestBundle, environment: RenderTarget, images: Map
             findings.add(use.node.origin, field_of(use.place), f"{use.node.value} is no image: {UNDECLARED}")
     findings.check()
     return tuple(sorted({use.node.value for use in open_uses}))
+
+
+def refs_of(bundle: ManifestBundle, environment: RenderTarget) -> tuple[Ref, ...]:
+    """What the bundle has for an environment, but for hooks. Raises BundleErrors where it cannot be there."""
+    pieces = _checked(bundle, environment, Findings())
+    return tuple(Ref(each.api_version, each.kind, each.namespace, each.name) for each in pieces if each.hook is None)
+
+
+def _checked(bundle: ManifestBundle, environment: RenderTarget, findings: Findings) -> list[Piece]:
+    """The objects, each of a kind and in a place that the environment allows. Raises BundleErrors."""
+    assembly = assemble(bundle, environment, findings)
+    for piece in assembly.pieces:
+        _check_place(piece, environment, findings, assembly.definitions.get(piece.kind_id))
+    findings.check()
+    return assembly.pieces
 
 
 def _finish(

@@ -17,6 +17,7 @@ from releases.lifecycle import ask_again, drifted, end, enter_live, expire, move
 from releases.models import Rollout
 from releases.orchestrator.claims import Claim
 from releases.plan.drift import Drift
+from releases.plan.store import load_plan
 from releases.planning.planner import confirm, pause_after, plan_rollout
 from releases.states import Phase
 from releases.vote_counting import Standing
@@ -183,7 +184,7 @@ def _ask_again(rollout: Rollout, votes: Standing) -> None:
 
 
 def _enter(rollout: Rollout, began: float) -> None:
-    enter_live(rollout, Phase.PROGRESSING)
+    enter_live(rollout, Phase.PROGRESSING, above=load_plan(rollout).get("above", 0))
     rollout.cursor, rollout.shares = State(started=began).to_json(), {}
     rollout.intent = rollout.intent_by = rollout.why = ""
     rollout.attempts = 0

@@ -33,6 +33,8 @@ class Header:
     smoke_tests: Sequence[Mapping[str, Any]] = ()
     traffic: Sequence[Mapping[str, Any]] = ()
     spare: Sequence[str] = SPARED
+    above: int = 0
+    """The sequence number of another's rollout that wrote one of the objects last: ours has to be higher."""
     masks: int = 0
     """The environment whose masks stand for values of Secrets, see releases.plan.secret_values.Masks."""
 
@@ -91,6 +93,7 @@ def compose(
         "prune": [*_temporary(sightings), *prune],
         "adopt": [list(each.ref) for each in sightings if each.preview.taken],
         "spare": list(header.spare),
+        **({"above": header.above} if header.above else {}),
         **({"shared": [list(ref) for ref in shared]} if shared else {}),
         "added": _added(sightings, header.owner, back.plan),
         "namespaces": [each.ref.name for each in sightings if each.ref.kind == "Namespace" and each.action == "create"],

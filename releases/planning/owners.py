@@ -7,10 +7,11 @@ what the stored plans say.
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 
+from environments.kube.apply.server_side_apply import sequence_of
 from environments.kube.objects import Manifest, Owner, Ref, owner_of
 from environments.models import Environment
 from releases.errors import PlanRefused
-from releases.lifecycle import running_release, unfinished_since
+from releases.lifecycle import highest_sequence, running_release, unfinished_since
 from releases.models import Application, Rollout
 from releases.plan import store
 from releases.plan.objects import Sighting, objects_by_key
@@ -23,6 +24,15 @@ UNKNOWN = "another portal, since this one does not know it"
 def owner_for(rollout: Rollout) -> Owner:
     """Who has what the rollout brings."""
     return Owner(rollout.application.name, rollout.environment.name)
+
+
+def sequence_of_others(rollout: Rollout, sightings: Iterable[Sighting]) -> int:
+    """The highest number on the objects, where no rollout of ours has come to it; else 0.
+
+    Objects that were handed over carry one, and those that another portal released, or this one before a restore.
+    """
+    highest = max((sequence_of(each.preview.live) for each in sightings), default=0)
+    return highest if highest > highest_sequence(rollout) else 0
 
 
 class Owners:

@@ -35,7 +35,7 @@ from releases.plan.rollback_plan import BEFORE_SLIPWAY, is_touched, label
 from releases.plan.secret_values import Masks, Sealed, load_sealed, manifests_of, seal, store_sealed
 from releases.planning import admission, dry_run, jobs, rights, sharing
 from releases.planning.arrange import arrange
-from releases.planning.owners import Owners, owner_for
+from releases.planning.owners import Owners, owner_for, sequence_of_others
 from releases.planning.sources import Source, source_of, staying_jobs, wanted_of
 from releases.planning.taking import is_alive, taking
 from releases.planning.undisturbed import Undisturbed, changed_configuration, references_of
@@ -203,7 +203,9 @@ def _ask(rollout: Rollout, source: Source, gateway: Gateway, *, tries_back: bool
         *_notes(rollout, source, gateway, sightings, previous, pruning.kept(refs, earlier)),
     )
     known = Circumstances(_versions(before, source), told)
-    document = compose.compose(_header(rollout, source), sightings, public, prune, back, known, shares.shared)
+    document = compose.compose(
+        _header(rollout, source, sightings), sightings, public, prune, back, known, shares.shared
+    )
     return Planned(_with_steps(document), sealed, previous)
 
 
@@ -238,7 +240,7 @@ def _namespaces(rollout: Rollout, owner: Owner, missing: Iterable[str], refs: It
     return to_come
 
 
-def _header(rollout: Rollout, source: Source) -> compose.Header:
+def _header(rollout: Rollout, source: Source, sightings: Iterable[Sighting]) -> compose.Header:
     return compose.Header(
         application=rollout.application.name,
         environment=rollout.environment.name,
@@ -252,6 +254,7 @@ def _header(rollout: Rollout, source: Source) -> compose.Header:
         smoke_tests=source.smoke_tests,
         traffic=source.traffic,
         spare=source.spare,
+        above=sequence_of_others(rollout, sightings),
         masks=rollout.environment_id,
     )
 

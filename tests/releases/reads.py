@@ -13,7 +13,8 @@ class Read:
     """One route. `right`: what it takes, and where; `addresses` are formatted with what an environment has.
 
     open: nothing · signed-in: a person or token · inside: a role anywhere · view: to see the environment of the
-    address · request: to ask for a rollout anywhere · audit: to audit any · audit-all: to audit every environment.
+    address · configure: to configure that one · request: to ask for a rollout anywhere · audit: to audit any ·
+    audit-all: to audit every environment.
     """
 
     right: str
@@ -27,6 +28,7 @@ READS: Mapping[str, Read] = {
     "GET api/v1/openapi.json": Read("open", ("/api/v1/openapi.json",)),
     "GET api/v1/releases": Read("signed-in", ("/api/v1/releases", "/api/v1/releases?limit=5")),
     "GET api/v1/releases/<release_id>": Read("inside", ("/api/v1/releases/{release}",)),
+    "GET api/v1/release-requests/<request_id>": Read("inside", ("/api/v1/release-requests/{asked}",)),
     "GET api/v1/rollouts": Read(
         "signed-in", ("/api/v1/rollouts", "/api/v1/rollouts?environment={place}", "/api/v1/rollouts?application=shop")
     ),
@@ -62,6 +64,7 @@ READS: Mapping[str, Read] = {
     "GET applications/<slug:name>/bundle": Read("inside", ("/applications/shop/bundle",)),
     "GET environments": Read("signed-in", ("/environments",)),
     "GET environments/<slug:name>": Read("view", ("/environments/{place}",)),
+    "GET environments/<slug:name>/import": Read("configure", ("/environments/{place}/import",)),
     "GET environments/<slug:name>/configuration": Read("view", ("/environments/{place}/configuration",), 302),
     "GET environments/<slug:name>/configuration/<slug:application>": Read(
         "view", ("/environments/{place}/configuration/shop",)

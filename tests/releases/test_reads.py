@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -14,8 +15,10 @@ from django.utils import timezone
 from environments.kube.status.inspection import Inspection
 from environments.models import Cluster, ConfigurationEntry, Environment, Grant
 from portal import blobs, tokens
+from portal.models import Job
 from portal.roles import ALLOWED, Role, Verb
 from releases import actions
+from releases.api.release_requests import KIND
 from releases.models import Approval, Measurement, Rollout
 from releases.states import Phase
 from tests.releases.reads import ACTS, READS, Read, routes
@@ -121,6 +124,7 @@ def _furnish(world: World, place: str) -> dict[str, Any]:
         "waiting": waiting.pk,
         "failed": failed.pk,
         "release": made[-1].release_id,
+        "asked": Job.objects.create(kind=KIND, label="Render a chart").pk,
     }
 
 
@@ -235,6 +239,7 @@ def expected(persona: Persona, read: Read, place: str, address: str) -> int:
         "signed-in": True,
         "inside": bool(persona.where(Verb.VIEW) | persona.where(Verb.REQUEST)),
         "view": place in persona.where(Verb.VIEW),
+        "configure": place in persona.where(Verb.CONFIGURE),
         "request": bool(persona.where(Verb.REQUEST)),
         "audit": bool(persona.where(Verb.AUDIT)),
         "audit-all": persona.where(Verb.AUDIT) == set(PLACES),
@@ -281,6 +286,7 @@ MISSING = [
     "/rollouts/{rollout}/workloads/Deployment/x/web",
     "/rollouts/{rollout}/approve",
     "/environments/{place}",
+    "/environments/{place}/import",
     "/environments/{place}/configuration",
     "/environments/{place}/configuration/shop",
     "/revisions/shop/{place}",
@@ -303,7 +309,7 @@ def test_what_is_hidden_is_told_as_what_is_not_there(
 
 
 def _said(answer: HttpResponse, *named: str) -> str:
-    text = answer.content.decode().partition('id="content"')[2] or answer.content.decode()
+    text = unescape(answer.content.decode().partition('id="content"')[2] or answer.content.decode())
     text = text.replace(f'"status": {answer.status_code}', "")  # a rollout's id may be the same number
     for each in named:
         text = text.replace(each, "…")

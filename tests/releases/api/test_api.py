@@ -64,7 +64,7 @@ def test_a_bundle_is_uploaded_once_and_named_by_its_digest(world: World) -> None
 
 
 def test_a_bad_bundle_names_file_line_and_field_and_leaves_nothing(world: World) -> None:
-    bad = archive({"base/web.yaml": "kind: Deployment\nkind: Service\n"})
+    bad = archive({"base/web.yaml": "kind: Deployment\n\tname: web\n"})
     form = {"application": "shop", "version": "1.0.0", "bundle": SimpleUploadedFile("shop.tar.gz", bad)}
     answer = caller(world, "developer").client.post("/api/v1/releases", form)
     stored = Bundle.objects.exists()

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from environments.kube.objects import Manifest, Ref
+from releases.lifecycle import enter_live
 from releases.models import Application, Rollout
 from releases.plan.store import load_plan
 from releases.planning.planner import confirm
@@ -129,3 +130,12 @@ def test_a_mark_of_ours_that_no_release_here_made_is_told(world: World, cluster:
     assert note not in titles(load_plan(planned(world, "1.1.0")))
     tell(first, phase=Phase.CANCELLED, started_at=None)
     assert note in titles(load_plan(planned(world, "1.2.0")))
+
+
+def test_a_rollout_has_a_higher_number_than_whoever_had_its_objects(world: World, cluster: FakeCluster) -> None:
+    """An object that was handed over, or that this portal released before a restore, has been written by another."""
+    succeed(planned(world), cluster)
+    cluster.ours[SETTINGS.key]["metadata"]["annotations"]["slipway.dev/sequence"] = "12"
+    rollout = planned(world, "1.1.0")
+    enter_live(rollout, Phase.PROGRESSING, above=load_plan(rollout)["above"])
+    assert rollout.sequence == 13
