@@ -18,6 +18,8 @@ from environments.manifests.errors import BundleError
 from environments.models import Environment
 from environments.sources import FetchLater
 from portal.actors import Actor
+from portal.blobs import BlobError
+from portal.encryption import SecretUnreadable
 from portal.roles import Verb
 from releases.errors import PlanPostponed, PlanRefused, Unacceptable
 from releases.models import Application, Release, Rollout, Step
@@ -35,6 +37,8 @@ REFUSALS = (
     PlanPostponed,
     FetchLater,
     Doubtful,
+    BlobError,
+    SecretUnreadable,
 )
 TIMED_OUT = 5
 # What a script reads: 1 is a failure, 3 a no of people or of time, 4 a way back.

@@ -6,6 +6,7 @@ from typing import Any
 
 from portal import blobs
 from portal.blobs import BlobError
+from portal.encryption import SecretUnreadable
 from releases.models import Rollout
 from releases.plan.objects import Plan
 from releases.plan.older_formats import as_shown
@@ -28,12 +29,12 @@ def plan_of(rollout: Rollout) -> dict[str, Any] | None:
 
 
 def brings_back_others(rollout: Rollout) -> bool:
-    """Whether its way back restores what it took over from others."""
+    """Whether its way back restores what it took over from others; not where its plan cannot be read."""
     if not rollout.plan_digest:
         return False
     try:
         return bool(load_plan(rollout).get("back", {}).get("found"))
-    except BlobError:
+    except (BlobError, SecretUnreadable):
         return False
 
 

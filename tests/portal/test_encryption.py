@@ -23,6 +23,7 @@ def values() -> dict[tuple[str, str], object]:
     environment = Environment.objects.create(name="dev", cluster=cluster, prometheus_token="p")
     entry = ConfigurationEntry.objects.create(environment=environment, key="K", value="v", sensitive=False)
     account = apps.get_model("environments", "RegistryAccount").objects.create(registry="r", username="u", password="w")
+    setting = apps.get_model("environments", "RegistrySetting").objects.create(registry="r", proxy_login="u:p")
     source = WebhookSource.objects.create(
         name="w",
         provider="generic",
@@ -33,7 +34,7 @@ def values() -> dict[tuple[str, str], object]:
     )
     delivery = Delivery.objects.create(source=source, delivery_id="d", body={}, bundle_url="https://example.com/?q")
     calls.enqueue("k", "https://example.com/?q", "{}", {"Authorization": "x"}, signer="y")
-    rows = [cluster, environment, entry, account, source, delivery, OutgoingCall.objects.get()]
+    rows = [cluster, environment, entry, account, setting, source, delivery, OutgoingCall.objects.get()]
     rows.append(Blob.objects.get(pk=blobs.store(b"content")))
     return {(row._meta.label, field.name): row.pk for row in rows for field in encrypted_of(row)}
 
