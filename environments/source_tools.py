@@ -7,13 +7,16 @@ from urllib.parse import urljoin, urlsplit
 from django.conf import settings
 
 from environments import registry
+from environments.clusters import ConnectError, gateway_for
+from environments.kube.api.errors import KubeError
 from environments.manifests.limits import LIMITS
-from environments.models import Environment
+from environments.models import Cluster, Environment
 from environments.registries import Registries, registries
 from environments.sources import FetchLater, RenderPlace, Tools
 from environments.sources.base import one_error
 from environments.sources.programs import Program, find_program
 from portal import outbound
+from portal.encryption import SecretUnreadable
 from portal.outbound import OutboundFailed, OutboundRefused, Reach, Reads, Session, shown
 
 SECONDS = (3.0, 30.0)
@@ -98,5 +101,18 @@ def _programs() -> dict[str, Program | None]:
 
 
 def places_for(application: str) -> list[RenderPlace]:
-    """Every environment, and the namespace of the application there."""
-    return [RenderPlace(place.name, place.namespace_for(application)) for place in Environment.objects.all()]
+    """Every environment, the namespace of the application there, and what its cluster says of itself.
+
+    Asks each cluster: call it outside any transaction.
+    """
+    places = list(Environment.objects.select_related("cluster"))
+    versions = {cluster.pk: _version_of(cluster) for cluster in {place.cluster for place in places}}
+    return [RenderPlace(place.name, place.namespace_for(application), versions[place.cluster_id]) for place in places]
+
+
+def _version_of(cluster: Cluster) -> str:
+    """Such as v1.33.2, "" where the cluster does not tell: helm then takes what it was made with."""
+    try:
+        return str(gateway_for(cluster).version().get("gitVersion", ""))
+    except (ConnectError, KubeError, SecretUnreadable):
+        return ""

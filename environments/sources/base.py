@@ -18,10 +18,14 @@ TREE = "files"
 
 
 class RenderPlace(NamedTuple):
-    """Where a bundle is rendered for: an environment, and the namespace of the application there."""
+    """Where a bundle is rendered for: an environment, and the namespace of the application there.
+
+    `kubernetes` is the version of its cluster, "" where it did not tell.
+    """
 
     environment: str
     namespace: str
+    kubernetes: str = ""
 
 
 class SourceFetcher(Protocol):

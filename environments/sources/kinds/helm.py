@@ -116,11 +116,12 @@ def _check_values(tree: SourceTree, settings: HelmSettings) -> None:
 
 def _rendered(program: Program, tree: SourceTree, chart: _Chart, settings: HelmSettings, place: RenderPlace) -> str:
     values = [*settings.values.get(ALL, ()), *settings.values.get(place.environment, ())]
+    version = settings.kube_version or place.kubernetes
     arguments = [
         "template", settings.release or chart.origin["chart"], str(chart.folder), "--namespace", place.namespace,
         "--include-crds", *(f"--values={tree.at(path)}" for path in values),
         *(f"--api-versions={version}" for version in settings.api_versions),
-        *([f"--kube-version={settings.kube_version}"] if settings.kube_version else []),
+        *([f"--kube-version={version}"] if version else []),
     ]  # fmt: skip
     try:
         return run(program, arguments, tree.scratch, folder=tree.folder, environment=_home(tree))

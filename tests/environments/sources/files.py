@@ -10,7 +10,7 @@ from environments.manifests.settings import SETTINGS_FILE
 from environments.sources import Made, RenderPlace, SourceFetcher, Tools, made_of
 from environments.sources.programs import Program, find_program
 
-PLACES = [RenderPlace("dev", "shop-dev"), RenderPlace("prod", "shop-prod")]
+PLACES = [RenderPlace("dev", "shop-dev", "v1.36.3"), RenderPlace("prod", "shop-prod", "v1.34.8-gke.1031000")]
 WEB = """\
 apiVersion: apps/v1
 kind: Deployment

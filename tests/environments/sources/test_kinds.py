@@ -75,6 +75,13 @@ class TestCharts:
         }  # fmt: skip
         assert result.origin["version"].startswith("v")
 
+    def test_it_is_rendered_for_the_version_of_the_environments_cluster(self) -> None:
+        asked = "v: {{ .Capabilities.KubeVersion.Version }}"
+        chart = {**CHART, "Chart.yaml": f'{CHART["Chart.yaml"]}kubeVersion: ">=1.34.0-0"\n', "templates/v.yaml": asked}
+        found = texts(made(chart))
+        assert "v: v1.36.3" in found["rendered/dev.yaml"]
+        assert "v: v1.34.8" in found["rendered/prod.yaml"]
+
     def test_what_slipway_yaml_says_of_it_counts_and_goes_along(self) -> None:
         inner = {f"charts/web/{path}": text for path, text in CHART.items()} | {"more.yaml": "replicas: 5"}
         said = "source: {helm: {chart: charts/web, release: shop, values: {all: [], dev: more.yaml}}}\nchange: major\n"
