@@ -73,7 +73,7 @@ def test_a_plan_for_staging_waits_for_a_lead_who_approves_it_at_the_shell(
     [
         (["deploy", "shp", "1.0.0", "dev", "--as", "lead"], "There is no application shp; there are: "),
         (["deploy", "nova", "1.0.0", "test", "--as", "lead"], "There is no environment test; there are: dev, staging"),
-        (["deploy", "nova", "9.0.0", "dev", "--as", "lead"], "nova has no release 9.0.0"),
+        (["deploy", "nova", "9.0.0", "dev", "--as", "lead"], "nova has a bundle ("),
         (["rollback", "nova", "dev", "--as", "lead"], "there is nothing to take back"),
         (["connect", "other", "/nowhere"], "/nowhere cannot be read"),
     ],

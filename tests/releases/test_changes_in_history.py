@@ -152,12 +152,13 @@ COMMANDS: dict[str, Callable[[World, Path], None]] = {
     "createsuperuser": lambda _, __: call_command("createsuperuser", "--noinput", username="boss", email="b@x.test"),
     "rollout": lambda _, __: call_command("rollout", "pause", Rollout.objects.get().pk, "--as", "operator"),
 }
-# deploy and rollback plan on a cluster, and do what they do through the actions that are tried above; rotate_keys
+# deploy, import and rollback ask a cluster, and do what they do through the actions that are tried above; rotate_keys
 # changes no value and tells that it was begun; the orchestrator writes by the reconciler; the others read, sign, serve
 # or refuse.
 OTHERS = {
     "audit",
     "deploy",
+    "import",
     "rollback",
     "rotate_keys",
     "orchestrate",

@@ -1,10 +1,13 @@
 """What is rendered, in which order, and where every value came from."""
 
 import base64
+import gc
 import json
 import time
+from collections.abc import Callable
 
 import pytest
+import yaml
 
 from environments.kube.objects import Owner, owner_of, tracking_of
 from environments.manifests.bundle import ManifestBundle, read_bundle
@@ -243,12 +246,23 @@ def test_images_that_are_not_settled_are_named() -> None:
     assert images_needed(files, DEV, IMAGES) == ("postgres:16",)
 
 
-def test_a_bundle_of_two_hundred_objects_renders_well_under_a_second() -> None:
-    files = bundle(base="---\n".join(DEPLOYMENT.replace("name: web\n", f"name: web-{n}\n", 1) for n in range(200)))
+def test_two_hundred_objects_are_rendered_in_less_time_than_pyyaml_takes_to_read_them() -> None:
+    text = "---\n".join(DEPLOYMENT.replace("name: web\n", f"name: web-{n}\n", 1) for n in range(200))
+    files = bundle(base=text)
     rendered(files)
-    began = time.process_time()  # what other processes take meanwhile does not count
-    rendered(files)
-    assert time.process_time() - began < 0.5
+    gc.disable()  # it goes over all that the other tests of the process have left
+    try:
+        ours, theirs = spent(lambda: rendered(files)), spent(lambda: list(yaml.safe_load_all(text)))
+    finally:
+        gc.enable()
+    assert ours < theirs
+
+
+def spent(work: Callable[[], object]) -> float:
+    """Seconds of processor: what other processes take meanwhile does not count."""
+    began = time.process_time()
+    work()
+    return time.process_time() - began
 
 
 @pytest.mark.parametrize("namespace", ['""', "null", "shop-dev"])
