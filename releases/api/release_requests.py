@@ -21,7 +21,7 @@ from releases.api.shapes import ReleaseIn, ReleaseRequestOut
 from releases.errors import Unacceptable
 from releases.ingest import check_version, create_release, store_bundle
 from releases.makers import named
-from releases.models import Application
+from releases.models import Application, Bundle, Release
 from releases.visibility import require_inside
 
 KIND = "releases.api.release"
@@ -80,7 +80,15 @@ def _made(given: Mapping[str, Any], wanted: ReleaseIn) -> int:
     actor = _actor(given["actor"])
     application = Application.objects.get(pk=given["application"])
     bundle = store_bundle(actor, application, blobs.load(given["content"]), given["filename"])
-    release, _created = create_release(
+    release, _created = release_as_asked(actor, application, wanted, bundle)
+    return int(release.pk)
+
+
+def release_as_asked(
+    actor: Actor, application: Application, wanted: ReleaseIn, bundle: Bundle | None
+) -> tuple[Release, bool]:
+    """What create_release gives for what the API was sent."""
+    return create_release(
         actor,
         application,
         wanted.version,
@@ -92,7 +100,6 @@ def _made(given: Mapping[str, Any], wanted: ReleaseIn) -> int:
         source="api",
         makers=named(wanted.makers, "made", "release"),
     )
-    return int(release.pk)
 
 
 def _kept(actor: Actor) -> dict[str, Any]:

@@ -16,11 +16,10 @@ from portal.actors import Actor
 from releases import actions
 from releases.api.given import once_each, refuse_unknown
 from releases.api.parameters import ApplicationFilter, ApplicationName, Limit, ReleaseId
-from releases.api.release_requests import ask, shown_request
+from releases.api.release_requests import ask, release_as_asked, shown_request
 from releases.api.shapes import BundleOut, CurrentBundleIn, MakerOut, ReleaseIn, ReleaseOut, ReleaseRequestOut
 from releases.errors import Unacceptable
-from releases.ingest import RENDERED_APART, create_release, is_source, require_release_right, store_bundle
-from releases.makers import named
+from releases.ingest import RENDERED_APART, is_source, require_release_right, store_bundle
 from releases.models import Application, Bundle, Release
 from releases.visibility import require_inside, visible_releases
 
@@ -89,18 +88,7 @@ def post_release(request: HttpRequest) -> Status[ReleaseOut] | Status[ReleaseReq
     if sent and is_source(*sent):
         return Status(202, shown_request(ask(actor, application, wanted, *sent)))
     bundle = store_bundle(actor, application, *sent) if sent else _earlier(application, wanted.bundle)
-    release, created = create_release(
-        actor,
-        application,
-        wanted.version,
-        wanted.images,
-        bundle=bundle,
-        changelog=wanted.changelog,
-        commit=wanted.commit,
-        commit_author=wanted.commit_author,
-        source="api",
-        makers=named(wanted.makers, "made", "release"),
-    )
+    release, created = release_as_asked(actor, application, wanted, bundle)
     return Status(201 if created else 200, shown(release))
 
 

@@ -127,11 +127,7 @@ def _temporary(sightings: Sequence[Sighting]) -> list[dict[str, Any]]:
 def _object_row(sighting: Sighting, public: Mapping[str, Any]) -> dict[str, Any]:
     wanted = sighting.wanted
     return {
-        "ref": list(wanted.ref),
-        "stage": wanted.stage,
-        "wave": wanted.wave,
-        "manifest": public,
-        "scaler": sighting.scaled,
+        **wanted.row(public, scaled=sighting.scaled),
         **({"temporary": True} if wanted.temporary else {}),
         **({"hook": wanted.hook.to_json()} if wanted.hook else {}),
         **({"job": wanted.job} if wanted.job else {}),

@@ -30,6 +30,16 @@ class Wanted:
     job: str = ""
     """What the bundle says of a Job whose template has changed, see slipway.yaml."""
 
+    def row(self, manifest: Mapping[str, Any], *, scaled: bool = False) -> dict[str, Any]:
+        """It as plans have objects; `manifest` as the plan may show it, `scaled`: an autoscaler holds its replicas."""
+        return {
+            "ref": list(self.ref),
+            "stage": self.stage,
+            "wave": self.wave,
+            "manifest": manifest,
+            "scaler": scaled,
+        }
+
 
 @dataclass(frozen=True)
 class Sighting:

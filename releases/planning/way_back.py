@@ -125,20 +125,11 @@ def _kept(was: Manifest, left: Left | None) -> Manifest | None:
 
 
 def _row(sighting: Sighting, public: Manifest) -> dict[str, Any]:
-    wanted = sighting.wanted
-    return {
-        "ref": list(wanted.ref),
-        "stage": wanted.stage,
-        "wave": wanted.wave,
-        "manifest": public,
-        "scaler": sighting.scaled,
-        "found": True,
-    }
+    return {**sighting.wanted.row(public, scaled=sighting.scaled), "found": True}
 
 
 def _undoing_row(wanted: Wanted) -> dict[str, Any]:
-    place = {"ref": list(wanted.ref), "stage": wanted.stage, "wave": wanted.wave}
-    return {**place, "manifest": wanted.manifest, "scaler": False, "anew": True}
+    return {**wanted.row(wanted.manifest), "anew": True}
 
 
 def _refused_anew(gateway: Gateway, wanted: Wanted) -> str:
