@@ -103,10 +103,13 @@ def divide(rollout: Rollout, sightings: Sequence[Sighting]) -> Shares:
 
 
 def kept_for(rollout: Rollout, going: Sequence[Ref]) -> dict[str, str]:
-    """{Ref.key: whose} of what would go and yet is in the plan of another application or environment."""
-    if not going:
+    """{Ref.key: whose} of what would go and yet is in the plan of another application or environment.
+
+    Of objects of the whole cluster: those of a namespace have one owner, whose mark they carry (see Owners).
+    """
+    keys = {ref.key for ref in going if not ref.namespace}
+    if not keys:
         return {}
-    keys = {ref.key for ref in going}
     return {key: holder.text for holder in holders(rollout) for key in keys & holder.needed}
 
 
