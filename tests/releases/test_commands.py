@@ -281,3 +281,11 @@ def test_a_row_that_somebody_wrote_to_the_database_is_told_in_its_words(world: W
     Environment.objects.create(name="test", cluster=world.environments["dev"].cluster)
     with pytest.raises(CommandError, match="the history has nothing of it"):
         run("deploy", "shop", "1.0.0", "test")
+
+
+def test_a_parameter_may_be_json(world: World) -> None:
+    world.release("1.0.0")
+    run("deploy", "shop", "1.0.0", "dev", "--strategy", "canary", "--set", "metrics=[]", "--set", "weights=50,100")
+    assert Rollout.objects.get().parameters["metrics"] == []
+    with pytest.raises(CommandError, match=r"--set metrics is '\[', which is no JSON"):
+        run("deploy", "shop", "1.0.0", "staging", "--strategy", "canary", "--set", "metrics=[")

@@ -1,5 +1,6 @@
 """`manage.py deploy shop 1.2.0 dev --wait`: ask for a rollout, and follow it."""
 
+import json
 import sys
 from argparse import ArgumentParser
 from collections.abc import Mapping
@@ -39,7 +40,7 @@ class Command(BaseCommand):
             action="append",
             default=[],
             metavar="NAME=VALUE",
-            help="A parameter of the strategy, such as weights=5,25,50,100; may be given again.",
+            help="A parameter of the strategy, such as weights=5,25,50,100 or metrics=[] (JSON); may be given again.",
         )
         parser.add_argument("--strategy-reason", default="", help="Why another than the recommended strategy.")
         parser.add_argument(
@@ -144,7 +145,7 @@ class Command(BaseCommand):
             release,
             environment,
             strategy=options["strategy"],
-            parameters=dict(_pair(text, "--set", "VALUE") for text in options["set"]),
+            parameters=dict(_parameter(text) for text in options["set"]),
             strategy_reason=options["strategy_reason"],
             reason=options["comment"],
         )
@@ -184,6 +185,17 @@ def retagged(images: Mapping[str, str], old: str, new: str) -> dict[str, str]:
 def _ending(reference: str, ends: Mapping[str, str]) -> str:
     found = next((end for end in ends if reference.endswith(end)), None)
     return reference.removesuffix(found) + ends[found] if found else reference
+
+
+def _parameter(text: str) -> tuple[str, Any]:
+    """Lists and maps are JSON, as in the API; all else is read by the strategy."""
+    name, value = _pair(text, "--set", "VALUE")
+    if not value.startswith(("[", "{")):
+        return name, value
+    try:
+        return name, json.loads(value)
+    except ValueError as error:
+        raise CommandError(f"--set {name} is {value!r}, which is no JSON: {error}.") from None
 
 
 def _pair(text: str, option: str = "--image", means: str = "REFERENCE") -> tuple[str, str]:
