@@ -79,4 +79,4 @@ def _is_over(job: Manifest) -> bool:
 
 def _of_slipway(metadata: Mapping[str, Any]) -> str:
     tracked = (metadata.get("annotations") or {}).get(TRACKING, "")
-    return f"it is the application {tracked.partition(':')[0]}'s already" if tracked else ""
+    return f"{tracked.partition(':')[0].replace('@', ' in ')} releases it already" if tracked else ""
